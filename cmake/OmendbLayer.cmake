@@ -1,0 +1,68 @@
+# One CMake target per layer; what a layer may see is what it links (see docs/architecture.md).
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+find_package(Threads REQUIRED)
+
+add_library(omen_flags INTERFACE)
+target_compile_options(omen_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -fno-math-errno
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  $<$<BOOL:${OMENDB_WERROR}>:-Werror>)
+if(OMENDB_SANITIZE)
+  target_compile_options(omen_flags INTERFACE -fsanitize=${OMENDB_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(omen_flags INTERFACE -fsanitize=${OMENDB_SANITIZE})
+endif()
+
+# omen_layer(name SOURCES a.cc … DEPS base …): the library omen_<name>.
+function(omen_layer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(omen_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(omen_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM ARG_DEPS PREPEND omen_)
+  target_link_libraries(omen_${name} PUBLIC ${ARG_DEPS} Threads::Threads PRIVATE omen_flags)
+endfunction()
+
+# omen_test(name SOURCES a_test.cc … DEPS layer …): one GoogleTest binary, its tests listed in ctest.
+function(omen_test name)
+  if(NOT OMENDB_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPS PREPEND omen_)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} ${ARG_LIBS} GTest::gtest_main omen_flags)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  include(GoogleTest)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()
+
+# omen_bench(name SOURCES x_bench.cc … DEPS layer …): a Google Benchmark binary.
+function(omen_bench name)
+  if(NOT OMENDB_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPS PREPEND omen_)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} benchmark::benchmark_main omen_flags)
+endfunction()
+
+# omen_fuzz(name SOURCES x_fuzz.cc … DEPS layer …): a libFuzzer binary (clang only).
+function(omen_fuzz name)
+  if(NOT OMENDB_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPS PREPEND omen_)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} omen_flags)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()

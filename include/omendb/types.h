@@ -1,0 +1,133 @@
+// The vocabulary of OmenDB: metrics, element types, ids, and the columnar form in which vectors and
+// metadata cross the API. Plain data; no call here does work.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace omendb {
+
+// Limits. Beyond one, a call fails with kLimitExceeded and changes nothing.
+inline constexpr size_t kMaxDimension = 65'536;
+inline constexpr size_t kMaxK = 65'536;
+inline constexpr size_t kMaxBatchBytes = size_t{1} << 30;  ///< one add/upsert, vectors + metadata
+inline constexpr size_t kMaxStringIdBytes = 1'024;
+inline constexpr size_t kMaxColumns = 1'024;
+inline constexpr size_t kMaxColumnNameBytes = 256;
+inline constexpr size_t kMaxStringBytes = size_t{16} << 20;  ///< one metadata string
+inline constexpr size_t kMaxCollections = 4'096;
+inline constexpr size_t kMaxCollectionNameBytes = 64;  ///< [A-Za-z0-9_-]{1,64}
+
+/// How near two vectors are. A smaller distance is nearer, always.
+enum class Metric : uint8_t {
+  kL2 = 1,            ///< squared Euclidean distance
+  kCosine = 2,        ///< 1 - cos(q, x); zero vectors are refused
+  kInnerProduct = 3,  ///< -<q, x>
+  kHamming = 4,       ///< differing bits; for Element::kBinary alone
+};
+
+/// What one coordinate is.
+enum class Element : uint8_t {
+  kF32 = 1,
+  kF16 = 2,
+  kI8 = 3,
+  kBinary = 4,  ///< one bit; eight to a byte, lowest bit first; the dimension counts bits
+};
+
+/// Bytes that one vector of `dim` coordinates takes.
+constexpr size_t vector_bytes(Element element, size_t dim) {
+  switch (element) {
+    case Element::kF32: return dim * 4;
+    case Element::kF16: return dim * 2;
+    case Element::kI8: return dim;
+    case Element::kBinary: return (dim + 7) / 8;
+  }
+  return 0;
+}
+
+/// The type of a metadata column, fixed by its first use.
+enum class ColumnType : uint8_t {
+  kBool = 1,
+  kI64 = 2,
+  kF64 = 3,
+  kString = 4,
+  kTimestamp = 5,  ///< microseconds since 1970-01-01T00:00:00Z
+  kBoolArray = 17,
+  kI64Array = 18,
+  kF64Array = 19,
+  kStringArray = 20,
+  kTimestampArray = 21,
+};
+
+constexpr bool is_array(ColumnType type) { return static_cast<uint8_t>(type) >= 16; }
+/// The type of an array's elements; a scalar type is its own element type.
+constexpr ColumnType element_type(ColumnType type) {
+  return static_cast<ColumnType>(static_cast<uint8_t>(type) & 15);
+}
+constexpr ColumnType array_of(ColumnType scalar) {
+  return static_cast<ColumnType>(static_cast<uint8_t>(scalar) | 16);
+}
+
+std::string_view metric_name(Metric metric);       ///< "l2", "cosine", "ip", "hamming"
+std::string_view element_name(Element element);    ///< "f32", "f16", "i8", "binary"
+std::string_view column_type_name(ColumnType type);  ///< "i64", "string[]", ...
+
+/// Borrowed row-major vectors: `count` rows, the first at `data`, each `stride` bytes after the one
+/// before it. stride 0 means rows without gaps.
+struct VectorsView {
+  const void* data = nullptr;
+  size_t count = 0;
+  size_t dim = 0;
+  Element element = Element::kF32;
+  size_t stride = 0;
+
+  const std::byte* row(size_t i) const {
+    return static_cast<const std::byte*>(data) + i * row_stride();
+  }
+  size_t row_stride() const { return stride != 0 ? stride : vector_bytes(element, dim); }
+};
+
+enum class IdKind : uint8_t { kU64 = 1, kString = 2 };
+
+/// Owned ids, all of one kind.
+using Ids = std::variant<std::vector<uint64_t>, std::vector<std::string>>;
+/// Borrowed ids; std::monostate asks for generated ones.
+using IdsView =
+    std::variant<std::monostate, std::span<const uint64_t>, std::span<const std::string_view>>;
+
+inline size_t id_count(const Ids& ids) {
+  return std::visit([](const auto& v) { return v.size(); }, ids);
+}
+
+/// One metadata column for a batch of rows, laid out as Arrow lays it out but with 64-bit offsets
+/// and one validity byte a row. Only the members that `type` names are filled:
+///   kBool → bools; kI64, kTimestamp → ints; kF64 → doubles; kString → string_offsets + bytes.
+/// An array column holds its elements in the same members, and row r owns elements
+/// [list_offsets[r], list_offsets[r + 1]).
+struct Column {
+  std::string name;
+  ColumnType type = ColumnType::kI64;
+  std::vector<uint8_t> valid;  ///< rows bytes, 0 = NULL; empty = no NULLs
+  std::vector<uint8_t> bools;
+  std::vector<int64_t> ints;
+  std::vector<double> doubles;
+  std::vector<uint64_t> string_offsets;  ///< values + 1 entries, the first 0
+  std::string bytes;                     ///< UTF-8
+  std::vector<uint64_t> list_offsets;    ///< rows + 1 entries, the first 0; arrays only
+
+  bool is_valid(size_t row) const { return valid.empty() || valid[row] != 0; }
+  std::string_view string_at(size_t value) const {
+    return std::string_view(bytes).substr(string_offsets[value],
+                                          string_offsets[value + 1] - string_offsets[value]);
+  }
+  /// Elements held (rows, unless an array column).
+  size_t value_count() const;
+  size_t row_count() const;
+};
+
+}  // namespace omendb

@@ -1,0 +1,40 @@
+// Distances between vectors, one table of kernels an instruction set, chosen once at start.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "omendb/types.h"
+
+namespace omendb::distance {
+
+enum class Isa : uint8_t { kScalar = 0, kNeon = 1, kAvx2 = 2, kAvx512 = 3 };
+std::string_view isa_name(Isa isa);
+
+/// The kernels of one (metric, element) pair. Both sides have the given element type; `dim` counts
+/// coordinates (bits for kBinary). Distances are as omendb::Metric states them. Pointers need only
+/// the alignment of the element. All are pure and may run on any thread.
+struct Kernels {
+  /// One pair. Every other kernel returns, for each pair, the same bits as this one.
+  float (*pair)(const void* query, const void* row, size_t dim);
+  /// One query against n rows, `stride` bytes apart; out[i] = pair(query, row i).
+  void (*scan)(const void* query, const void* rows, size_t stride, size_t n, size_t dim,
+               float* out);
+  /// One query against the n rows at base + slots[i] * stride; prefetches ahead.
+  void (*gather)(const void* query, const void* base, size_t stride, const uint32_t* slots,
+                 size_t n, size_t dim, float* out);
+};
+
+/// The kernels of the active instruction set. Fetch once, outside the loop.
+const Kernels& kernels(Metric metric, Element element);
+/// The kernels of a given set that this machine can run; for tests and benchmarks.
+const Kernels& kernels(Isa isa, Metric metric, Element element);
+
+/// Chosen at the first call: the best that runs here, or OMENDB_FORCE_ISA (an unknown or
+/// unsupported name is reported once on stderr and ignored).
+Isa active_isa();
+std::span<const Isa> supported_isas();
+
+}  // namespace omendb::distance

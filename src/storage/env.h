@@ -1,0 +1,83 @@
+// The only place that makes file and clock calls. PosixEnv is the real one, MemEnv lives in memory
+// (":memory:" databases and tests), FaultEnv (tests) makes either of them fail on purpose.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omendb/status.h"
+
+namespace omendb::storage {
+
+/// A file being written. One thread at a time, except sync(), which may run beside append().
+class WritableFile {
+ public:
+  virtual ~WritableFile() = default;  ///< closes without syncing
+  /// Writes all of `parts` in order at the current end.
+  virtual Status append(std::span<const std::span<const std::byte>> parts) = 0;
+  Status append(std::span<const std::byte> bytes) { return append(std::span(&bytes, 1)); }
+  /// Overwrites bytes already inside the file (headers written last, recycled logs).
+  virtual Status write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Returns when every byte written before the call would survive a power cut.
+  virtual Status sync() = 0;
+  virtual Status close() = 0;
+  virtual uint64_t size() const = 0;
+};
+
+/// A whole file mapped for reading; the bytes stay valid for the life of this object, even if the
+/// file is unlinked. Thread-safe.
+class MappedFile {
+ public:
+  virtual ~MappedFile() = default;
+  virtual std::span<const std::byte> bytes() const = 0;
+  enum class Advice { kNormal, kRandom, kSequential, kWillNeed };
+  virtual void advise(uint64_t offset, uint64_t length, Advice advice) const = 0;
+};
+
+/// Held while a database is open. Destruction releases it.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+/// Thread-safe. Every error names the operation and the path, and is kIoError, kNoSpace (disk or
+/// quota full), kNotFound or kLocked.
+class Env {
+ public:
+  virtual ~Env() = default;
+  static std::shared_ptr<Env> posix();      ///< shared by the process
+  static std::shared_ptr<Env> in_memory();  ///< a fresh, empty file system
+
+  /// Creates or truncates.
+  virtual Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) = 0;
+  /// Opens an existing file to append or overwrite.
+  virtual Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) = 0;
+  virtual Result<std::vector<std::byte>> read_file(const std::string& path) = 0;
+  virtual Result<std::shared_ptr<const MappedFile>> map_file(const std::string& path) = 0;
+  virtual Result<uint64_t> file_size(const std::string& path) = 0;
+  virtual Result<bool> exists(const std::string& path) = 0;
+  virtual Result<bool> is_directory(const std::string& path) = 0;
+  /// Names, without the directory, in no order; "." and ".." left out.
+  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+  virtual Status make_directory(const std::string& path) = 0;  ///< fine if it exists
+  virtual Status remove_file(const std::string& path) = 0;
+  virtual Status remove_directory(const std::string& path) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;  ///< replaces `to`
+  /// Makes creations, renames and removals in the directory survive a power cut.
+  virtual Status sync_directory(const std::string& path) = 0;
+  /// Takes the exclusive lock on `path`, writing `owner` into it for others to read.
+  /// @error kLocked, whose message quotes what the holder wrote.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
+                                                 std::string_view owner) = 0;
+  virtual uint64_t now_micros() const = 0;  ///< wall clock, since 1970
+};
+
+/// "dir/name".
+std::string join(std::string_view directory, std::string_view name);
+
+}  // namespace omendb::storage
