@@ -1,0 +1,433 @@
+/*
+ * omendb.h - the C ABI of OmenDB, an embedded vector database. C11, no other header needed.
+ *
+ *   omendb_database* db = NULL;
+ *   omendb_collection* docs = NULL;
+ *   omendb_result* found = NULL;
+ *   if (omendb_database_open("./vectors.db", NULL, &db) ||
+ *       omendb_database_collection(db, "docs", NULL, &docs) ||
+ *       omendb_collection_search(docs, &query, 10, NULL, &found)) {
+ *     fprintf(stderr, "%s\n", omendb_last_error());
+ *   }
+ *   omendb_result_free(found);
+ *   omendb_collection_free(docs);
+ *   omendb_database_free(db);
+ *
+ * Ownership
+ *   - What you pass in is borrowed for the call and never kept: vectors, ids, columns, names,
+ *     filters, options.
+ *   - What comes back through a `T**` is yours; give it to the `_free` function of its type, once.
+ *     Every `_free` accepts NULL. On failure `*out` is set to NULL.
+ *   - A `const` pointer that an accessor returns belongs to the handle that it came from, and
+ *     lives until that handle is freed.
+ *
+ * Life cycle
+ *   - Collections, scans and results may outlive omendb_database_close() and
+ *     omendb_database_free(): they stay safe to free, results stay readable, and every call that
+ *     needs the database fails with OMENDB_CLOSED. No order of freeing is wrong.
+ *   - omendb_database_free() closes a database that is open. Errors of closing are lost there, so
+ *     call omendb_database_close() first when they matter.
+ *
+ * Threads
+ *   - A database or a collection may be used from any number of threads at once. Writers are
+ *     ordered among themselves; a search waits for no writer and no writer waits for a search.
+ *   - A scan belongs to one thread at a time. Results are immutable: share them freely.
+ *   - Freeing a handle while another thread uses that same handle is a bug in the caller.
+ *
+ * Errors
+ *   - Each fallible function returns an omendb_status: OMENDB_OK (0) or the reason. A failed
+ *     write changes nothing.
+ *   - omendb_last_error() then holds a sentence that says what was wrong and what was expected.
+ *     It belongs to the calling thread and lasts until that thread's next failing call.
+ *   - No C++ exception leaves this library, and bad input does not abort it.
+ *
+ * Compatibility
+ *   - Numbers here are frozen. Structs that begin with `size` may gain members at the end: set
+ *     `size` to sizeof the struct, and zero what you do not use; zero means the default.
+ *     Structs without `size` never change.
+ */
+#ifndef OMENDB_OMENDB_H_
+#define OMENDB_OMENDB_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define OMENDB_API __declspec(dllexport)
+#elif defined(__GNUC__)
+#define OMENDB_API __attribute__((visibility("default")))
+#else
+#define OMENDB_API
+#endif
+
+#ifdef __cplusplus
+#define OMENDB_NOEXCEPT noexcept
+extern "C" {
+#else
+#define OMENDB_NOEXCEPT
+#endif
+
+/* ---- Status ---------------------------------------------------------------------------------- */
+
+/* The same numbers as omendb::StatusCode. */
+typedef int32_t omendb_status;
+enum {
+  OMENDB_OK = 0,
+  OMENDB_INVALID_ARGUMENT = 1,     /* a parameter is malformed: k = 0, NaN, NULL, duplicate ids */
+  OMENDB_DIMENSION_MISMATCH = 2,   /* the vectors' dimension differs from the collection's */
+  OMENDB_TYPE_MISMATCH = 3,        /* element type, id kind or column type conflicts */
+  OMENDB_NOT_FOUND = 4,            /* no such database, collection or column */
+  OMENDB_ALREADY_EXISTS = 5,       /* add met an id that exists, or a schema that differs */
+  OMENDB_INVALID_FILTER = 6,       /* a filter does not parse or does not fit the columns */
+  OMENDB_LOCKED = 7,               /* another writer holds the database */
+  OMENDB_CORRUPTION = 8,           /* stored bytes fail their checksum or make no sense */
+  OMENDB_IO_ERROR = 9,             /* the operating system refused a file operation */
+  OMENDB_NO_SPACE = 10,            /* the disk is full */
+  OMENDB_READ_ONLY = 11,           /* a flush failed earlier; reopen to write again */
+  OMENDB_UNSUPPORTED_VERSION = 12, /* written by a newer OmenDB */
+  OMENDB_NOT_A_DATABASE = 13,      /* the path is a file, or a folder that OmenDB did not make */
+  OMENDB_CLOSED = 14,              /* the database was closed */
+  OMENDB_LIMIT_EXCEEDED = 15,      /* a stated maximum was passed */
+  OMENDB_UNIMPLEMENTED = 16,       /* not available in this build */
+  OMENDB_INTERNAL = 17             /* a broken invariant, or no memory; please report the former */
+};
+
+/* What the last failing call of this thread had to say; "" before the first. Never NULL. */
+OMENDB_API const char* omendb_last_error(void) OMENDB_NOEXCEPT;
+
+/* "invalid_argument" for 1, and so on; "unknown" for a number that is no status. Static. */
+OMENDB_API const char* omendb_status_name(omendb_status status) OMENDB_NOEXCEPT;
+
+/* ---- Words ----------------------------------------------------------------------------------- */
+
+/* A smaller distance is nearer, always. */
+enum {
+  OMENDB_METRIC_L2 = 1,            /* squared Euclidean distance */
+  OMENDB_METRIC_COSINE = 2,        /* 1 - cos(q, x); zero vectors are refused */
+  OMENDB_METRIC_INNER_PRODUCT = 3, /* -<q, x> */
+  OMENDB_METRIC_HAMMING = 4        /* differing bits; for binary vectors alone */
+};
+
+/* What one coordinate is. Binary: eight to a byte, lowest bit first; the dimension counts bits. */
+enum {
+  OMENDB_ELEMENT_F32 = 1,
+  OMENDB_ELEMENT_F16 = 2,
+  OMENDB_ELEMENT_I8 = 3,
+  OMENDB_ELEMENT_BINARY = 4
+};
+
+enum { OMENDB_ID_U64 = 1, OMENDB_ID_STRING = 2 };
+
+enum {
+  OMENDB_COLUMN_BOOL = 1,
+  OMENDB_COLUMN_I64 = 2,
+  OMENDB_COLUMN_F64 = 3,
+  OMENDB_COLUMN_STRING = 4,
+  OMENDB_COLUMN_TIMESTAMP = 5, /* microseconds since 1970-01-01T00:00:00Z */
+  OMENDB_COLUMN_BOOL_ARRAY = 17,
+  OMENDB_COLUMN_I64_ARRAY = 18,
+  OMENDB_COLUMN_F64_ARRAY = 19,
+  OMENDB_COLUMN_STRING_ARRAY = 20,
+  OMENDB_COLUMN_TIMESTAMP_ARRAY = 21
+};
+
+enum {
+  OMENDB_DURABILITY_SYNC = 1,     /* a returned write survives a power cut */
+  OMENDB_DURABILITY_INTERVAL = 2, /* a power cut loses at most the last interval_ms, a suffix */
+  OMENDB_DURABILITY_NONE = 3      /* nothing is promised until flush or close */
+};
+
+typedef struct omendb_database omendb_database;
+typedef struct omendb_collection omendb_collection;
+typedef struct omendb_points omendb_points;
+typedef struct omendb_result omendb_result;
+typedef struct omendb_scan omendb_scan;
+
+/* ---- What crosses the fence ------------------------------------------------------------------ */
+
+/* Row-major vectors, `count` rows of `dim` coordinates. */
+typedef struct omendb_vectors {
+  const void* data;
+  size_t count;
+  size_t dim;
+  int32_t element; /* OMENDB_ELEMENT_* */
+  size_t stride;   /* bytes from one row to the next; 0 = no gaps */
+} omendb_vectors;
+
+/* Ids of one kind. `kind` 0 (or a NULL omendb_ids*) asks an add for generated ids. */
+typedef struct omendb_ids {
+  int32_t kind; /* OMENDB_ID_*, or 0 */
+  size_t count;
+  const uint64_t* u64;          /* kind U64: count numbers */
+  const char* const* strings;   /* kind STRING: count UTF-8 strings */
+  const size_t* string_lengths; /* bytes of each; NULL = they end at their NUL */
+} omendb_ids;
+
+/*
+ * One metadata column, laid out as Arrow lays it out but with 64-bit offsets and one validity byte
+ * a row. Only the members that `type` names are read:
+ *   BOOL: bools. I64, TIMESTAMP: ints. F64: doubles. STRING: string_offsets and bytes.
+ * An array column holds its elements in the same members, and row r owns the elements
+ * [list_offsets[r], list_offsets[r + 1]).
+ */
+typedef struct omendb_column {
+  const char* name;
+  int32_t type; /* OMENDB_COLUMN_* */
+  size_t rows;
+  size_t values;                  /* elements held; equal to rows unless an array */
+  const uint8_t* valid;           /* rows bytes, 0 = missing; NULL = none is missing */
+  const uint8_t* bools;           /* values bytes, 0 or 1 */
+  const int64_t* ints;            /* values */
+  const double* doubles;          /* values */
+  const uint64_t* string_offsets; /* values + 1, the first 0 */
+  const char* bytes;              /* string_offsets[values] bytes of UTF-8 */
+  const uint64_t* list_offsets;   /* rows + 1, the first 0; arrays only */
+} omendb_column;
+
+/* Read-only strings, made by the library. */
+typedef struct omendb_strings {
+  size_t count;
+  const char* const* items; /* each ends with NUL */
+} omendb_strings;
+OMENDB_API void omendb_strings_free(omendb_strings* strings) OMENDB_NOEXCEPT;
+
+/* ---- The library ----------------------------------------------------------------------------- */
+
+/* "0.1.0". Static. */
+OMENDB_API const char* omendb_version(void) OMENDB_NOEXCEPT;
+
+/* The instruction set in use: "scalar", "avx2", "avx512" or "neon". Static. */
+OMENDB_API const char* omendb_active_isa(void) OMENDB_NOEXCEPT;
+
+/* Every instruction set that this machine can run, best last. */
+OMENDB_API omendb_status omendb_supported_isas(omendb_strings** out) OMENDB_NOEXCEPT;
+
+/* ---- Database -------------------------------------------------------------------------------- */
+
+typedef struct omendb_open_options {
+  size_t size;
+  int32_t durability;           /* OMENDB_DURABILITY_*; 0 = SYNC */
+  int32_t must_exist;           /* 1: fail with NOT_FOUND rather than create */
+  uint64_t interval_ms;         /* 1..60,000 for DURABILITY_INTERVAL; 0 = 100 */
+  size_t memtable_bytes;        /* bytes gathered before a segment is sealed; 0 = 64 MiB */
+  size_t max_sealing_memtables; /* sealed but unwritten, before writers wait; 0 = 4 */
+} omendb_open_options;
+
+/*
+ * Opens the folder `path`, making it if it is missing; ":memory:" lives with the process.
+ * Fails with LOCKED, NOT_A_DATABASE, NOT_FOUND, UNSUPPORTED_VERSION, CORRUPTION, IO_ERROR or
+ * INVALID_ARGUMENT. `options` may be NULL.
+ */
+OMENDB_API omendb_status omendb_database_open(const char* path, const omendb_open_options* options,
+                                              omendb_database** out) OMENDB_NOEXCEPT;
+
+/* Seals what is in memory and releases the folder. A second close is fine. */
+OMENDB_API omendb_status omendb_database_close(omendb_database* db) OMENDB_NOEXCEPT;
+
+/* Closes if need be, and frees. */
+OMENDB_API void omendb_database_free(omendb_database* db) OMENDB_NOEXCEPT;
+
+/* Makes every returned write durable, whatever the durability mode. */
+OMENDB_API omendb_status omendb_database_flush(omendb_database* db) OMENDB_NOEXCEPT;
+
+/* The path it was opened with; lives as long as `db`. NULL for NULL. */
+OMENDB_API const char* omendb_database_path(const omendb_database* db) OMENDB_NOEXCEPT;
+
+/* What recovery had to say at open: a torn tail that was dropped. Empty after a clean start. */
+OMENDB_API omendb_status omendb_database_recovery_notes(const omendb_database* db,
+                                                        omendb_strings** out) OMENDB_NOEXCEPT;
+
+OMENDB_API omendb_status omendb_database_collection_names(const omendb_database* db,
+                                                          omendb_strings** out) OMENDB_NOEXCEPT;
+
+typedef struct omendb_collection_options {
+  size_t size;
+  size_t dim;      /* 1..65,536; 0 = taken from the first add */
+  int32_t metric;  /* OMENDB_METRIC_*; 0 = L2 */
+  int32_t element; /* OMENDB_ELEMENT_*; 0 = F32 */
+} omendb_collection_options;
+
+/*
+ * Gets the collection, or creates it. A NULL `name` is "default", which exists without being asked
+ * for; NULL `options` take an existing collection as it is. Fails with ALREADY_EXISTS when it
+ * exists with another dimension, metric or element type than `options` say.
+ */
+OMENDB_API omendb_status omendb_database_collection(omendb_database* db, const char* name,
+                                                    const omendb_collection_options* options,
+                                                    omendb_collection** out) OMENDB_NOEXCEPT;
+
+/* Drops the collection and everything in it. */
+OMENDB_API omendb_status omendb_database_drop_collection(omendb_database* db,
+                                                         const char* name) OMENDB_NOEXCEPT;
+
+/* ---- Collection ------------------------------------------------------------------------------ */
+
+OMENDB_API void omendb_collection_free(omendb_collection* collection) OMENDB_NOEXCEPT;
+
+/* Columns are of vectors->count rows; fields that are absent are NULL. */
+typedef struct omendb_batch {
+  size_t size;
+  omendb_vectors vectors;
+  omendb_ids ids; /* as many as vectors, or kind 0 */
+  const omendb_column* columns;
+  size_t column_count;
+} omendb_batch;
+
+/*
+ * Adds new points, all of them or none. When it returns OMENDB_OK the write is visible to every
+ * later search and as durable as the database was opened to be. `out_ids` may be NULL; otherwise
+ * it receives points that hold the ids alone, in order.
+ * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, an empty batch, ids
+ * given twice or a zero vector under cosine; DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED,
+ * READ_ONLY, NO_SPACE, IO_ERROR, CLOSED.
+ */
+OMENDB_API omendb_status omendb_collection_add(omendb_collection* collection,
+                                               const omendb_batch* batch,
+                                               omendb_points** out_ids) OMENDB_NOEXCEPT;
+
+/* Like add, but a point whose id exists is replaced whole. */
+OMENDB_API omendb_status omendb_collection_upsert(omendb_collection* collection,
+                                                  const omendb_batch* batch,
+                                                  omendb_points** out_ids) OMENDB_NOEXCEPT;
+
+/* Deletes by id; ids that do not exist are passed over. `deleted` (may be NULL) counts the rest. */
+OMENDB_API omendb_status omendb_collection_delete_ids(omendb_collection* collection,
+                                                      const omendb_ids* ids,
+                                                      uint64_t* deleted) OMENDB_NOEXCEPT;
+
+/*
+ * Deletes every point that `where` matches. NULL is refused; "" deletes everything, so that
+ * emptying a collection takes intent.
+ */
+OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* collection,
+                                                        const char* where,
+                                                        uint64_t* deleted) OMENDB_NOEXCEPT;
+
+/* Members that choose what comes back with points. All columns: columns = NULL, no_columns = 0. */
+typedef struct omendb_fields {
+  size_t size;
+  const char* const* columns; /* names; NULL = every column */
+  size_t column_count;        /* ignored when columns is NULL */
+  int32_t no_columns;         /* 1: no metadata at all */
+  int32_t no_vectors;         /* 1: no vectors */
+} omendb_fields;
+
+/*
+ * Looks points up. `found` (ids->count bytes of the caller's, or NULL) receives 1 for each id that
+ * exists; `out` holds one row for each such id, in the order of the request. `fields` may be NULL.
+ */
+OMENDB_API omendb_status omendb_collection_get(const omendb_collection* collection,
+                                               const omendb_ids* ids, const omendb_fields* fields,
+                                               uint8_t* found, omendb_points** out) OMENDB_NOEXCEPT;
+
+/* Counts the points that `where` matches; NULL or "" matches all. */
+OMENDB_API omendb_status omendb_collection_count(const omendb_collection* collection,
+                                                 const char* where, uint64_t* out) OMENDB_NOEXCEPT;
+
+/*
+ * Walks one snapshot in batches of at most `batch_size` points (1..65,536; 0 = 1,000). Writes made
+ * later do not show. `where` and `fields` may be NULL.
+ */
+OMENDB_API omendb_status omendb_collection_scan(const omendb_collection* collection,
+                                                const char* where, size_t batch_size,
+                                                const omendb_fields* fields,
+                                                omendb_scan** out) OMENDB_NOEXCEPT;
+
+/* The next batch; OMENDB_OK with *out NULL at the end. */
+OMENDB_API omendb_status omendb_scan_next(omendb_scan* scan, omendb_points** out) OMENDB_NOEXCEPT;
+OMENDB_API void omendb_scan_free(omendb_scan* scan) OMENDB_NOEXCEPT;
+
+typedef struct omendb_search_options {
+  size_t size;
+  const char* where;    /* a filter; NULL or "" = every point */
+  int32_t exact;        /* 1: equal to brute force, ties by id */
+  int32_t with_vectors; /* 1: hits carry their vectors */
+  double recall;        /* 0 < recall <= 1: wanted share of true neighbours; 0 = 0.95 */
+  size_t effort;        /* candidates to rerank a query; 0 = chosen from recall */
+  int32_t has_radius;   /* 1: only hits with distance <= radius */
+  int32_t all_columns;  /* 1: hits carry every metadata column */
+  double radius;
+  const char* const* columns; /* names of the metadata columns that hits carry */
+  size_t column_count;
+} omendb_search_options;
+
+/*
+ * Finds the k nearest live points to each query.
+ * queries: n x dim; f32 against f32, f16 and i8 collections, or the collection's own element type.
+ * k: 1..65,536; more than there are points returns them all. `options` may be NULL.
+ * Fails with INVALID_ARGUMENT, DIMENSION_MISMATCH, TYPE_MISMATCH, INVALID_FILTER, LIMIT_EXCEEDED,
+ * CORRUPTION, CLOSED.
+ */
+OMENDB_API omendb_status omendb_collection_search(const omendb_collection* collection,
+                                                  const omendb_vectors* queries, size_t k,
+                                                  const omendb_search_options* options,
+                                                  omendb_result** out) OMENDB_NOEXCEPT;
+
+/* What a collection holds, as one snapshot saw it. Made by the library; may gain members. */
+typedef struct omendb_collection_info {
+  size_t size;
+  const char* name;
+  size_t dim; /* 0 until the first add */
+  int32_t metric;
+  int32_t element;
+  int32_t id_kind; /* 0 until the first add */
+  size_t column_count;
+  const char* const* column_names;
+  const int32_t* column_types;
+  uint64_t points;         /* live points */
+  uint64_t memory_points;  /* rows in memtables, dead ones included */
+  uint64_t segments;       /* files */
+  uint64_t segment_points; /* rows in segments, dead ones included */
+  uint64_t segment_bytes;  /* on disk */
+} omendb_collection_info;
+
+OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* collection,
+                                                    omendb_collection_info** out) OMENDB_NOEXCEPT;
+OMENDB_API void omendb_collection_info_free(omendb_collection_info* info) OMENDB_NOEXCEPT;
+
+/* Seals what is in memory and merges segments until none is small or half dead. Waits. */
+OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection) OMENDB_NOEXCEPT;
+
+/* ---- Points: ids, vectors and metadata, column by column ------------------------------------- */
+/* Accessors accept NULL and then say "nothing": 0, or NULL. */
+
+OMENDB_API size_t omendb_points_count(const omendb_points* points) OMENDB_NOEXCEPT;
+
+/* A view of the ids; kind 0 for NULL. Valid until `points` is freed. */
+OMENDB_API omendb_ids omendb_points_ids(const omendb_points* points) OMENDB_NOEXCEPT;
+
+/*
+ * The vectors, row after row without gaps, in the collection's element type; `bytes` (may be NULL)
+ * receives their total size. NULL and 0 when they were not asked for.
+ */
+OMENDB_API const void* omendb_points_vectors(const omendb_points* points,
+                                             size_t* bytes) OMENDB_NOEXCEPT;
+
+OMENDB_API size_t omendb_points_column_count(const omendb_points* points) OMENDB_NOEXCEPT;
+
+/* Column i, or NULL when i is past the end. Valid until `points` is freed. */
+OMENDB_API const omendb_column* omendb_points_column(const omendb_points* points,
+                                                     size_t i) OMENDB_NOEXCEPT;
+
+OMENDB_API void omendb_points_free(omendb_points* points) OMENDB_NOEXCEPT;
+
+/* ---- Result: the hits of a batch of queries -------------------------------------------------- */
+
+OMENDB_API size_t omendb_result_query_count(const omendb_result* result) OMENDB_NOEXCEPT;
+
+/* query_count + 1 entries: query q owns the hits [offsets[q], offsets[q + 1]), nearest first. */
+OMENDB_API const uint64_t* omendb_result_offsets(const omendb_result* result) OMENDB_NOEXCEPT;
+
+/* One distance a hit. */
+OMENDB_API const float* omendb_result_distances(const omendb_result* result) OMENDB_NOEXCEPT;
+
+/* One row a hit: ids, and the vectors and columns asked for. Belongs to `result`; do not free. */
+OMENDB_API const omendb_points* omendb_result_points(const omendb_result* result) OMENDB_NOEXCEPT;
+
+OMENDB_API void omendb_result_free(omendb_result* result) OMENDB_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OMENDB_OMENDB_H_ */

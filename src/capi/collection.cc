@@ -1,0 +1,282 @@
+// omendb.h: the verbs of a collection.
+#include <algorithm>
+#include <memory>
+
+#include "capi/fence.h"
+#include "capi/handles.h"
+
+using omendb::Result;
+using omendb::Status;
+using omendb::StatusCode;
+using omendb::capi::fenced;
+using omendb::capi::IdsIn;
+using omendb::capi::read_column_names;
+using omendb::capi::read_filter;
+using omendb::capi::read_ids;
+using omendb::capi::read_options;
+using omendb::capi::read_vectors;
+
+namespace {
+
+/// A C batch in C++ words; owns what the WriteBatch borrows.
+struct BatchIn {
+  IdsIn ids;
+  std::vector<omendb::Column> columns;
+  omendb::WriteBatch batch;
+};
+
+Status read_batch(const omendb_batch* batch, BatchIn* out) {
+  if (batch == nullptr) return omendb::capi::null_argument("batch");
+  auto read = read_options(batch, "omendb_batch");
+  if (!read.ok()) return read.status();
+  const omendb_batch& in = *read;
+  auto vectors = read_vectors(in.vectors);
+  if (!vectors.ok()) return vectors.status();
+  out->batch.vectors = *vectors;
+  if (in.ids.kind != 0) {
+    if (Status status = read_ids(in.ids, &out->ids); !status.ok()) return status;
+    out->batch.ids = out->ids.view;
+  }
+  if (in.columns == nullptr && in.column_count != 0) {
+    return omendb::capi::null_argument("batch.columns");
+  }
+  for (size_t i = 0; i < in.column_count; ++i) {
+    auto column = omendb::capi::read_column(in.columns[i]);
+    if (!column.ok()) return column.status();
+    out->columns.push_back(std::move(column).value());
+  }
+  out->batch.metadata = out->columns;
+  return {};
+}
+
+/// add and upsert differ in the verb alone.
+template <class Verb>
+Status write(omendb_collection* collection, const omendb_batch* batch, omendb_points** out_ids,
+             Verb verb) {
+  if (out_ids != nullptr) *out_ids = nullptr;
+  OMENDB_REQUIRE(collection);
+  BatchIn in;
+  if (Status status = read_batch(batch, &in); !status.ok()) return status;
+  auto ids = (collection->collection.*verb)(in.batch);
+  if (!ids.ok()) return ids.status();
+  if (out_ids == nullptr) return {};
+  auto points = std::make_unique<omendb_points>(
+      omendb::Points{.ids = std::move(ids).value(), .vectors = {}, .metadata = {}});
+  *out_ids = points.release();
+  return {};
+}
+
+struct FieldsIn {
+  bool with_vectors = true;
+  std::vector<std::string> columns = {"*"};
+};
+
+Result<FieldsIn> read_fields(const omendb_fields* fields) {
+  auto read = read_options(fields, "omendb_fields");
+  if (!read.ok()) return read.status();
+  FieldsIn out;
+  out.with_vectors = read->no_vectors == 0;
+  if (read->no_columns != 0) {
+    out.columns.clear();
+  } else if (read->columns != nullptr) {
+    auto names = read_column_names(read->columns, read->column_count);
+    if (!names.ok()) return names.status();
+    out.columns = std::move(names).value();
+  }
+  return out;
+}
+
+Result<omendb::SearchOptions> read_search_options(size_t k, const omendb_search_options* options) {
+  auto read = read_options(options, "omendb_search_options");
+  if (!read.ok()) return read.status();
+  const omendb_search_options& in = *read;
+  auto where = read_filter(in.where);
+  if (!where.ok()) return where.status();
+  omendb::SearchOptions out;
+  out.k = k;
+  out.where = std::move(where).value();
+  out.exact = in.exact != 0;
+  out.with_vectors = in.with_vectors != 0;
+  if (in.recall != 0) out.recall = in.recall;
+  out.effort = in.effort;
+  if (in.has_radius != 0) out.radius = in.radius;
+  if (in.all_columns != 0) {
+    out.columns = {"*"};
+  } else {
+    auto names = read_column_names(in.columns, in.column_count);
+    if (!names.ok()) return names.status();
+    out.columns = std::move(names).value();
+  }
+  return out;
+}
+
+}  // namespace
+
+extern "C" {
+
+void omendb_collection_free(omendb_collection* collection) noexcept {
+  delete collection;
+}
+
+omendb_status omendb_collection_add(omendb_collection* collection, const omendb_batch* batch,
+                                    omendb_points** out_ids) noexcept {
+  return fenced([&] { return write(collection, batch, out_ids, &omendb::Collection::add); });
+}
+
+omendb_status omendb_collection_upsert(omendb_collection* collection, const omendb_batch* batch,
+                                       omendb_points** out_ids) noexcept {
+  return fenced([&] { return write(collection, batch, out_ids, &omendb::Collection::upsert); });
+}
+
+omendb_status omendb_collection_delete_ids(omendb_collection* collection, const omendb_ids* ids,
+                                           uint64_t* deleted) noexcept {
+  return fenced([&]() -> Status {
+    if (deleted != nullptr) *deleted = 0;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(ids);
+    IdsIn in;
+    if (Status status = read_ids(*ids, &in); !status.ok()) return status;
+    auto count = collection->collection.delete_ids(in.view);
+    if (!count.ok()) return count.status();
+    if (deleted != nullptr) *deleted = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_delete_where(omendb_collection* collection, const char* where,
+                                             uint64_t* deleted) noexcept {
+  return fenced([&]() -> Status {
+    if (deleted != nullptr) *deleted = 0;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(where);
+    auto filter = read_filter(where);
+    if (!filter.ok()) return filter.status();
+    auto count = collection->collection.delete_where(*filter);
+    if (!count.ok()) return count.status();
+    if (deleted != nullptr) *deleted = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_get(const omendb_collection* collection, const omendb_ids* ids,
+                                    const omendb_fields* fields, uint8_t* found,
+                                    omendb_points** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(ids);
+    IdsIn in;
+    if (Status status = read_ids(*ids, &in); !status.ok()) return status;
+    auto read = read_fields(fields);
+    if (!read.ok()) return read.status();
+    auto got = collection->collection.get(
+        in.view, {.with_vectors = read->with_vectors, .columns = std::move(read->columns)});
+    if (!got.ok()) return got.status();
+    auto points = std::make_unique<omendb_points>(std::move(got->points));
+    if (found != nullptr) std::copy(got->found.begin(), got->found.end(), found);
+    *out = points.release();
+    return {};
+  });
+}
+
+omendb_status omendb_collection_count(const omendb_collection* collection, const char* where,
+                                      uint64_t* out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = 0;
+    OMENDB_REQUIRE(collection);
+    auto filter = read_filter(where);
+    if (!filter.ok()) return filter.status();
+    auto count = collection->collection.count(*filter);
+    if (!count.ok()) return count.status();
+    *out = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_scan(const omendb_collection* collection, const char* where,
+                                     size_t batch_size, const omendb_fields* fields,
+                                     omendb_scan** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    auto filter = read_filter(where);
+    if (!filter.ok()) return filter.status();
+    auto read = read_fields(fields);
+    if (!read.ok()) return read.status();
+    omendb::ScanOptions options;
+    options.where = std::move(filter).value();
+    if (batch_size != 0) options.batch_size = batch_size;
+    options.with_vectors = read->with_vectors;
+    options.columns = std::move(read->columns);
+    auto scan = collection->collection.scan(options);
+    if (!scan.ok()) return scan.status();
+    *out = std::make_unique<omendb_scan>(omendb_scan{std::move(scan).value()}).release();
+    return {};
+  });
+}
+
+omendb_status omendb_scan_next(omendb_scan* scan, omendb_points** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(scan);
+    auto batch = scan->scan.next();
+    if (!batch.ok()) return batch.status();
+    if (omendb::id_count(batch->ids) == 0) return {};
+    *out = std::make_unique<omendb_points>(std::move(batch).value()).release();
+    return {};
+  });
+}
+
+void omendb_scan_free(omendb_scan* scan) noexcept {
+  delete scan;
+}
+
+omendb_status omendb_collection_search(const omendb_collection* collection,
+                                       const omendb_vectors* queries, size_t k,
+                                       const omendb_search_options* options,
+                                       omendb_result** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(queries);
+    auto vectors = read_vectors(*queries);
+    if (!vectors.ok()) return vectors.status();
+    auto read = read_search_options(k, options);
+    if (!read.ok()) return read.status();
+    auto result = collection->collection.search(*vectors, *read);
+    if (!result.ok()) return result.status();
+    *out = std::make_unique<omendb_result>(std::move(result).value()).release();
+    return {};
+  });
+}
+
+omendb_status omendb_collection_get_info(const omendb_collection* collection,
+                                         omendb_collection_info** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    auto info = collection->collection.info();
+    if (!info.ok()) return info.status();
+    *out = omendb::capi::new_info(std::move(info).value());
+    return {};
+  });
+}
+
+void omendb_collection_info_free(omendb_collection_info* info) noexcept {
+  delete reinterpret_cast<omendb::capi::OwnedInfo*>(info);
+}
+
+omendb_status omendb_collection_compact(omendb_collection* collection) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    return collection->collection.compact();
+  });
+}
+
+}  // extern "C"

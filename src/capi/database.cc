@@ -1,0 +1,170 @@
+// omendb.h: the library and the database.
+#include <memory>
+
+#include "capi/fence.h"
+#include "capi/handles.h"
+
+using omendb::Result;
+using omendb::Status;
+using omendb::StatusCode;
+using omendb::capi::fenced;
+using omendb::capi::new_strings;
+using omendb::capi::read_options;
+
+namespace {
+
+Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options) {
+  auto read = read_options(options, "omendb_open_options");
+  if (!read.ok()) return read.status();
+  const omendb_open_options& in = *read;
+  if (in.durability < 0 || in.durability > OMENDB_DURABILITY_NONE) {
+    return Status(StatusCode::kInvalidArgument, "durability is " + std::to_string(in.durability) +
+                                                    "; expected one of OMENDB_DURABILITY_*");
+  }
+  omendb::OpenOptions out;
+  if (in.durability != 0) out.durability = static_cast<omendb::Durability>(in.durability);
+  if (in.interval_ms != 0) out.interval_ms = in.interval_ms;
+  if (in.memtable_bytes != 0) out.memtable_bytes = in.memtable_bytes;
+  if (in.max_sealing_memtables != 0) out.max_sealing_memtables = in.max_sealing_memtables;
+  out.create_if_missing = in.must_exist == 0;
+  return out;
+}
+
+Result<std::optional<omendb::CollectionOptions>> read_collection_options(
+    const omendb_collection_options* options) {
+  std::optional<omendb::CollectionOptions> out;
+  if (options == nullptr) return out;
+  auto read = read_options(options, "omendb_collection_options");
+  if (!read.ok()) return read.status();
+  const omendb_collection_options& in = *read;
+  if (in.metric < 0 || in.metric > OMENDB_METRIC_HAMMING) {
+    return Status(StatusCode::kInvalidArgument,
+                  "metric is " + std::to_string(in.metric) + "; expected one of OMENDB_METRIC_*");
+  }
+  if (in.element < 0 || in.element > OMENDB_ELEMENT_BINARY) {
+    return Status(StatusCode::kInvalidArgument, "element is " + std::to_string(in.element) +
+                                                    "; expected one of OMENDB_ELEMENT_*");
+  }
+  out.emplace();
+  out->dim = in.dim;
+  if (in.metric != 0) out->metric = static_cast<omendb::Metric>(in.metric);
+  if (in.element != 0) out->element = static_cast<omendb::Element>(in.element);
+  return out;
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* omendb_version(void) noexcept {
+  static const std::string text(omendb::version());
+  return text.c_str();
+}
+
+const char* omendb_active_isa(void) noexcept {
+  static const std::string text(omendb::active_isa());
+  return text.c_str();
+}
+
+omendb_status omendb_supported_isas(omendb_strings** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    std::vector<std::string> names;
+    for (std::string_view name : omendb::supported_isas()) names.emplace_back(name);
+    *out = new_strings(std::move(names));
+    return {};
+  });
+}
+
+void omendb_strings_free(omendb_strings* strings) noexcept {
+  delete reinterpret_cast<omendb::capi::OwnedStrings*>(strings);
+}
+
+omendb_status omendb_database_open(const char* path, const omendb_open_options* options,
+                                   omendb_database** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(path);
+    auto read = read_open_options(options);
+    if (!read.ok()) return read.status();
+    auto db = omendb::Database::open(path, *read);
+    if (!db.ok()) return db.status();
+    *out = std::make_unique<omendb_database>(omendb_database{std::move(db).value()}).release();
+    return {};
+  });
+}
+
+omendb_status omendb_database_close(omendb_database* db) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(db);
+    return db->db.close();
+  });
+}
+
+void omendb_database_free(omendb_database* db) noexcept {
+  delete db;
+}
+
+omendb_status omendb_database_flush(omendb_database* db) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(db);
+    return db->db.flush();
+  });
+}
+
+const char* omendb_database_path(const omendb_database* db) noexcept {
+  return db == nullptr ? nullptr : db->db.path().c_str();
+}
+
+omendb_status omendb_database_recovery_notes(const omendb_database* db,
+                                             omendb_strings** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(db);
+    *out = new_strings(db->db.recovery_notes());
+    return {};
+  });
+}
+
+omendb_status omendb_database_collection_names(const omendb_database* db,
+                                               omendb_strings** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(db);
+    auto names = db->db.collection_names();
+    if (!names.ok()) return names.status();
+    *out = new_strings(std::move(names).value());
+    return {};
+  });
+}
+
+omendb_status omendb_database_collection(omendb_database* db, const char* name,
+                                         const omendb_collection_options* options,
+                                         omendb_collection** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(db);
+    auto read = read_collection_options(options);
+    if (!read.ok()) return read.status();
+    auto collection = db->db.collection(name == nullptr ? "default" : name, *read);
+    if (!collection.ok()) return collection.status();
+    *out = std::make_unique<omendb_collection>(omendb_collection{std::move(collection).value()})
+               .release();
+    return {};
+  });
+}
+
+omendb_status omendb_database_drop_collection(omendb_database* db, const char* name) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(db);
+    OMENDB_REQUIRE(name);
+    return db->db.drop_collection(name);
+  });
+}
+
+}  // extern "C"
