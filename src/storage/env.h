@@ -21,8 +21,12 @@ class WritableFile {
   /// Writes all of `parts` in order at the current end.
   virtual Status append(std::span<const std::span<const std::byte>> parts) = 0;
   Status append(std::span<const std::byte> bytes) { return append(std::span(&bytes, 1)); }
-  /// Overwrites bytes already inside the file (headers written last, recycled logs).
-  virtual Status write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Writes all of `parts` in order from `offset` <= size() (recycled logs); the file grows if they
+  /// reach past its end.
+  virtual Status write_at(uint64_t offset, std::span<const std::span<const std::byte>> parts) = 0;
+  Status write_at(uint64_t offset, std::span<const std::byte> bytes) {
+    return write_at(offset, std::span(&bytes, 1));
+  }
   /// Returns when every byte written before the call would survive a power cut.
   virtual Status sync() = 0;
   virtual Status close() = 0;
@@ -70,8 +74,9 @@ class Env {
   virtual Status rename(const std::string& from, const std::string& to) = 0;  ///< replaces `to`
   /// Makes creations, renames and removals in the directory survive a power cut.
   virtual Status sync_directory(const std::string& path) = 0;
-  /// Takes the exclusive lock on `path`, writing `owner` into it for others to read.
-  /// @error kLocked, whose message quotes what the holder wrote.
+  /// Takes the exclusive lock on `path`, the LOCK file of a database folder, writing `owner` into
+  /// it for others to read. Refused to this process too while it holds the lock.
+  /// @error kLocked: `database "<folder>" is held by <what the holder wrote>`.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
                                                  std::string_view owner) = 0;
   virtual uint64_t now_micros() const = 0;  ///< wall clock, since 1970
@@ -79,5 +84,14 @@ class Env {
 
 /// "dir/name".
 std::string join(std::string_view directory, std::string_view name);
+/// "dir" of "dir/name"; "." where there is none.
+std::string parent_directory(std::string_view path);
+
+/// What a holder writes into LOCK: `pid 123 (python3) on host since 2026-11-22T17:20:01Z`.
+std::string describe_this_process(uint64_t now_micros);
+
+namespace internal {
+Status locked_error(std::string_view lock_path, std::string_view owner);
+}
 
 }  // namespace omendb::storage

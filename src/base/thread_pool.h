@@ -1,0 +1,46 @@
+// A small fixed pool of threads.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/sync.h"
+
+namespace omendb {
+
+/// Runs tasks in the order of submission on a fixed number of threads. Tasks throw nothing.
+/// Thread-safe. The destructor runs what was submitted and then joins.
+class ThreadPool {
+ public:
+  /// @param threads  0 is allowed: submit() then runs the task at once, in the caller.
+  explicit ThreadPool(size_t threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  size_t threads() const { return threads_.size(); }
+
+  void submit(std::function<void()> task) OMEN_EXCLUDES(mutex_);
+
+  /// Calls fn(i) for each i in [0, n), in any order and on several threads; returns when all calls
+  /// have returned. The calling thread takes part, so this may be used from inside a task and
+  /// makes progress when every pool thread is busy.
+  void parallel_for(size_t n, const std::function<void(size_t)>& fn) OMEN_EXCLUDES(mutex_);
+
+ private:
+  struct Loop;
+
+  void work() OMEN_EXCLUDES(mutex_);
+
+  Mutex mutex_;
+  CondVar wake_;
+  std::deque<std::function<void()>> tasks_ OMEN_GUARDED_BY(mutex_);
+  bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace omendb

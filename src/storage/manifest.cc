@@ -1,0 +1,148 @@
+#include "storage/manifest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "base/status_macros.h"
+
+namespace omendb::storage {
+namespace {
+
+constexpr std::string_view kManifestPrefix = "MANIFEST-";
+constexpr std::string_view kCurrent = "CURRENT";
+constexpr std::string_view kCurrentTemporary = "CURRENT.tmp";
+
+std::string manifest_name(uint64_t generation) {
+  char digits[24] = {};
+  std::snprintf(digits, sizeof(digits), "%010llu", static_cast<unsigned long long>(generation));
+  return std::string(kManifestPrefix) + digits;
+}
+
+std::optional<uint64_t> manifest_generation(std::string_view name) {
+  if (!name.starts_with(kManifestPrefix)) return std::nullopt;
+  name.remove_prefix(kManifestPrefix.size());
+  uint64_t generation = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), generation);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return generation;
+}
+
+// "MANIFEST-0000000012 crc32c=1a2b3c4d\n": for people to read, and every flipped bit shows.
+std::string current_text(const std::string& manifest) {
+  char crc[32] = {};
+  std::snprintf(crc, sizeof(crc), " crc32c=%08x\n", crc32c::of(as_bytes(manifest)));
+  return manifest + crc;
+}
+
+// What may stand in a folder whose creation never finished, and what systems strew about.
+bool is_ours_or_noise(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"LOCK",       kCurrentTemporary, "wal",
+                                                "segments",   ".DS_Store",       "Thumbs.db",
+                                                "lost+found", "desktop.ini"};
+  return manifest_generation(name).has_value() ||
+         std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+}  // namespace
+
+Result<std::optional<Manifest>> ManifestStore::load() {
+  OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
+  if (!there) return std::optional<Manifest>();
+  OMEN_ASSIGN_OR_RETURN(const bool is_folder, env_->is_directory(directory_));
+  if (!is_folder) {
+    return Status(StatusCode::kNotADatabase,
+                  "\"" + directory_ + "\" is a file; expected a database folder");
+  }
+  const std::string current = join(directory_, kCurrent);
+  OMEN_ASSIGN_OR_RETURN(const bool published, env_->exists(current));
+  if (!published) return load_without_current();
+
+  OMEN_ASSIGN_OR_RETURN(const auto raw, env_->read_file(current));
+  const std::string text(reinterpret_cast<const char*>(raw.data()), raw.size());
+  const std::string name = text.substr(0, text.find(' '));
+  if (!manifest_generation(name) || text != current_text(name)) {
+    return Status(StatusCode::kCorruption,
+                  "\"" + current + "\": offset 0: does not name a manifest, or its checksum fails");
+  }
+  const std::string path = join(directory_, name);
+  auto bytes = env_->read_file(path);
+  if (bytes.status().code() == StatusCode::kNotFound) {
+    return Status(StatusCode::kCorruption,
+                  "\"" + current + "\" names \"" + path + "\", which is missing");
+  }
+  if (!bytes.ok()) return bytes.status();
+  OMEN_ASSIGN_OR_RETURN(auto manifest, decode_manifest(*bytes, path));
+  if (manifest.generation != *manifest_generation(name)) {
+    return Status(StatusCode::kCorruption,
+                  "\"" + path + "\": holds generation " + std::to_string(manifest.generation));
+  }
+  return std::optional<Manifest>(std::move(manifest));
+}
+
+// Empty, somebody else's, the remains of a creation that never finished, or a database that lost
+// its CURRENT. The first publication comes before any log or segment, so either of those, or a
+// second generation, tells the last two apart.
+Result<std::optional<Manifest>> ManifestStore::load_without_current() {
+  OMEN_ASSIGN_OR_RETURN(auto names, env_->list(directory_));
+  std::ranges::sort(names);
+  std::string evidence;
+  for (const std::string& name : names) {
+    if (!is_ours_or_noise(name)) {
+      return Status(StatusCode::kNotADatabase,
+                    "\"" + directory_ + "\" is not a database: it holds \"" + name +
+                        "\" and no CURRENT; expected a database folder or an empty one");
+    }
+    if (manifest_generation(name).value_or(0) > 1) evidence = name;
+    if (name != "wal" && name != "segments") continue;
+    const std::string path = join(directory_, name);
+    OMEN_ASSIGN_OR_RETURN(const bool is_folder, env_->is_directory(path));
+    if (!is_folder) {
+      return Status(StatusCode::kNotADatabase,
+                    "\"" + directory_ + "\" is not a database: \"" + name + "\" is a file");
+    }
+    OMEN_ASSIGN_OR_RETURN(const auto inside, env_->list(path));
+    if (!inside.empty()) evidence = join(name, inside.front());
+  }
+  if (!evidence.empty()) {
+    return Status(
+        StatusCode::kCorruption,
+        "\"" + join(directory_, kCurrent) + "\" is missing, though \"" + evidence + "\" is there");
+  }
+  return std::optional<Manifest>();
+}
+
+Status ManifestStore::publish(Manifest& manifest) {
+  ++manifest.generation;
+  const std::string name = manifest_name(manifest.generation);
+  OMEN_RETURN_IF_ERROR(write_synced(join(directory_, name), encode_manifest(manifest)));
+  const std::string temporary = join(directory_, kCurrentTemporary);
+  OMEN_RETURN_IF_ERROR(write_synced(temporary, as_bytes(current_text(name))));
+  // The manifest's own entry must not come after the rename that points to it.
+  OMEN_RETURN_IF_ERROR(env_->sync_directory(directory_));
+  OMEN_RETURN_IF_ERROR(env_->rename(temporary, join(directory_, kCurrent)));
+  OMEN_RETURN_IF_ERROR(env_->sync_directory(directory_));
+  remove_other_manifests(name);
+  return {};
+}
+
+Status ManifestStore::write_synced(const std::string& path, std::span<const std::byte> bytes) {
+  OMEN_ASSIGN_OR_RETURN(const auto file, env_->create_file(path));
+  OMEN_RETURN_IF_ERROR(file->append(bytes));
+  OMEN_RETURN_IF_ERROR(file->sync());
+  return file->close();
+}
+
+// Leftovers cost space and nothing else; the next publication tries again.
+void ManifestStore::remove_other_manifests(const std::string& keep) {
+  const auto names = env_->list(directory_);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (name == keep || !manifest_generation(name)) continue;
+    env_->remove_file(join(directory_, name)).ignore();
+  }
+}
+
+}  // namespace omendb::storage

@@ -1,0 +1,92 @@
+// What a database consists of: its collections, their schemas and segments, and how far the log has
+// been taken into segments. Published atomically. Format: docs/format.md, "Manifest".
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "omendb/types.h"
+#include "storage/env.h"
+
+namespace omendb::storage {
+
+struct ColumnMeta {
+  std::string name;
+  ColumnType type = ColumnType::kI64;
+  bool operator==(const ColumnMeta&) const = default;
+};
+
+struct SegmentMeta {
+  std::string name;  ///< file stem, unique in the database
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t dead_rows = 0;
+  std::string tombstones;  ///< file name of the .del file; empty = none
+  bool operator==(const SegmentMeta&) const = default;
+};
+
+struct CollectionMeta {
+  uint32_t id = 0;
+  std::string name;
+  uint64_t dim = 0;
+  Metric metric = Metric::kL2;
+  Element element = Element::kF32;
+  uint8_t id_kind = 0;  ///< an IdKind, or 0 = not known yet
+  uint64_t next_auto_id = 0;
+  Lsn flushed{};  ///< operations up to here are in segments
+  std::vector<ColumnMeta> columns;
+  std::vector<SegmentMeta> segments;
+  bool operator==(const CollectionMeta&) const = default;
+};
+
+struct Manifest {
+  uint64_t generation = 0;  ///< counts publications
+  std::array<uint8_t, 16> database_uuid{};
+  uint32_t next_collection_id = 1;
+  uint64_t next_file_number = 1;
+  Lsn wal_trimmed{};  ///< the log's records up to here are needed no more
+  std::vector<CollectionMeta> collections;
+  bool operator==(const Manifest&) const = default;
+};
+
+/// The bytes of a manifest file.
+std::vector<std::byte> encode_manifest(const Manifest& manifest);
+/// @param file  named in errors.
+/// @error kCorruption with file and offset, kUnsupportedVersion. Allocates no more than the size of
+///        `bytes` supports.
+Result<Manifest> decode_manifest(std::span<const std::byte> bytes, const std::string& file);
+
+/// Keeps the manifest of one database folder: `MANIFEST-<generation>` and `CURRENT`, which names
+/// the one that counts. One thread at a time.
+class ManifestStore {
+ public:
+  ManifestStore(std::shared_ptr<Env> env, std::string directory)
+      : env_(std::move(env)), directory_(std::move(directory)) {}
+
+  /// @return the current manifest; none if the folder is missing, empty, or holds only what a
+  ///         creation that never finished left behind.
+  /// @error kNotADatabase naming a file that is not ours, kCorruption, kUnsupportedVersion,
+  ///        kIoError.
+  Result<std::optional<Manifest>> load();
+
+  /// Makes `manifest`, with the next generation, the current one; when it returns, that survives a
+  /// power cut. The folder exists. After an error the folder holds either manifest whole, and
+  /// publish() may be called again.
+  Status publish(Manifest& manifest);
+
+ private:
+  Result<std::optional<Manifest>> load_without_current();
+  Status write_synced(const std::string& path, std::span<const std::byte> bytes);
+  void remove_other_manifests(const std::string& keep);
+
+  const std::shared_ptr<Env> env_;
+  const std::string directory_;
+};
+
+}  // namespace omendb::storage

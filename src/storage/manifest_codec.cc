@@ -1,0 +1,220 @@
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "storage/manifest.h"
+
+namespace omendb::storage {
+namespace {
+
+constexpr std::string_view kMagic("OMENDB\0M", 8);
+constexpr uint32_t kVersion = 1;
+constexpr size_t kHeaderBytes = 24;  // magic, version, reserved, payload length
+constexpr size_t kCrcBytes = 4;
+
+void encode(ByteWriter& out, const CollectionMeta& collection) {
+  out.u32(collection.id);
+  out.string(collection.name);
+  out.varint(collection.dim);
+  out.u8(static_cast<uint8_t>(collection.metric));
+  out.u8(static_cast<uint8_t>(collection.element));
+  out.u8(collection.id_kind);
+  out.u64(collection.next_auto_id);
+  out.u64(to_int(collection.flushed));
+  out.varint(collection.columns.size());
+  for (const ColumnMeta& column : collection.columns) {
+    out.string(column.name);
+    out.u8(static_cast<uint8_t>(column.type));
+  }
+  out.varint(collection.segments.size());
+  for (const SegmentMeta& segment : collection.segments) {
+    out.string(segment.name);
+    out.varint(segment.rows);
+    out.varint(segment.bytes);
+    out.varint(segment.dead_rows);
+    out.string(segment.tombstones);
+  }
+}
+
+// Names become paths, so nothing may lead out of the folder.
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+bool is_column_type(uint8_t type) {
+  const auto scalar = type & 15;
+  return type < 32 && scalar >= 1 && scalar <= 5;
+}
+
+// Reads one payload. Each step returns false, having said in error() what was wrong.
+class Decoder {
+ public:
+  Decoder(std::span<const std::byte> payload, const std::string& file)
+      : in_(payload), file_(file) {}
+
+  bool manifest(Manifest& out) {
+    std::span<const std::byte> uuid;
+    uint64_t wal_trimmed = 0;
+    uint64_t count = 0;
+    if (!in_.u64(out.generation) || !in_.bytes(out.database_uuid.size(), uuid) ||
+        !in_.u32(out.next_collection_id) || !in_.u64(out.next_file_number) ||
+        !in_.u64(wal_trimmed) || !in_.varint(count)) {
+      return fail("it ends too soon");
+    }
+    std::memcpy(out.database_uuid.data(), uuid.data(), uuid.size());
+    out.wal_trimmed = Lsn{wal_trimmed};
+    if (count > kMaxCollections) return fail("too many collections");
+    std::set<uint32_t> ids;
+    std::set<std::string> names;
+    for (uint64_t i = 0; i < count; ++i) {
+      CollectionMeta& meta = out.collections.emplace_back();
+      if (!collection(meta)) return false;
+      if (!ids.insert(meta.id).second || !names.insert(meta.name).second) {
+        return fail("a collection is listed twice");
+      }
+    }
+    return in_.done() || fail("bytes follow its end");
+  }
+
+  Status error() const {
+    return {StatusCode::kCorruption, "\"" + file_ + "\": offset " +
+                                         std::to_string(kHeaderBytes + in_.position()) + ": " +
+                                         what_};
+  }
+
+ private:
+  bool collection(CollectionMeta& out) {
+    uint8_t metric = 0;
+    uint8_t element = 0;
+    uint64_t flushed = 0;
+    if (!in_.u32(out.id) || !in_.string(out.name) || !in_.varint(out.dim) || !in_.u8(metric) ||
+        !in_.u8(element) || !in_.u8(out.id_kind) || !in_.u64(out.next_auto_id) ||
+        !in_.u64(flushed)) {
+      return fail("a collection ends too soon");
+    }
+    if (out.name.empty() || out.name.size() > kMaxCollectionNameBytes) {
+      return fail("a collection's name has " + std::to_string(out.name.size()) + " bytes");
+    }
+    if (out.dim > kMaxDimension) return fail("dimension " + std::to_string(out.dim));
+    if (metric < 1 || metric > 4) return fail("unknown metric " + std::to_string(metric));
+    if (element < 1 || element > 4) return fail("unknown element " + std::to_string(element));
+    if (out.id_kind > 2) return fail("unknown id kind " + std::to_string(out.id_kind));
+    out.metric = static_cast<Metric>(metric);
+    out.element = static_cast<Element>(element);
+    out.flushed = Lsn{flushed};
+    return columns(out.columns) && segments(out.segments);
+  }
+
+  bool columns(std::vector<ColumnMeta>& out) {
+    uint64_t count = 0;
+    if (!in_.varint(count)) return fail("a collection ends too soon");
+    if (count > kMaxColumns) return fail(std::to_string(count) + " columns");
+    for (uint64_t i = 0; i < count; ++i) {
+      uint8_t type = 0;
+      ColumnMeta& column = out.emplace_back();
+      if (!in_.string(column.name) || !in_.u8(type)) return fail("a column ends too soon");
+      if (!is_column_type(type)) return fail("unknown column type " + std::to_string(type));
+      column.type = static_cast<ColumnType>(type);
+    }
+    return true;
+  }
+
+  // Grows with what is read, so a lying count allocates nothing.
+  bool segments(std::vector<SegmentMeta>& out) {
+    uint64_t count = 0;
+    if (!in_.varint(count)) return fail("a collection ends too soon");
+    for (uint64_t i = 0; i < count; ++i) {
+      SegmentMeta segment;
+      if (!in_.string(segment.name) || !in_.varint(segment.rows) || !in_.varint(segment.bytes) ||
+          !in_.varint(segment.dead_rows) || !in_.string(segment.tombstones)) {
+        return fail("a segment ends too soon");
+      }
+      if (!is_file_name(segment.name) ||
+          (!segment.tombstones.empty() && !is_file_name(segment.tombstones))) {
+        return fail("a segment's file name is not one");
+      }
+      if (segment.dead_rows > segment.rows) return fail("a segment has more dead rows than rows");
+      out.push_back(std::move(segment));
+    }
+    return true;
+  }
+
+  bool fail(std::string what) {
+    what_ = std::move(what);
+    return false;
+  }
+
+  ByteReader in_;
+  const std::string& file_;
+  std::string what_;
+};
+
+Status corrupt(const std::string& file, const std::string& what) {
+  return {StatusCode::kCorruption, "\"" + file + "\": " + what};
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_manifest(const Manifest& manifest) {
+  std::vector<std::byte> payload;
+  ByteWriter body(payload);
+  body.u64(manifest.generation);
+  body.bytes(std::as_bytes(std::span(manifest.database_uuid)));
+  body.u32(manifest.next_collection_id);
+  body.u64(manifest.next_file_number);
+  body.u64(to_int(manifest.wal_trimmed));
+  body.varint(manifest.collections.size());
+  for (const CollectionMeta& collection : manifest.collections) encode(body, collection);
+
+  std::vector<std::byte> file;
+  ByteWriter out(file);
+  out.bytes(as_bytes(kMagic));
+  out.u32(kVersion);
+  out.u32(0);
+  out.u64(payload.size());
+  out.bytes(payload);
+  out.u32(crc32c::of(file));
+  return file;
+}
+
+Result<Manifest> decode_manifest(std::span<const std::byte> bytes, const std::string& file) {
+  ByteReader header(bytes);
+  std::span<const std::byte> magic;
+  uint32_t version = 0;
+  uint32_t reserved = 0;
+  uint64_t length = 0;
+  if (!header.bytes(kMagic.size(), magic) || !header.u32(version) || !header.u32(reserved) ||
+      !header.u64(length)) {
+    return corrupt(file, "is " + std::to_string(bytes.size()) + " bytes, too few; it is cut");
+  }
+  if (!std::ranges::equal(magic, as_bytes(kMagic))) {
+    return corrupt(file, "offset 0: not an OmenDB manifest");
+  }
+  // Before the checksum: a newer version may lay the rest out differently.
+  if (version > kVersion) {
+    return Status(StatusCode::kUnsupportedVersion,
+                  "\"" + file + "\" has format version " + std::to_string(version) +
+                      "; this OmenDB reads up to " + std::to_string(kVersion));
+  }
+  if (bytes.size() < kHeaderBytes + kCrcBytes ||
+      length != bytes.size() - kHeaderBytes - kCrcBytes) {
+    return corrupt(file, "is " + std::to_string(bytes.size()) + " bytes; its header says " +
+                             std::to_string(length) + " and 28 more");
+  }
+  uint32_t expected = 0;
+  ByteReader(bytes.last(kCrcBytes)).u32(expected);
+  if (crc32c::of(bytes.first(bytes.size() - kCrcBytes)) != expected) {
+    return corrupt(file, "offset 0: the manifest fails its checksum");
+  }
+  if (version == 0 || reserved != 0) return corrupt(file, "offset 8: the header makes no sense");
+  Manifest manifest;
+  Decoder decoder(bytes.subspan(kHeaderBytes, static_cast<size_t>(length)), file);
+  if (!decoder.manifest(manifest)) return decoder.error();
+  return manifest;
+}
+
+}  // namespace omendb::storage

@@ -1,0 +1,311 @@
+// PosixEnv: the operating system's files.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/status_macros.h"
+#include "storage/env.h"
+
+namespace omendb::storage {
+namespace {
+
+Status os_error(std::string_view operation, const std::string& path, int error) {
+  StatusCode code = StatusCode::kIoError;
+  if (error == ENOSPC || error == EDQUOT) code = StatusCode::kNoSpace;
+  if (error == ENOENT) code = StatusCode::kNotFound;
+  return {code, std::string(operation) + " \"" + path +
+                    "\": " + std::error_code(error, std::generic_category()).message()};
+}
+
+// An open file descriptor, closed with its owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+  static Result<Descriptor> open(const std::string& path, int flags) {
+    for (;;) {
+      const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+      if (fd >= 0) return Descriptor(fd);
+      if (errno != EINTR) return os_error("open", path, errno);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+int sync_fd(int fd) {
+#if defined(__APPLE__)
+  return ::fcntl(fd, F_FULLFSYNC);  // fsync there stops at the drive's cache
+#else
+  return ::fdatasync(fd);
+#endif
+}
+
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(Descriptor fd, std::string path, uint64_t size)
+      : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
+
+  Status append(std::span<const std::span<const std::byte>> parts) override {
+    return write_at(size_, parts);
+  }
+
+  Status write_at(uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+    constexpr size_t kVectors = 64;
+    iovec vectors[kVectors];
+    size_t part = 0;
+    size_t within = 0;  // bytes of parts[part] already written
+    for (;;) {
+      int count = 0;
+      for (size_t i = part, skip = within; i < parts.size() && count < int{kVectors}; ++i) {
+        const auto rest = parts[i].subspan(skip);
+        skip = 0;
+        if (rest.empty()) continue;
+        vectors[count++] = {const_cast<std::byte*>(rest.data()), rest.size()};
+      }
+      if (count == 0) return {};
+      const ssize_t written = ::pwritev(fd_.get(), vectors, count, static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return os_error("write", path_, errno);
+      offset += static_cast<uint64_t>(written);
+      size_ = std::max(size_, offset);
+      // Step over what was written; the system may take less than it was given.
+      for (auto left = static_cast<size_t>(written) + within; part < parts.size(); ++part) {
+        within = left;
+        if (left < parts[part].size()) break;
+        left -= parts[part].size();
+        within = 0;
+      }
+    }
+  }
+
+  Status sync() override {
+    if (sync_fd(fd_.get()) != 0) return os_error("sync", path_, errno);
+    return {};
+  }
+
+  Status close() override {
+    const int fd = fd_.release();
+    if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) return os_error("close", path_, errno);
+    return {};
+  }
+
+  uint64_t size() const override { return size_; }
+  Descriptor release() { return std::move(fd_); }
+
+ private:
+  Descriptor fd_;
+  const std::string path_;
+  uint64_t size_;
+};
+
+class PosixMappedFile final : public MappedFile {
+ public:
+  explicit PosixMappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  ~PosixMappedFile() override {
+    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
+  std::span<const std::byte> bytes() const override { return bytes_; }
+
+  void advise(uint64_t offset, uint64_t length, Advice advice) const override {
+    if (offset >= bytes_.size()) return;
+    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t end = std::min<uint64_t>(bytes_.size(), offset + length);
+    const uint64_t begin = offset / page * page;
+    int flag = MADV_NORMAL;
+    if (advice == Advice::kRandom) flag = MADV_RANDOM;
+    if (advice == Advice::kSequential) flag = MADV_SEQUENTIAL;
+    if (advice == Advice::kWillNeed) flag = MADV_WILLNEED;
+    // A hint: a system that does not know it is no error.
+    (void)::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, flag);
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+// flock belongs to the open file, so a second open in this process is refused like any other.
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(Descriptor fd) : fd_(std::move(fd)) {}
+
+ private:
+  Descriptor fd_;
+};
+
+Result<std::string> read_text(int fd, const std::string& path) {
+  char text[512];
+  const ssize_t n = ::pread(fd, text, sizeof(text), 0);
+  if (n < 0) return os_error("read", path, errno);
+  return std::string(text, static_cast<size_t>(n));
+}
+
+class PosixEnv final : public Env {
+ public:
+  Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT | O_TRUNC));
+    return std::unique_ptr<WritableFile>(
+        std::make_unique<PosixWritableFile>(std::move(fd), path, 0));
+  }
+
+  Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR));
+    OMEN_ASSIGN_OR_RETURN(const uint64_t size, size_of(fd, path));
+    return std::unique_ptr<WritableFile>(
+        std::make_unique<PosixWritableFile>(std::move(fd), path, size));
+  }
+
+  Result<std::vector<std::byte>> read_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(const auto fd, Descriptor::open(path, O_RDONLY));
+    OMEN_ASSIGN_OR_RETURN(const uint64_t size, size_of(fd, path));
+    std::vector<std::byte> bytes(static_cast<size_t>(size));
+    size_t at = 0;
+    while (at < bytes.size()) {
+      const ssize_t n =
+          ::pread(fd.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return os_error("read", path, errno);
+      if (n == 0) break;
+      at += static_cast<size_t>(n);
+    }
+    bytes.resize(at);
+    return bytes;
+  }
+
+  Result<std::shared_ptr<const MappedFile>> map_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(const auto fd, Descriptor::open(path, O_RDONLY));
+    OMEN_ASSIGN_OR_RETURN(const uint64_t size, size_of(fd, path));
+    std::span<const std::byte> bytes;
+    if (size > 0) {
+      void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+      if (address == MAP_FAILED) return os_error("map", path, errno);
+      bytes = {static_cast<const std::byte*>(address), size};
+    }
+    return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(bytes));
+  }
+
+  Result<uint64_t> file_size(const std::string& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return os_error("stat", path, errno);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  Result<bool> exists(const std::string& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) return true;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return os_error("stat", path, errno);
+  }
+
+  Result<bool> is_directory(const std::string& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) return S_ISDIR(info.st_mode);
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return os_error("stat", path, errno);
+  }
+
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    DIR* dir = ::opendir(directory.c_str());
+    if (dir == nullptr) return os_error("list", directory, errno);
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(dir)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    const int error = errno;
+    ::closedir(dir);
+    if (error != 0) return os_error("list", directory, error);
+    return names;
+  }
+
+  Status make_directory(const std::string& path) override {
+    if (::mkdir(path.c_str(), 0755) == 0) return {};
+    const int error = errno;
+    if (error != EEXIST) return os_error("make directory", path, error);
+    OMEN_ASSIGN_OR_RETURN(const bool directory, is_directory(path));
+    return directory ? Status() : os_error("make directory", path, error);
+  }
+
+  Status remove_file(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) return os_error("remove", path, errno);
+    return {};
+  }
+
+  Status remove_directory(const std::string& path) override {
+    if (::rmdir(path.c_str()) != 0) return os_error("remove directory", path, errno);
+    return {};
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    return os_error("rename to \"" + to + "\" from", from, errno);
+  }
+
+  Status sync_directory(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(const auto fd, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
+    if (::fsync(fd.get()) != 0) return os_error("sync directory", path, errno);
+    return {};
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override {
+    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT));
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return os_error("lock", path, errno);
+      OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd.get(), path));
+      return internal::locked_error(path, holder);
+    }
+    if (::ftruncate(fd.get(), 0) != 0) return os_error("truncate", path, errno);
+    PosixWritableFile text(std::move(fd), path, 0);
+    OMEN_RETURN_IF_ERROR(text.WritableFile::append(as_bytes(owner)));
+    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(text.release()));
+  }
+
+  uint64_t now_micros() const override {
+    using std::chrono::microseconds;
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(std::chrono::duration_cast<microseconds>(since).count());
+  }
+
+ private:
+  static Result<uint64_t> size_of(const Descriptor& fd, const std::string& path) {
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return os_error("stat", path, errno);
+    if (!S_ISREG(info.st_mode)) {
+      return Status(StatusCode::kIoError, "open \"" + path + "\": not a regular file");
+    }
+    return static_cast<uint64_t>(info.st_size);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<Env> Env::posix() {
+  static const std::shared_ptr<Env> env = std::make_shared<PosixEnv>();
+  return env;
+}
+
+}  // namespace omendb::storage
