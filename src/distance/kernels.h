@@ -14,10 +14,13 @@ enum class Isa : uint8_t { kScalar = 0, kNeon = 1, kAvx2 = 2, kAvx512 = 3 };
 std::string_view isa_name(Isa isa);
 
 /// The kernels of one (metric, element) pair. Both sides have the given element type; `dim` counts
-/// coordinates (bits for kBinary). Distances are as omendb::Metric states them. Pointers need only
-/// the alignment of the element. All are pure and may run on any thread.
+/// coordinates, 1..kMaxDimension (bits for kBinary, whose padding bits are zero). Distances are as
+/// omendb::Metric states them, and finite for finite vectors: what overflows f32 saturates at
+/// +-FLT_MAX, and cosine lies in [0, 2]. f32 and f16 accumulate in f32, i8 exactly in integers.
+/// Pointers need only the alignment of the element. All are pure and may run on any thread.
 struct Kernels {
-  /// One pair. Every other kernel returns, for each pair, the same bits as this one.
+  /// One pair. Every other kernel returns, for each pair, the same bits as this one: a row's
+  /// coordinates are summed in one order, however many rows are computed at once.
   float (*pair)(const void* query, const void* row, size_t dim);
   /// One query against n rows, `stride` bytes apart; out[i] = pair(query, row i).
   void (*scan)(const void* query, const void* rows, size_t stride, size_t n, size_t dim,
@@ -28,6 +31,7 @@ struct Kernels {
 };
 
 /// The kernels of the active instruction set. Fetch once, outside the loop.
+/// kHamming goes with kBinary, the other metrics with the other elements; the rest aborts.
 const Kernels& kernels(Metric metric, Element element);
 /// The kernels of a given set that this machine can run; for tests and benchmarks.
 const Kernels& kernels(Isa isa, Metric metric, Element element);
@@ -35,6 +39,7 @@ const Kernels& kernels(Isa isa, Metric metric, Element element);
 /// Chosen at the first call: the best that runs here, or OMENDB_FORCE_ISA (an unknown or
 /// unsupported name is reported once on stderr and ignored).
 Isa active_isa();
+/// Every set that runs here, best last.
 std::span<const Isa> supported_isas();
 
 }  // namespace omendb::distance
