@@ -9,6 +9,7 @@ find_package(Threads REQUIRED)
 add_library(omen_flags INTERFACE)
 target_compile_options(omen_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-missing-field-initializers  # options structs are filled by name, the rest by default
   -fno-math-errno
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${OMENDB_WERROR}>:-Werror>)

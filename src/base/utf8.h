@@ -51,6 +51,8 @@ inline size_t utf8_valid_prefix(std::string_view text) {
   return i;
 }
 
-inline bool is_utf8(std::string_view text) { return utf8_valid_prefix(text) == text.size(); }
+inline bool is_utf8(std::string_view text) {
+  return utf8_valid_prefix(text) == text.size();
+}
 
 }  // namespace omendb

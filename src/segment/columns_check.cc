@@ -1,0 +1,155 @@
+// What may be stored: checked whole before any of it is logged.
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <unordered_set>
+
+#include "base/status_macros.h"
+#include "base/utf8.h"
+#include "segment/columns.h"
+
+namespace omendb::segment {
+
+namespace {
+
+std::string named(const Column& column) {
+  return "column \"" + column.name + "\"";
+}
+
+Status invalid(const Column& column, const std::string& what) {
+  return {StatusCode::kInvalidArgument, named(column) + " " + what};
+}
+
+Status check_name(const Column& column) {
+  if (column.name.empty()) {
+    return {StatusCode::kInvalidArgument, "a column has an empty name"};
+  }
+  if (column.name.size() > kMaxColumnNameBytes) {
+    return {StatusCode::kLimitExceeded, "a column name has " + std::to_string(column.name.size()) +
+                                            " bytes; at most " +
+                                            std::to_string(kMaxColumnNameBytes) + " are allowed"};
+  }
+  if (!is_utf8(column.name)) {
+    return {StatusCode::kInvalidArgument, "a column name is not valid UTF-8"};
+  }
+  return {};
+}
+
+bool is_known(ColumnType type) {
+  const auto element = static_cast<uint8_t>(element_type(type));
+  return static_cast<uint8_t>(type) < 32 && element >= 1 && element <= 5;
+}
+
+Status check_type(const Column& column, const Schema& schema) {
+  if (!is_known(column.type)) {
+    return invalid(column,
+                   "has the unknown type " + std::to_string(static_cast<unsigned>(column.type)));
+  }
+  const ColumnSchema* known = find_column(schema, column.name);
+  if (known == nullptr || known->type == column.type) return {};
+  const bool widens = is_array(known->type) == is_array(column.type) &&
+                      element_type(known->type) == ColumnType::kF64 &&
+                      element_type(column.type) == ColumnType::kI64;
+  if (widens) return {};
+  std::string message = named(column) + " is " + std::string(column_type_name(known->type)) +
+                        "; this batch has " + std::string(column_type_name(column.type));
+  if (element_type(known->type) == ColumnType::kI64 &&
+      element_type(column.type) == ColumnType::kF64) {
+    message += "; round the values to integers, or store them under another name";
+  }
+  return {StatusCode::kTypeMismatch, std::move(message)};
+}
+
+/// Offsets begin at 0, never fall, and end at `end`.
+Status check_offsets(const Column& column, std::span<const uint64_t> offsets, uint64_t end,
+                     const char* what) {
+  if (offsets.empty() || offsets.front() != 0) {
+    return invalid(column, std::string(what) + " must begin with 0");
+  }
+  for (size_t i = 1; i < offsets.size(); ++i) {
+    if (offsets[i] < offsets[i - 1]) {
+      return invalid(column, std::string(what) + " fall at entry " + std::to_string(i) + ": " +
+                                 std::to_string(offsets[i - 1]) + " then " +
+                                 std::to_string(offsets[i]));
+    }
+  }
+  if (offsets.back() != end) {
+    return invalid(column, std::string(what) + " end at " + std::to_string(offsets.back()) +
+                               "; the values end at " + std::to_string(end));
+  }
+  return {};
+}
+
+Status check_strings(const Column& column) {
+  OMEN_RETURN_IF_ERROR(
+      check_offsets(column, column.string_offsets, column.bytes.size(), "string_offsets"));
+  const size_t valid_bytes = utf8_valid_prefix(column.bytes);
+  for (size_t i = 0; i < column.value_count(); ++i) {
+    const uint64_t begin = column.string_offsets[i];
+    const uint64_t end = column.string_offsets[i + 1];
+    if (end - begin > kMaxStringBytes) {
+      return {StatusCode::kLimitExceeded, named(column) + ": string " + std::to_string(i) +
+                                              " has " + std::to_string(end - begin) +
+                                              " bytes; at most " + std::to_string(kMaxStringBytes) +
+                                              " are allowed"};
+    }
+    // The bytes as a whole are well-formed, so a string is if no character straddles its ends.
+    const bool split =
+        end < valid_bytes && (static_cast<uint8_t>(column.bytes[end]) & 0xC0) == 0x80;
+    if (end > valid_bytes || split) {
+      return invalid(column, "holds malformed UTF-8 in string " + std::to_string(i));
+    }
+  }
+  return {};
+}
+
+Status check_shape(const Column& column, size_t rows) {
+  if (is_array(column.type)) {
+    OMEN_RETURN_IF_ERROR(
+        check_offsets(column, column.list_offsets, column.value_count(), "list_offsets"));
+  }
+  if (column.row_count() != rows) {
+    return invalid(column, "has " + std::to_string(column.row_count()) + " rows; the batch has " +
+                               std::to_string(rows));
+  }
+  if (!column.valid.empty() && column.valid.size() != rows) {
+    return invalid(column, "has " + std::to_string(column.valid.size()) +
+                               " validity bytes; expected " + std::to_string(rows) + " or none");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_columns(std::span<const Column> batch, size_t rows, const Schema& schema) {
+  std::unordered_set<std::string_view> names;
+  size_t fresh = 0;
+  for (const Column& column : batch) {
+    OMEN_RETURN_IF_ERROR(check_name(column));
+    if (!names.insert(column.name).second) {
+      return invalid(column, "is given twice");
+    }
+    OMEN_RETURN_IF_ERROR(check_type(column, schema));
+    OMEN_RETURN_IF_ERROR(check_shape(column, rows));
+    if (element_type(column.type) == ColumnType::kString) {
+      OMEN_RETURN_IF_ERROR(check_strings(column));
+    }
+    if (find_column(schema, column.name) == nullptr) ++fresh;
+  }
+  if (fresh > 0 && schema.size() + fresh > kMaxColumns) {
+    return {StatusCode::kLimitExceeded,
+            "the collection would have " + std::to_string(schema.size() + fresh) +
+                " columns; at most " + std::to_string(kMaxColumns) + " are allowed"};
+  }
+  return {};
+}
+
+bool add_new_columns(std::span<const Column> batch, Schema& schema) {
+  const size_t before = schema.size();
+  for (const Column& column : batch) {
+    if (find_column(schema, column.name) == nullptr) schema.push_back({column.name, column.type});
+  }
+  return schema.size() != before;
+}
+
+}  // namespace omendb::segment
