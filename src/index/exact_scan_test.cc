@@ -1,0 +1,297 @@
+#include "index/exact_scan.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <vector>
+
+namespace omendb::index {
+namespace {
+
+constexpr float kNoLimit = std::numeric_limits<float>::infinity();
+
+// Rows of one element type with small integer coordinates: every distance is exact in f32, and
+// ties abound.
+struct Table {
+  Element element;
+  size_t dim;
+  size_t stride;
+  size_t count;
+  std::vector<int> values;
+  std::vector<std::byte> bytes;
+
+  int at(size_t row, size_t d) const { return values[row * dim + d]; }
+  const std::byte* row(size_t i) const { return bytes.data() + i * stride; }
+};
+
+uint16_t small_half(int value) {  // |value| <= 8
+  if (value == 0) return 0;
+  const int magnitude = std::abs(value);
+  const int exponent = std::ilogb(static_cast<float>(magnitude));
+  const int fraction = (magnitude << 10 >> exponent) - 1024;
+  return static_cast<uint16_t>((value < 0 ? 0x8000 : 0) | (exponent + 15) << 10 | fraction);
+}
+
+Table make_table(Element element, size_t dim, size_t count, size_t padding, int range) {
+  Table table{element, dim, 0, count, {}, {}};
+  const size_t unit = element == Element::kBinary ? 1 : vector_bytes(element, 1);
+  table.stride = vector_bytes(element, dim) + padding * unit;
+  table.bytes.resize(count * table.stride + 1);
+  for (size_t r = 0; r < count; ++r) {
+    std::byte* row = table.bytes.data() + r * table.stride;
+    for (size_t d = 0; d < dim; ++d) {
+      const int value = element == Element::kBinary ? *rc::gen::inRange(0, 2)
+                                                    : *rc::gen::inRange(-range, range + 1);
+      table.values.push_back(value);
+      const float as_float = static_cast<float>(value);
+      const uint16_t as_half = small_half(value);
+      const int8_t as_int = static_cast<int8_t>(value);
+      switch (element) {
+        case Element::kF32: std::memcpy(row + 4 * d, &as_float, 4); break;
+        case Element::kF16: std::memcpy(row + 2 * d, &as_half, 2); break;
+        case Element::kI8: std::memcpy(row + d, &as_int, 1); break;
+        case Element::kBinary: row[d / 8] |= std::byte(value << d % 8); break;
+      }
+    }
+  }
+  return table;
+}
+
+int exact_distance(Metric metric, const Table& a, size_t i, const Table& b, size_t j) {
+  int sum = 0;
+  for (size_t d = 0; d < a.dim; ++d) {
+    const int x = a.at(i, d);
+    const int y = b.at(j, d);
+    sum += metric == Metric::kInnerProduct ? -x * y : (x - y) * (x - y);
+  }
+  return sum;  // of bits, the squared difference counts those that differ
+}
+
+class ReverseOrder : public SlotOrder {
+ public:
+  bool before(uint32_t a, uint32_t b) const override { return a > b; }
+};
+
+struct Case {
+  Metric metric;
+  Element element;
+};
+
+Case any_case() {
+  return *rc::gen::elementOf(std::vector<Case>{{Metric::kL2, Element::kF32},
+                                               {Metric::kL2, Element::kF32},
+                                               {Metric::kInnerProduct, Element::kF32},
+                                               {Metric::kL2, Element::kF16},
+                                               {Metric::kInnerProduct, Element::kF16},
+                                               {Metric::kL2, Element::kI8},
+                                               {Metric::kInnerProduct, Element::kI8},
+                                               {Metric::kHamming, Element::kBinary}});
+}
+
+std::vector<uint64_t> any_mask(size_t count) {
+  const int percent = *rc::gen::elementOf(std::vector<int>{0, 3, 50, 90, 100});
+  std::vector<uint64_t> mask(count / 64 + 1, ~uint64_t{0});  // bits beyond the rows stay set
+  for (size_t i = 0; i < count; ++i) {
+    if (*rc::gen::inRange(0, 100) >= percent) mask[i / 64] &= ~(uint64_t{1} << i % 64);
+  }
+  return mask;
+}
+
+RC_GTEST_PROP(ExactScan, EqualsSortingAllRowsWithTiesInOrder, ()) {
+  const Case c = any_case();
+  const size_t dim = *rc::gen::inRange<size_t>(1, 40);
+  const size_t count = *rc::gen::inRange<size_t>(0, 400);
+  const size_t query_count = *rc::gen::inRange<size_t>(1, 40);
+  const int range = *rc::gen::inRange(1, 9);
+  const Table rows = make_table(c.element, dim, count, *rc::gen::inRange<size_t>(0, 3), range);
+  const Table queries = make_table(c.element, dim, query_count, 0, range);
+  const std::vector<uint64_t> mask = any_mask(count);
+  const bool masked = *rc::gen::arbitrary<bool>();
+  const size_t k =
+      *rc::gen::inRange<size_t>(1, 30) * *rc::gen::elementOf(std::vector<size_t>{1, 20});
+  const float limit = *rc::gen::element(kNoLimit, 3.0F, 20.0F);
+  const ReverseOrder reverse;
+  const SlotOrder* order = *rc::gen::arbitrary<bool>() ? &reverse : nullptr;
+  const uint32_t first_slot = 7;
+  const RowBlock block{.rows = rows.bytes.data(),
+                       .stride = rows.stride,
+                       .count = count,
+                       .first_slot = first_slot,
+                       .mask = masked ? mask.data() : nullptr};
+
+  std::vector<TopK> tops(query_count, TopK(k, limit, order));
+  const BatchScan batch(c.metric, {queries.bytes.data(), query_count, dim, c.element});
+  batch.scan(block, tops);
+  for (size_t q = 0; q < query_count; ++q) {
+    std::vector<Neighbor> want;
+    for (size_t i = 0; i < count; ++i) {
+      if (masked && (mask[i / 64] >> i % 64 & 1) == 0) continue;
+      const float distance = static_cast<float>(exact_distance(c.metric, queries, q, rows, i));
+      if (distance <= limit) want.push_back({distance, first_slot + static_cast<uint32_t>(i)});
+    }
+    std::sort(want.begin(), want.end(), [&](const Neighbor& a, const Neighbor& b) {
+      if (a.distance != b.distance) return a.distance < b.distance;
+      return order == nullptr ? a.slot < b.slot : a.slot > b.slot;
+    });
+    want.resize(std::min(want.size(), k));
+    TopK top(k, limit, order);
+    exact_scan(distance::kernels(c.metric, c.element), queries.row(q), dim, block, top);
+    RC_ASSERT(std::move(top).sorted() == want);
+    RC_ASSERT(std::move(tops[q]).sorted() == want);
+  }
+}
+
+// Floats on which the two forms differ if anything is amiss: clusters of near-duplicates, so that
+// the rounding of the tile is coarser than the gaps between distances, and widely varying norms.
+std::vector<float> clustered(std::mt19937_64& random, size_t count, size_t dim, double noise,
+                             double spread) {
+  std::normal_distribution<double> normal(0, 1);
+  std::vector<float> values(count * dim);
+  std::vector<double> centre(dim);
+  for (size_t r = 0; r < count; ++r) {
+    if (r % 16 == 0) {
+      const double norm = std::exp(spread * normal(random));
+      for (double& x : centre) x = norm * normal(random);
+    }
+    for (size_t d = 0; d < dim; ++d) {
+      values[r * dim + d] = static_cast<float>(centre[d] * (1 + noise * normal(random)));
+    }
+  }
+  return values;
+}
+
+void expect_same(Metric metric, const std::vector<float>& rows, const std::vector<float>& queries,
+                 size_t dim, size_t k, BatchStats* stats = nullptr) {
+  const size_t count = rows.size() / dim;
+  const size_t query_count = queries.size() / dim;
+  const RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
+                       .stride = dim * sizeof(float),
+                       .count = count,
+                       .first_slot = 0};
+  std::vector<TopK> tops(query_count, TopK(k));
+  BatchScan(metric, {queries.data(), query_count, dim}).scan(block, tops, stats);
+  for (size_t q = 0; q < query_count; ++q) {
+    TopK top(k);
+    exact_scan(distance::kernels(metric, Element::kF32), &queries[q * dim], dim, block, top);
+    const std::vector<Neighbor> want = std::move(top).sorted();
+    const std::vector<Neighbor> got = std::move(tops[q]).sorted();
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i) {
+      ASSERT_EQ(got[i].slot, want[i].slot) << metric_name(metric) << " dim " << dim << " hit " << i;
+      ASSERT_EQ(std::bit_cast<uint32_t>(got[i].distance),
+                std::bit_cast<uint32_t>(want[i].distance));
+    }
+  }
+}
+
+TEST(BatchScan, GivesTheBitsOfTheSingleFormOnNearDuplicates) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+    for (const size_t dim : {1, 2, 17, 128, 300}) {
+      for (const double noise : {1.0, 1e-3, 1e-7}) {
+        for (const double spread : {0.0, 3.0}) {
+          const std::vector<float> rows = clustered(random, 603, dim, noise, spread);
+          std::vector<float> queries = clustered(random, 20, dim, noise, spread);
+          // Half of the queries lie beside rows.
+          for (size_t i = 0; i < 10 * dim; ++i) {
+            queries[i] = rows[i * 7 % rows.size() / dim * dim + i % dim];
+          }
+          expect_same(metric, rows, queries, dim, 10);
+          if (testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(BatchScan, GivesTheBitsOfTheSingleFormWhereSquaresOverflowOrVanish) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<float> exponent(-149, 127);
+  std::normal_distribution<float> normal(0, 1);
+  const size_t dim = 9;
+  for (size_t trial = 0; trial < 50; ++trial) {
+    std::vector<float> rows(300 * dim);
+    std::vector<float> queries(40 * dim);
+    for (std::vector<float>* values : {&rows, &queries}) {
+      float scale = 1;
+      for (size_t i = 0; i < values->size(); ++i) {
+        if (i % dim == 0) scale = std::exp2(exponent(random));
+        (*values)[i] = std::clamp(scale * normal(random), -3e38F, 3e38F);
+      }
+    }
+    for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+      expect_same(metric, rows, queries, dim, 5);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(BatchScan, MeasuresFewMoreThanTheKNearest) {
+  std::mt19937_64 random(3);
+  const size_t dim = 128;
+  const std::vector<float> rows = clustered(random, 4'000, dim, 1, 0);
+  const std::vector<float> queries = clustered(random, 64, dim, 1, 0);
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+    BatchStats stats;
+    expect_same(metric, rows, queries, dim, 10, &stats);
+    EXPECT_EQ(stats.pairs, 4'000U * 64U);
+    EXPECT_LT(stats.measured, 64U * 80U) << metric_name(metric);
+  }
+}
+
+TEST(BatchScan, TakesRowNormsFromTheCaller) {
+  std::mt19937_64 random(4);
+  const size_t dim = 33;
+  const std::vector<float> rows = clustered(random, 500, dim, 1, 1);
+  const std::vector<float> queries = clustered(random, 9, dim, 1, 1);
+  const auto& products = distance::kernels(Metric::kInnerProduct, Element::kF32);
+  std::vector<float> norms(500);
+  for (size_t r = 0; r < 500; ++r) norms[r] = -products.pair(&rows[r * dim], &rows[r * dim], dim);
+  RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
+                 .stride = dim * sizeof(float),
+                 .count = 500,
+                 .first_slot = 0};
+  const BatchScan batch(Metric::kCosine, {queries.data(), 9, dim});
+  std::vector<TopK> computed(9, TopK(7));
+  std::vector<TopK> given(9, TopK(7));
+  batch.scan(block, computed);
+  block.squared_norms = norms.data();
+  batch.scan(block, given);
+  for (size_t q = 0; q < 9; ++q) {
+    EXPECT_EQ(std::move(given[q]).sorted(), std::move(computed[q]).sorted());
+  }
+}
+
+TEST(BatchScan, CarriesThresholdsFromBlockToBlock) {
+  std::mt19937_64 random(5);
+  const size_t dim = 20;
+  const std::vector<float> rows = clustered(random, 1'000, dim, 1, 0);
+  const std::vector<float> queries = clustered(random, 12, dim, 1, 0);
+  const BatchScan batch(Metric::kL2, {queries.data(), 12, dim});
+  std::vector<TopK> whole(12, TopK(10));
+  std::vector<TopK> parts(12, TopK(10));
+  const auto* bytes = reinterpret_cast<const std::byte*>(rows.data());
+  const size_t stride = dim * sizeof(float);
+  batch.scan({.rows = bytes, .stride = stride, .count = 1'000, .first_slot = 0}, whole);
+  for (const auto& [first, count] : {std::pair<uint32_t, size_t>{700, 300}, {0, 1}, {1, 699}}) {
+    batch.scan(
+        {.rows = bytes + first * stride, .stride = stride, .count = count, .first_slot = first},
+        parts);
+  }
+  for (size_t q = 0; q < 12; ++q) {
+    EXPECT_EQ(std::move(parts[q]).sorted(), std::move(whole[q]).sorted());
+  }
+}
+
+}  // namespace
+}  // namespace omendb::index
