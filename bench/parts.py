@@ -1,0 +1,258 @@
+"""The parts of the benchmark. Each runs in a process of its own and returns plain JSON data."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import datasets
+import engines
+import measure
+import numpy as np
+from bare_writer import write_and_sync
+
+BATCH = 1_000
+Json = dict[str, object]
+
+
+@dataclass
+class Plan:
+    """What one run measures."""
+
+    data: Path | None
+    queries: Path | None
+    truth: Path | None
+    folder: Path  # where databases are made; its disk is the one that is measured
+    engines: list[str]
+    k: int
+    limit: int | None
+    max_queries: int
+    rounds: int
+    round_seconds: float  # how long one engine searches in one round, roughly
+    add_count: int
+    mixed_seconds: float
+
+    def load(self) -> datasets.DataSet:
+        return datasets.load(
+            self.data,
+            self.queries,
+            self.truth,
+            k=self.k,
+            limit=self.limit,
+            max_queries=self.max_queries,
+        )
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path)
+
+
+# --- add -----------------------------------------------------------------------------------------
+
+
+def _add_in_threads(db: object, vectors: np.ndarray, threads: int) -> None:
+    """Adds the vectors in batches that the threads take in turn."""
+    starts = iter(range(0, len(vectors), BATCH))
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while True:
+                with lock:
+                    at = next(starts, None)
+                if at is None:
+                    return
+                batch = vectors[at : at + BATCH]
+                db.add(batch, ids=np.arange(at, at + len(batch), dtype=np.uint64))
+        except BaseException as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failures:
+        raise failures[0]
+
+
+def measure_add(plan: Plan) -> list[Json]:
+    """Vectors/s added by OmenDB in each mode, and by a bare loop that syncs the same bytes."""
+    import omendb
+
+    base = plan.load().base
+    vectors = np.resize(base, (plan.add_count, base.shape[1]))
+    rates: dict[tuple[str, int], list[float]] = {}
+    for _ in range(plan.rounds):
+        with plan.scratch() as folder:
+            taken = measure.seconds(lambda: write_and_sync(folder / "bare", vectors, BATCH))
+            rates.setdefault(("bare write + fdatasync", 1), []).append(len(vectors) / taken)
+        for durability in ("sync", "interval", "none"):
+            for threads in (1, 4):
+                with (
+                    plan.scratch() as folder,
+                    omendb.open(folder / "db", durability=durability) as db,
+                ):
+                    taken = measure.seconds(lambda: _add_in_threads(db, vectors, threads))  # noqa: B023
+                rates.setdefault((durability, threads), []).append(len(vectors) / taken)
+    return [
+        {"mode": mode, "threads": threads, "vectors_per_second": measure.summary(values)}
+        for (mode, threads), values in rates.items()
+    ]
+
+
+# --- search --------------------------------------------------------------------------------------
+
+
+def _queries_that_fit(
+    search: Callable[[np.ndarray], object], queries: np.ndarray, budget: float
+) -> int:
+    """How many single queries fill the budget, by timing a few; at least ten."""
+    search(queries[:1])
+    few = queries[: min(5, len(queries))]
+    each = measure.seconds(lambda: [search(query[None]) for query in few]) / len(few)
+    return int(min(len(queries), max(10, budget / each)))
+
+
+def measure_search(plan: Plan) -> list[Json]:
+    """Time of a query, alone and in batches, with its recall; engines take turns, on one core."""
+    measure.pin_to_one_core()
+    data = plan.load()
+    with plan.scratch() as folder:
+        contestants = []
+        for name in plan.engines:
+            engine = engines.create(name, folder / name)
+            engine.build(data.base)
+            for label, mode in engine.modes.items():
+
+                def search(queries, engine=engine, mode=mode):
+                    return engine.search(queries, plan.k, **mode)
+
+                size = _queries_that_fit(search, data.queries, plan.round_seconds)
+                found = search(data.queries[:size])
+                contestants.append((name, label, search, size, found, [], []))
+        for _ in range(plan.rounds):
+            for _, _, search, size, _, single, batch in contestants:
+                some = data.queries[:size]
+                single.append(
+                    measure.seconds(lambda: [search(q[None]) for q in some]) / size * 1e6  # noqa: B023
+                )
+                batch.append(measure.seconds(lambda: search(some)) / size * 1e6)  # noqa: B023
+    return [
+        {
+            "engine": name,
+            "mode": label,
+            "vectors": len(data.base),
+            "queries": size,
+            f"recall@{plan.k}": measure.recall(found, data.truth[:size]),
+            "single_us": measure.summary(single),
+            "batch_us": measure.summary(batch),
+        }
+        for name, label, _, size, found, single, batch in contestants
+    ]
+
+
+# --- footprint -----------------------------------------------------------------------------------
+
+
+def measure_build(plan: Plan, name: str, path: Path) -> Json:
+    """Builds the engine, saves it under `path` and leaves it there."""
+    data = plan.load()
+    engine = engines.create(name, path)
+    before = measure.resident_bytes()
+    taken = measure.seconds(lambda: engine.build(data.base))
+    grown = measure.resident_bytes()["total"] - before["total"]
+    engine.save()
+    engine.close()
+    disk = sum(measure.bytes_on_disk(p) for p in path.parent.glob(f"{path.name}*"))
+    return {
+        "engine": name,
+        "vectors": len(data.base),
+        "vector_bytes": data.base.nbytes,
+        "build_vectors_per_second": len(data.base) / taken,
+        "resident_after_build": grown,
+        "disk_bytes": disk,
+    }
+
+
+def measure_reopen(plan: Plan, name: str, path: Path) -> Json:
+    """Opens what measure_build() left, in a process that has nothing else in memory."""
+    queries = datasets.read_matrix(plan.queries or datasets.FIXTURE / "query.u8bin", 1)
+    query = np.ascontiguousarray(queries, dtype=np.float32)
+    engine = engines.create(name, path)
+    mode = next(iter(engine.modes.values()))
+    before = measure.resident_bytes()
+    opened = measure.seconds(engine.reopen)
+    after = measure.resident_bytes()
+    first = measure.seconds(lambda: engine.search(query, plan.k, **mode))
+    searched = measure.resident_bytes()
+    engine.close()
+    return {
+        "reopen_ms": opened * 1e3,
+        "resident_after_open": after["total"] - before["total"],
+        "first_exact_query_ms": first * 1e3,
+        "anonymous_after_query": searched["anonymous"] - before["anonymous"],
+        "mapped_after_query": searched["mapped"] - before["mapped"],
+    }
+
+
+# --- mixed ---------------------------------------------------------------------------------------
+
+
+def _search_for(db: object, queries: np.ndarray, k: int, seconds: float, out: list[float]) -> None:
+    end = time.perf_counter() + seconds
+    for i in count():
+        start = time.perf_counter()
+        if start >= end:
+            return
+        db.search(queries[i % len(queries)], k=k)
+        out.append((time.perf_counter() - start) * 1e3)
+
+
+def _two_searchers(
+    db: object, plan: Plan, queries: np.ndarray
+) -> tuple[list[threading.Thread], list]:
+    latencies: list[list[float]] = [[], []]
+    threads = [
+        threading.Thread(target=_search_for, args=(db, queries, plan.k, plan.mixed_seconds, out))
+        for out in latencies
+    ]
+    return threads, latencies
+
+
+def measure_mixed(plan: Plan) -> Json:
+    """Latencies of two searching threads while a third adds durably, and while nobody adds."""
+    import omendb
+
+    data = plan.load()
+    result: Json = {}
+    with plan.scratch() as folder, omendb.open(folder / "db") as db:
+        for at in range(0, len(data.base), BATCH):
+            db.add(data.base[at : at + BATCH])
+        adds: list[float] = []
+        for label in ("idle", "while adding"):
+            threads, latencies = _two_searchers(db, plan, data.queries)
+            for thread in threads:
+                thread.start()
+            while label == "while adding" and any(thread.is_alive() for thread in threads):
+                batch = data.base[:BATCH]
+                adds.append(measure.seconds(lambda: db.add(batch)) * 1e3)  # noqa: B023
+            for thread in threads:
+                thread.join()
+            result[label] = measure.percentiles(latencies[0] + latencies[1])
+            result[f"searches, {label}"] = len(latencies[0]) + len(latencies[1])
+        result["add_ms"] = measure.percentiles(adds)
+    return result
