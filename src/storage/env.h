@@ -14,7 +14,7 @@
 
 namespace omendb::storage {
 
-/// A file being written. One thread at a time, except sync(), which may run beside append().
+/// A file being written. One thread at a time, except sync(), which may run beside a write.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;  ///< closes without syncing

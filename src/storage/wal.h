@@ -31,6 +31,8 @@ class Wal {
  public:
   /// Replays each record after `from` in order, then is ready to append. Damage before the
   /// durable mark (not a torn tail) is kCorruption that names file and offset.
+  /// @param from    at least what was last trimmed. If the log ends before it (it was not synced,
+  ///                and the segments were), appending goes on after `from`.
   /// @param replay  returns an error to stop the opening.
   static Result<std::unique_ptr<Wal>> open(
       std::shared_ptr<Env> env, std::string directory, const WalOptions& options, Lsn from,
@@ -49,7 +51,8 @@ class Wal {
   virtual void start_flush() = 0;
 
   virtual Lsn last_appended() const = 0;
-  /// Forgets records up to and including `lsn`: files wholly below it are removed or recycled.
+  /// Forgets records up to and including `lsn`: files wholly below it are removed or recycled. The
+  /// caller has made durable that they are needed no more.
   virtual Status trim(Lsn lsn) = 0;
   virtual uint64_t bytes() const = 0;  ///< of records not yet trimmed
 };

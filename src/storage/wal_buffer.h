@@ -1,0 +1,70 @@
+// Frames gathered in memory until they are written together.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "base/ids.h"
+#include "storage/wal_format.h"
+
+namespace omendb::storage {
+
+/// A growing buffer that, unlike a vector, does not fill new room with zeros first and keeps its
+/// room when cleared. One thread at a time.
+class WalBuffer {
+ public:
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
+  void clear() { size_ = 0; }
+
+  /// Adds a frame whose checksum is set by seal().
+  void add(Lsn lsn, uint32_t payload_crc, uint64_t length,
+           std::span<const std::span<const std::byte>> parts) {
+    std::byte* out = grow(wal_frame_bytes(length));
+    const WalFrame frame{0, payload_crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
+    std::memcpy(out, &frame, sizeof(frame));
+    out += sizeof(frame);
+    for (const auto part : parts) {
+      if (part.empty()) continue;
+      std::memcpy(out, part.data(), part.size());
+      out += part.size();
+    }
+    std::memset(out, 0, wal_padding(length));
+  }
+
+  /// Completes every frame for the file that it will be written to.
+  void seal(uint32_t seed, Lsn durable) {
+    for (size_t at = 0; at < size_;) {
+      WalFrame frame;
+      std::memcpy(&frame, data_.get() + at, sizeof(frame));
+      frame.durable_lsn = to_int(durable);
+      frame.header_crc = wal_frame_crc(frame, seed);
+      std::memcpy(data_.get() + at, &frame, sizeof(frame));
+      at += wal_frame_bytes(frame.length);
+    }
+  }
+
+ private:
+  std::byte* grow(size_t n) {
+    if (size_ + n > capacity_) {
+      const size_t capacity = std::bit_ceil(std::max(size_ + n, size_t{64} << 10));
+      auto data = std::make_unique_for_overwrite<std::byte[]>(capacity);
+      if (size_ > 0) std::memcpy(data.get(), data_.get(), size_);
+      data_ = std::move(data);
+      capacity_ = capacity;
+    }
+    std::byte* at = data_.get() + size_;
+    size_ += n;
+    return at;
+  }
+
+  std::unique_ptr<std::byte[]> data_;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+};
+
+}  // namespace omendb::storage

@@ -1,0 +1,62 @@
+// The folder of the log: beginning a file, retiring it, reusing it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "storage/env.h"
+#include "storage/wal_buffer.h"
+#include "storage/wal_format.h"
+
+namespace omendb::storage {
+
+/// A log file that was begun and is being written. One thread at a time; `file` may be synced by
+/// another.
+struct WalOutput {
+  std::shared_ptr<WritableFile> file;
+  uint64_t sequence = 0;
+  uint32_t seed = 0;                  ///< of its frames' checksums
+  uint64_t offset = kWalHeaderBytes;  ///< where the next frame goes
+
+  /// Writes gathered frames, and zeros after them: the log ends there for now.
+  Status write(WalBuffer& frames, Lsn durable);
+  /// Writes one large record from where it lies.
+  Status write(WalFrame frame, std::span<const std::span<const std::byte>> parts, Lsn durable);
+};
+
+/// Not thread-safe, but for `directory()`; the log calls it from one thread at a time.
+class WalFolder {
+ public:
+  WalFolder(std::shared_ptr<Env> env, std::string directory, uint64_t file_bytes)
+      : env_(std::move(env)), directory_(std::move(directory)), file_bytes_(file_bytes) {}
+
+  const std::string& directory() const { return directory_; }
+  std::string path(uint64_t sequence) const { return join(directory_, wal_file_name(sequence)); }
+
+  /// Makes the folder if it is missing, removes what a crash left half made, and finds spares.
+  /// @return the sequence numbers of the log files, in order.
+  Result<std::vector<uint64_t>> scan();
+
+  /// Begins a file under a name that is not yet a log's, with its header synced: no file that is
+  /// called *.wal ever lacks one.
+  Result<WalOutput> begin(uint64_t sequence, Lsn first_lsn);
+  /// Gives it its name. When this returns, that survives a power cut.
+  Status publish(uint64_t sequence);
+
+  /// Takes files out of the log: kept for reuse, or removed.
+  Status retire(std::span<const uint64_t> sequences);
+  /// Removes the spares, for a log that is closed: a small database should be a small folder.
+  void remove_spares();
+
+ private:
+  Result<std::unique_ptr<WritableFile>> take_file(const std::string& path);
+
+  const std::shared_ptr<Env> env_;
+  const std::string directory_;
+  const uint64_t file_bytes_;
+  std::vector<std::string> spares_;
+};
+
+}  // namespace omendb::storage

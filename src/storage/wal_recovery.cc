@@ -1,0 +1,180 @@
+#include "storage/wal_recovery.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+
+namespace omendb::storage {
+namespace {
+
+using Replay = std::function<Status(Lsn, std::span<const std::byte>)>;
+
+Status corrupt(const std::string& path, uint64_t offset, const std::string& what) {
+  return {StatusCode::kCorruption,
+          "\"" + path + "\": offset " + std::to_string(offset) + ": " + what};
+}
+
+Result<WalInput> open_input(Env& env, const std::string& path, uint64_t sequence) {
+  WalInput input;
+  input.path = path;
+  OMEN_ASSIGN_OR_RETURN(input.mapped, env.map_file(path));
+  const auto bytes = input.mapped->bytes();
+  if (bytes.size() < kWalHeaderBytes) {
+    return corrupt(path, bytes.size(), "the file ends within its header; it is cut");
+  }
+  WalFileHeader& header = input.header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (header.magic != kWalMagic) return corrupt(path, 0, "not an OmenDB log");
+  // Before the checksum: a newer version may lay the rest of the header out differently.
+  if (header.version > kWalFormatVersion) {
+    return Status(StatusCode::kUnsupportedVersion,
+                  "\"" + path + "\" has format version " + std::to_string(header.version) +
+                      "; this OmenDB reads up to " + std::to_string(kWalFormatVersion));
+  }
+  if (header.crc != wal_header_crc(header))
+    return corrupt(path, 0, "the header fails its checksum");
+  if (header.version == 0 || header.flags != 0 || header.first_lsn == 0) {
+    return corrupt(path, 0, "the header makes no sense");
+  }
+  if (header.sequence != sequence) {
+    return corrupt(path, 0, "the header is that of file " + std::to_string(header.sequence));
+  }
+  return input;
+}
+
+// A header that was written for this file; what it says of the payload is not checked yet.
+bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                       WalFrame& frame) {
+  if (offset > file.size() || file.size() - offset < sizeof(WalFrame)) return false;
+  std::memcpy(&frame, file.data() + offset, sizeof(frame));
+  return frame.lsn != 0 && frame.header_crc == wal_frame_crc(frame, seed) && frame.reserved == 0;
+}
+
+struct Scan {
+  uint64_t offset = kWalHeaderBytes;  // past the last whole frame
+  uint64_t next = 0;                  // the LSN expected there
+  uint64_t durable = 0;               // the highest mark that a frame carried
+};
+
+// Walks whole frames from the start of a file, up to but not including LSN `until`.
+Result<Scan> scan_frames(const WalInput& input, uint64_t until, Lsn from, const Replay& replay) {
+  const auto file = input.mapped->bytes();
+  input.mapped->advise(0, file.size(), MappedFile::Advice::kSequential);
+  Scan scan;
+  scan.next = input.header.first_lsn;
+  scan.durable = scan.next - 1;
+  WalFrame frame;
+  while (scan.next < until && read_wal_frame(file, scan.offset, input.header.crc, frame) &&
+         frame.lsn == scan.next) {
+    if (frame.lsn > to_int(from)) {
+      OMEN_RETURN_IF_ERROR(
+          replay(Lsn{frame.lsn}, file.subspan(scan.offset + sizeof(frame), frame.length)));
+    }
+    scan.durable = std::max(scan.durable, frame.durable_lsn);
+    scan.offset += wal_frame_bytes(frame.length);
+    ++scan.next;
+  }
+  return scan;
+}
+
+// What lies past the last whole frame of the last file.
+struct Rest {
+  bool something = false;  // other than the zeros that end a log
+  uint64_t durable = 0;    // the highest mark that a frame there carries
+};
+
+Rest examine_rest(const WalInput& input, const Scan& scan) {
+  const auto file = input.mapped->bytes();
+  Rest rest;
+  const uint64_t left = file.size() - std::min<uint64_t>(file.size(), scan.offset);
+  const auto at_end = file.last(left).first(std::min<uint64_t>(left, sizeof(WalFrame)));
+  rest.something = std::ranges::any_of(at_end, [](std::byte b) { return b != std::byte{0}; });
+  // Frames start at multiples of 8. One that was written for this file is proof of what it says,
+  // even if its payload is gone.
+  const uint64_t highest = scan.next + left / sizeof(WalFrame);
+  for (uint64_t at = scan.offset; at + sizeof(WalFrame) <= file.size(); at += 8) {
+    uint64_t lsn = 0;
+    std::memcpy(&lsn, file.data() + at + offsetof(WalFrame, lsn), sizeof(lsn));
+    if (lsn < scan.next || lsn > highest) continue;
+    WalFrame frame;
+    if (!read_frame_header(file, at, input.header.crc, frame)) continue;
+    rest.something = true;
+    rest.durable = std::max(rest.durable, frame.durable_lsn);
+  }
+  return rest;
+}
+
+Status read_last(const WalInput& input, Lsn from, const Replay& replay, WalContents& contents) {
+  OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(input, UINT64_MAX, from, replay));
+  const Rest rest = examine_rest(input, scan);
+  if (rest.durable >= scan.next) {
+    return corrupt(input.path, scan.offset,
+                   "record " + std::to_string(scan.next) +
+                       " is damaged, and was durable: a later record says so of all up to " +
+                       std::to_string(rest.durable));
+  }
+  contents.torn = rest.something;
+  if (rest.something) {
+    contents.note = "dropped a torn tail at offset " + std::to_string(scan.offset) + " of \"" +
+                    input.path + "\": record " + std::to_string(scan.next) +
+                    " was cut before it was durable";
+  }
+  contents.durable = Lsn{std::min(scan.durable, scan.next - 1)};
+  contents.last = Lsn{std::max(scan.next - 1, to_int(from))};
+  // Hop over the frames that stay where they are.
+  WalFrame frame;
+  uint64_t lsn = input.header.first_lsn;
+  for (contents.tail_offset = kWalHeaderBytes; lsn <= to_int(contents.durable); ++lsn) {
+    std::memcpy(&frame, input.mapped->bytes().data() + contents.tail_offset, sizeof(frame));
+    contents.tail_offset += wal_frame_bytes(frame.length);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool read_wal_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                    WalFrame& frame) {
+  if (!read_frame_header(file, offset, seed, frame)) return false;
+  if (frame.length > file.size() - offset - sizeof(frame)) return false;
+  return crc32c::of(file.subspan(offset + sizeof(frame), frame.length)) == frame.payload_crc;
+}
+
+Result<WalContents> read_wal(Env& env, const WalFolder& folder, std::span<const uint64_t> sequences,
+                             Lsn from, const Replay& replay) {
+  WalContents contents;
+  contents.last = from;
+  contents.durable = from;
+  if (sequences.empty()) return contents;
+  contents.last_sequence = sequences.back();
+  // Newest first, down to the file where the first wanted record is.
+  for (size_t i = sequences.size(); i-- > 0;) {
+    const bool enough =
+        !contents.live.empty() && contents.live.back().header.first_lsn <= to_int(from) + 1;
+    if (enough) {
+      contents.unused.push_back(sequences[i]);
+      continue;
+    }
+    OMEN_ASSIGN_OR_RETURN(auto input, open_input(env, folder.path(sequences[i]), sequences[i]));
+    contents.live.push_back(std::move(input));
+  }
+  std::ranges::reverse(contents.live);
+  const WalInput& first = contents.live.front();
+  if (first.header.first_lsn > to_int(from) + 1) {
+    return corrupt(first.path, 0,
+                   "the log begins at record " + std::to_string(first.header.first_lsn) +
+                       "; records from " + std::to_string(to_int(from) + 1) + " on are missing");
+  }
+  for (size_t i = 0; i + 1 < contents.live.size(); ++i) {
+    const uint64_t until = contents.live[i + 1].header.first_lsn;
+    OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(contents.live[i], until, from, replay));
+    if (scan.next >= until) continue;
+    return corrupt(contents.live[i].path, scan.offset,
+                   "record " + std::to_string(scan.next) + " is damaged or missing, and was " +
+                       "durable: the next file begins at record " + std::to_string(until));
+  }
+  OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), from, replay, contents));
+  return contents;
+}
+
+}  // namespace omendb::storage
