@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"base"},
     "index": {"base", "distance"},
     "segment": {"base", "distance", "index", "storage"},
-    "collection": {"base", "index", "segment"},
+    "collection": {"base", "distance", "index", "segment"},
     "database": {"base", "storage", "collection"},
     # The faces see the public headers and nothing else.
     "capi": set(),
@@ -33,8 +33,9 @@ FACES = {"capi", "python", "server", "cli"}
 
 # Public headers that hold plain values: the vocabulary of every layer.
 VALUE_HEADERS = {"omendb/status.h", "omendb/types.h", "omendb/filter.h"}
-# The rest of include/omendb is the engine's front door, for the layers that stand before it.
-MAY_SEE_FRONT_DOOR = {"database", *FACES}
+# The rest of include/omendb is the engine's front door: for the two layers that implement its
+# calls and options, and for those that stand before it.
+MAY_SEE_FRONT_DOOR = {"collection", "database", *FACES}
 
 # Headers of the operating system that open files or read clocks: storage's Env alone uses them.
 ENV_ONLY = {
@@ -45,7 +46,8 @@ INTRINSICS = {"arm_acle.h", "arm_neon.h", "cpuid.h", "immintrin.h", "nmmintrin.h
 INTRINSICS_LAYERS = {"base", "distance", "index"}
 POSIX = {
     "cerrno", "errno.h", "pthread.h", "signal.h", "sys/auxv.h", "sys/random.h", "sys/resource.h",
-    "sys/syscall.h", "sys/types.h", "sys/uio.h", "asm/hwcap.h", "stddef.h", "stdint.h",
+    "sys/syscall.h", "sys/types.h", "sys/uio.h", "asm/hwcap.h", "math.h", "stddef.h", "stdint.h",
+    "stdio.h", "stdlib.h", "string.h",
 }  # fmt: skip
 STANDARD_NAMES = """
     algorithm any array atomic barrier bit bitset cassert cctype cfenv cfloat charconv chrono
@@ -61,7 +63,7 @@ STANDARD_NAMES = """
 STANDARD = set(STANDARD_NAMES.split())
 # What tests, benchmarks and fuzzers may use on top.
 TESTING = re.compile(r"^(gtest|gmock|rapidcheck|benchmark)(/|\.h)")
-BINDING = re.compile(r"^(nanobind/|Python\.h)")
+BINDING = re.compile(r"^(nanobind/|Python\.h|datetime\.h)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CMAKE_LAYER = re.compile(r"\bomen_layer\(\s*(\w+)([^)]*)\)", re.DOTALL)
@@ -113,7 +115,9 @@ def check_quoted(layer: str, name: str, is_test: bool, beside: Path) -> str | No
     if target == "omendb":
         if name in VALUE_HEADERS or is_test or layer in MAY_SEE_FRONT_DOOR:
             return None
-        return f'{layer} includes "{name}"; below database only {", ".join(sorted(VALUE_HEADERS))}'
+        return (
+            f'{layer} includes "{name}"; below collection only {", ".join(sorted(VALUE_HEADERS))}'
+        )
     if "/" not in name:
         if layer in FACES and (beside / name).exists():
             return None

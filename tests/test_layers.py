@@ -64,7 +64,7 @@ def test_a_house_in_order_passes(tmp_path: Path) -> None:
         ("src/collection/x.cc", '#include "database/open.h"\n', "collection includes"),
         ("src/database/x.cc", '#include "capi/capi.h"\n', "database includes"),
         ("src/segment/x_test.cc", '#include "collection/plan.h"\n', "segment includes"),
-        ("src/segment/x.cc", '#include "omendb/database.h"\n', "below database only"),
+        ("src/segment/x.cc", '#include "omendb/database.h"\n', "below collection only"),
         ("src/capi/x.cc", '#include "database/open.h"\n', "capi includes"),
         ("python/src/x.cc", '#include "base/check.h"\n', "python includes"),
         ("include/omendb/x.h", '#include "base/check.h"\n', "never src/"),
