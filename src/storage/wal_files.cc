@@ -62,10 +62,7 @@ Status WalOutput::write(WalFrame frame, std::span<const std::span<const std::byt
 
 Result<std::vector<uint64_t>> WalFolder::scan() {
   OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
-  if (!there) {
-    OMEN_RETURN_IF_ERROR(env_->make_directory(directory_));
-    OMEN_RETURN_IF_ERROR(env_->sync_directory(parent_directory(directory_)));
-  }
+  if (!there) OMEN_RETURN_IF_ERROR(env_->make_directory(directory_));
   OMEN_ASSIGN_OR_RETURN(const auto names, env_->list(directory_));
   std::vector<uint64_t> sequences;
   for (const std::string& name : names) {
@@ -76,6 +73,10 @@ Result<std::vector<uint64_t>> WalFolder::scan() {
     } else if (name == kTemporary || name.ends_with(kSpareSuffix)) {
       OMEN_RETURN_IF_ERROR(env_->remove_file(join(directory_, name)));
     }
+  }
+  // Also if the folder was there: an earlier opening may have failed between making and syncing it.
+  if (sequences.empty()) {
+    OMEN_RETURN_IF_ERROR(env_->sync_directory(parent_directory(directory_)));
   }
   std::ranges::sort(sequences);
   return sequences;
