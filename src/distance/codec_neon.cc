@@ -1,0 +1,136 @@
+// The codec kernels for arm64: NEON is part of the base architecture, so no special target is
+// needed.
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "distance/codec_table.h"
+#include "distance/kernels_isa.h"
+
+namespace omendb::distance::internal {
+namespace {
+
+struct Lane {
+  using Reg = float32x4_t;
+  static constexpr size_t kLanes = 4;
+  OMEN_INLINE Reg load(const float* p) { return vld1q_f32(p); }
+  OMEN_INLINE void store(Reg r, float* p) { vst1q_f32(p, r); }
+  OMEN_INLINE Reg broadcast(float x) { return vdupq_n_f32(x); }
+  OMEN_INLINE Reg flip_bits(Reg r, uint32x4_t signs) {
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(r), signs));
+  }
+  OMEN_INLINE Reg flip(Reg r, const uint32_t* signs) { return flip_bits(r, vld1q_u32(signs)); }
+  template <size_t h>
+  OMEN_INLINE Reg swap(Reg r) {
+    if constexpr (h == 1) return vrev64q_f32(r);
+    return vextq_f32(r, r, 2);
+  }
+  template <size_t h>
+  OMEN_INLINE Reg alternate(Reg r) {
+    constexpr uint32_t kSign = 0x80000000U;
+    static constexpr uint32_t kSigns[4] = {0, h == 1 ? kSign : 0, h == 2 ? kSign : 0, kSign};
+    return flip_bits(r, vld1q_u32(kSigns));
+  }
+  OMEN_INLINE Reg absolute(Reg r) { return vabsq_f32(r); }
+  OMEN_INLINE uint32_t positive_bits(Reg r) {
+    static constexpr uint32_t kWeights[4] = {1, 2, 4, 8};
+    const uint32x4_t positive = vshrq_n_u32(vmvnq_u32(vreinterpretq_u32_f32(r)), 31);
+    return vaddvq_u32(vmulq_u32(positive, vld1q_u32(kWeights)));
+  }
+};
+
+#include "distance/codec_generic.inl"
+
+struct Sums {
+  uint32x4_t lanes[8];  ///< four lanes each, in order
+};
+
+OMEN_INLINE uint8x16_t load_bytes(const void* p) {
+  return vld1q_u8(static_cast<const uint8_t*>(p));
+}
+
+/// Adds the sums of up to 4096 coordinates, which fit sixteen bits (1024 bytes of at most 63).
+OMEN_INLINE void add_chunk(const uint8_t* tables, const std::byte* codes, size_t dims, Sums& out) {
+  const uint8x16_t nibble = vdupq_n_u8(15);
+  // Pairs of bytes are added as 16-bit words; `high` holds the upper byte's sum, and the word sum
+  // less that, shifted back, is the lower byte's (all modulo 2^16).
+  uint16x8_t words[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
+  for (size_t d = 0; d < dims; d += 16, codes += 64, tables += 64) {
+    uint8x16_t low = vdupq_n_u8(0);
+    uint8x16_t high = vdupq_n_u8(0);
+    OMEN_UNROLL
+    for (size_t i = 0; i < 4; ++i) {
+      const uint8x16_t code = load_bytes(codes + i * 16);
+      const uint8x16_t table = load_bytes(tables + i * 16);
+      low = vaddq_u8(low, vqtbl1q_u8(table, vandq_u8(code, nibble)));
+      high = vaddq_u8(high, vqtbl1q_u8(table, vshrq_n_u8(code, 4)));
+    }
+    words[0] = vaddq_u16(words[0], vreinterpretq_u16_u8(low));
+    words[1] = vsraq_n_u16(words[1], vreinterpretq_u16_u8(low), 8);
+    words[2] = vaddq_u16(words[2], vreinterpretq_u16_u8(high));
+    words[3] = vsraq_n_u16(words[3], vreinterpretq_u16_u8(high), 8);
+  }
+  words[0] = vsubq_u16(words[0], vshlq_n_u16(words[1], 8));
+  words[2] = vsubq_u16(words[2], vshlq_n_u16(words[3], 8));
+  OMEN_UNROLL
+  for (size_t i = 0; i < 4; ++i) {
+    out.lanes[2 * i] = vaddw_u16(out.lanes[2 * i], vget_low_u16(words[i]));
+    out.lanes[2 * i + 1] = vaddw_u16(out.lanes[2 * i + 1], vget_high_u16(words[i]));
+  }
+}
+
+OMEN_INLINE Sums sums32(const uint8_t* tables, const std::byte* codes, size_t dims) {
+  constexpr size_t kChunk = 4096;
+  Sums out;
+  OMEN_UNROLL
+  for (size_t i = 0; i < 8; ++i) out.lanes[i] = vdupq_n_u32(0);
+  for (size_t d = 0; d < dims; d += kChunk) {
+    const size_t n = dims - d < kChunk ? dims - d : kChunk;
+    add_chunk(tables + d * 4, codes + d * 4, n, out);
+  }
+  return out;
+}
+
+void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block, uint32_t* sums) {
+  const Sums all = sums32(tables, block, padded_dim);
+  OMEN_UNROLL
+  for (size_t i = 0; i < 8; ++i) vst1q_u32(sums + 4 * i, all.lanes[i]);
+}
+
+OMEN_INLINE float32x4_t load_bf16(const void* p) {
+  const uint16x4_t words = vreinterpret_u16_u8(vld1_u8(static_cast<const uint8_t*>(p)));
+  return vreinterpretq_f32_u32(vshll_n_u16(words, 16));
+}
+
+void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, size_t n_blocks,
+                float threshold, float* estimates, uint32_t* hits) {
+  static constexpr uint32_t kWeights[4] = {1, 2, 4, 8};
+  const size_t dims = query.padded_dim;
+  const uint8_t* const tables = query.tables();
+  const uint32x4_t weights = vld1q_u32(kWeights);
+  const float32x4_t add = vdupq_n_f32(query.add);
+  const float32x4_t bias = vdupq_n_f32(query.bias);
+  const float32x4_t limit = vdupq_n_f32(threshold);
+  for (size_t b = 0; b < n_blocks; ++b) {
+    const std::byte* const factors = blocks + dims * 4;
+    const Sums sums = sums32(tables, blocks, dims);
+    uint32_t mask = 0;
+    OMEN_UNROLL
+    for (size_t i = 0; i < 8; ++i) {
+      const float32x4_t sum = vfmaq_n_f32(bias, vcvtq_f32_u32(sums.lanes[i]), query.step);
+      const float32x4_t base = vfmaq_n_f32(add, load_bf16(factors + i * 8), query.add_scale);
+      const float32x4_t estimate = vfmaq_f32(base, load_bf16(factors + 64 + i * 8), sum);
+      vst1q_f32(estimates + i * 4, estimate);
+      mask |= vaddvq_u32(vandq_u32(vcleq_f32(estimate, limit), weights)) << (i * 4);
+    }
+    hits[b] = mask;
+    estimates += rabitq::kBlockRows;
+    blocks = factors + 128;
+  }
+}
+
+}  // namespace
+
+const CodecTable kNeonCodec = {rotate, residual, sign_bits, block_sums, block_scan};
+
+}  // namespace omendb::distance::internal
+#endif

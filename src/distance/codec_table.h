@@ -1,0 +1,56 @@
+// What each codec_<isa>.cc hands to the codecs. Private to this layer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "distance/kernels.h"
+#include "distance/rabitq.h"
+#include "distance/rotation.h"
+
+namespace omendb::distance::internal {
+
+/// Buffers whose length is a multiple of this many floats, on a 64-byte boundary.
+struct alignas(64) FloatLine {
+  float values[16];
+};
+
+struct RowSums {
+  float squares;  ///< sum of v[i]^2
+  float dot;      ///< sum of v[i] * other[i]
+};
+
+/// Kernels over padded rows: n is a multiple of 64, pointers are on 64-byte boundaries. All but
+/// block_scan return the same bits on every instruction set: what the others compute is stored, and
+/// sums are integers. Estimates may differ in the last place.
+struct CodecTable {
+  void (*rotate)(const RotationPlan& plan, float* values);
+  /// values[i] = values[i] * scale - center[i]; the sums are over the new values.
+  RowSums (*residual)(float* values, const float* center, float scale, size_t n);
+  /// bit i of `bits` = values[i] has no sign bit; returns the sum of |values[i]|.
+  float (*sign_bits)(const float* values, size_t n, uint8_t* bits);
+  /// The sums of one block's 32 look-ups.
+  void (*block_sums)(const uint8_t* tables, size_t padded_dim, const std::byte* block,
+                     uint32_t* sums);
+  rabitq::BlockScan block_scan;
+};
+
+const CodecTable& codec_table(Isa isa);
+
+extern const CodecTable kScalarCodec;
+#if defined(__x86_64__)
+extern const CodecTable kAvx2Codec;
+extern const CodecTable kAvx512Codec;
+#elif defined(__aarch64__)
+extern const CodecTable kNeonCodec;
+#endif
+
+/// Adds sixteen partial sums in a fixed order.
+inline float sum16(const float* partial) {
+  float s[8];
+  for (int i = 0; i < 8; ++i) s[i] = partial[i] + partial[i + 8];
+  for (int i = 0; i < 4; ++i) s[i] += s[i + 4];
+  return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+}  // namespace omendb::distance::internal

@@ -1,0 +1,260 @@
+#include "distance/rabitq.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "distance/bf16.h"
+#include "distance/codec_table.h"
+#include "distance/convert.h"
+
+namespace omendb::distance::rabitq {
+namespace {
+
+using internal::CodecTable;
+using internal::FloatLine;
+using internal::RowSums;
+
+constexpr double kTableMax = 63;  // so that four looked-up bytes add up in a byte
+
+// Sums of squares outside these are computed again from scaled values (rare: |x| beyond 2^60).
+constexpr float kLargestSquares = 0x1p120F;
+constexpr float kSmallestSquares = 0x1p-100F;
+constexpr float kScaleDown = 0x1p-80F;
+constexpr float kScaleUp = 0x1p100F;
+
+// Beyond these, squared and plain lengths saturate, so that an estimate stays a number: never
+// inf - inf, nor 0 * inf.
+constexpr double kLargestSquare = 0x1p126;
+constexpr double kLargestLength = 0x1p62;
+
+float saturate(double value, double largest) {
+  return static_cast<float>(std::clamp(value, -largest, largest));
+}
+
+double norm2(const std::vector<double>& v) {
+  double sum = 0;
+  for (const double x : v) sum += x * x;
+  return sum;
+}
+
+double dot(const std::vector<double>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * static_cast<double>(b[i]);
+  return sum;
+}
+
+void scale_values(float* values, size_t n, float factor) {
+  for (size_t i = 0; i < n; ++i) values[i] *= factor;
+}
+
+/// A row on its way to a code: values hold o * 2^-exponent, and the sums are over those.
+struct Residual {
+  double squares;
+  double dot;  ///< with the center, itself times 2^-exponent
+  int exponent;
+};
+
+/// Normalises `values` in place to unit length; the center's zeros stand in for "no center".
+float unit_scale(const CodecTable& codec, float* values, const float* zeros, size_t n) {
+  float squares = codec.residual(values, zeros, 1.0F, n).squares;
+  if (!(squares <= kLargestSquares)) {
+    scale_values(values, n, kScaleDown);
+    squares = codec.residual(values, zeros, 1.0F, n).squares;
+  } else if (squares < kSmallestSquares) {
+    scale_values(values, n, kScaleUp);
+    squares = codec.residual(values, zeros, 1.0F, n).squares;
+  }
+  return squares > 0 ? 1.0F / std::sqrt(squares) : 0.0F;
+}
+
+/// Moves the nibbles of 32 rows of bits into the order of the scan.
+void pack(const uint8_t* bits, size_t row_bytes, std::byte* out) {
+  for (size_t b = 0; b < row_bytes; ++b) {
+    for (size_t k = 0; k < 8; ++k) {
+      const auto row = [&](size_t v) -> uint32_t { return bits[v * row_bytes + b]; };
+      const uint32_t even_low = row(k);
+      const uint32_t even_high = row(k + 16);
+      const uint32_t odd_low = row(k + 8);
+      const uint32_t odd_high = row(k + 24);
+      std::byte* group = out + b * 32 + 2 * k;  // a byte of bits is two groups of 16 bytes
+      group[0] = static_cast<std::byte>((even_low & 15U) | (even_high & 15U) << 4);
+      group[1] = static_cast<std::byte>((odd_low & 15U) | (odd_high & 15U) << 4);
+      group[16] = static_cast<std::byte>(even_low >> 4 | (even_high & 0xf0U));
+      group[17] = static_cast<std::byte>(odd_low >> 4 | (odd_high & 0xf0U));
+    }
+  }
+}
+
+void store_factor(std::byte* factors, size_t lane, uint16_t value) {
+  factors[2 * lane] = static_cast<std::byte>(value & 0xffU);
+  factors[2 * lane + 1] = static_cast<std::byte>(value >> 8);
+}
+
+float load_factor(const std::byte* factors, size_t lane) {
+  const uint32_t low = std::to_integer<uint32_t>(factors[2 * lane]);
+  const uint32_t high = std::to_integer<uint32_t>(factors[2 * lane + 1]);
+  return from_bf16(static_cast<uint16_t>(low | high << 8));
+}
+
+/// Fills the tables from the rotated unit query. Returns the step of one unit.
+double fill_tables(const float* rotated, size_t n, PreparedQuery& out) {
+  double largest = 0;
+  for (size_t g = 0; g < n; g += 4) {
+    double reach = 0;
+    for (size_t i = 0; i < 4; ++i) reach += std::fabs(static_cast<double>(rotated[g + i]));
+    largest = std::max(largest, reach);
+  }
+  out.table_lines.assign(n / 16, PreparedQuery::Line{});
+  if (largest == 0) return 0;
+  const double step = 2 * largest / kTableMax;
+  for (size_t g = 0; g < n; g += 4) {
+    uint8_t* table = out.table_lines[g / 16].bytes + g % 16 * 4;
+    for (uint32_t code = 0; code < 16; ++code) {
+      double value = 0;  // above the table's minimum, which is -sum of |q[i]|
+      for (uint32_t i = 0; i < 4; ++i) {
+        const double q = static_cast<double>(rotated[g + i]);
+        value += (code >> i & 1U) != 0 ? q + std::fabs(q) : std::fabs(q) - q;
+      }
+      table[code] = static_cast<uint8_t>(std::min(std::floor(value / step + 0.5), kTableMax));
+    }
+  }
+  return step;
+}
+
+/// What 1 - a^2 is at most, where a = |r|_1 / (sqrt(D) |r|): a is close to sqrt(2 / pi), its
+/// standard deviation over rotations is 0.212 / sqrt(D), and four of those are allowed for.
+double largest_miss(double padded) {
+  const double a = 0.79788456 - 0.85 / std::sqrt(padded);
+  return 1 - a * a;
+}
+
+}  // namespace
+
+Encoder::Encoder(const Options& options, const float* center)
+    : options_(options), rotation_(options.dim, options.seed) {
+  OMEN_CHECK(options.metric != Metric::kHamming && options.element != Element::kBinary);
+  padded_center_.assign(rotation_.padded_dim(), 0.0F);
+  std::copy_n(center, options.dim, padded_center_.begin());
+  for (const float c : padded_center_) {
+    center_norm_ += static_cast<double>(c) * static_cast<double>(c);
+  }
+  center_norm_ = std::sqrt(center_norm_);
+}
+
+void Encoder::load_row(const void* row, float* values) const {
+  to_f32(options_.element, row, options_.dim, values);
+  std::fill(values + options_.dim, values + rotation_.padded_dim(), 0.0F);
+}
+
+void Encoder::encode_block(Isa isa, const void* rows, size_t stride, size_t n,
+                           std::byte* out) const {
+  OMEN_CHECK(n >= 1 && n <= kBlockRows);
+  const CodecTable& codec = internal::codec_table(isa);
+  const RotationPlan plan = rotation_.plan();
+  const size_t padded = plan.padded;
+  const size_t row_bytes = padded / 8;
+  // values | center | zeros, each on a cache line
+  std::vector<FloatLine> scratch(3 * padded / 16, FloatLine{});
+  float* const values = scratch.front().values;
+  float* const center = values + padded;
+  const float* const zeros = center + padded;
+  std::copy_n(padded_center_.data(), padded, center);
+  std::vector<uint8_t> bits(kBlockRows * row_bytes);
+  std::byte* const adds = out + padded * 4;
+  std::byte* const rescales = adds + kBlockRows * 2;
+
+  for (size_t v = 0; v < n; ++v) {
+    const void* row = static_cast<const std::byte*>(rows) + v * stride;
+    load_row(row, values);
+    float scale = 1.0F;
+    if (options_.metric == Metric::kCosine) scale = unit_scale(codec, values, zeros, padded);
+    RowSums sums = codec.residual(values, center, scale, padded);
+    double unit = 1;  // what one unit of `values` stands for
+    if (!(sums.squares <= kLargestSquares && std::fabs(sums.dot) <= kLargestSquares)) {
+      load_row(row, values);
+      scale_values(values, padded, kScaleDown);
+      scale_values(center, padded, kScaleDown);
+      sums = codec.residual(values, center, 1.0F, padded);
+      std::copy_n(padded_center_.data(), padded, center);
+      unit = 1 / static_cast<double>(kScaleDown);
+    }
+    codec.rotate(plan, values);
+    const double l1 = codec.sign_bits(values, padded, bits.data() + v * row_bytes);
+    const double squares = static_cast<double>(sums.squares) * unit * unit;
+    const double dot = static_cast<double>(sums.dot) * unit * unit;
+    const double rescale = l1 > 0 ? squares / (l1 * unit) : 0;
+    const float add = options_.metric == Metric::kL2
+                          ? saturate(squares, kLargestSquare)
+                          : saturate(center_norm_ > 0 ? -dot / center_norm_ : 0, kLargestLength);
+    const double times = options_.metric == Metric::kL2 ? -2 : -1;
+    store_factor(adds, v, to_bf16(add));
+    store_factor(rescales, v, to_bf16(saturate(times * rescale, kLargestLength)));
+  }
+  for (size_t v = n; v < kBlockRows; ++v) {
+    store_factor(adds, v, kBf16Nan);
+    store_factor(rescales, v, kBf16Nan);
+  }
+  pack(bits.data(), row_bytes, out);
+}
+
+PreparedQuery Encoder::prepare(const float* query) const {
+  const size_t padded = rotation_.padded_dim();
+  std::vector<double> q(padded, 0.0);
+  std::copy_n(query, options_.dim, q.begin());
+  if (options_.metric == Metric::kCosine) {
+    const double norm = std::sqrt(norm2(q));
+    for (double& x : q) x = norm > 0 ? x / norm : 0;
+  }
+  // Under l2 the query is taken relative to the center. Inner products are linear in the query, so
+  // its part along the center is exact (f_add holds the rows' part along it), the rest estimated.
+  PreparedQuery out;
+  out.padded_dim = padded;
+  const bool l2 = options_.metric == Metric::kL2;
+  const double center_dot = dot(q, padded_center_);
+  const double along = center_norm_ > 0 ? center_dot / center_norm_ : 0;
+  const double centers = l2 ? 1 : (center_norm_ > 0 ? along / center_norm_ : 0);
+  for (size_t i = 0; i < padded; ++i) q[i] -= centers * static_cast<double>(padded_center_[i]);
+  const double squares = norm2(q);
+  const double norm = std::sqrt(squares);
+  const double add = l2 ? squares : (options_.metric == Metric::kCosine ? 1 : 0) - center_dot;
+  out.add_scale = l2 ? 1.0F : saturate(along, kLargestLength);
+  out.add = saturate(add, kLargestSquare);
+
+  // Rotated at unit length, so that no magnitude overflows.
+  std::vector<FloatLine> line(padded / 16, FloatLine{});
+  float* const rotated = line.front().values;
+  for (size_t i = 0; i < padded; ++i) rotated[i] = static_cast<float>(norm > 0 ? q[i] / norm : 0);
+  rotation_.apply(rotated);
+  double l1 = 0;
+  for (size_t i = 0; i < padded; ++i) l1 += std::fabs(static_cast<double>(rotated[i]));
+  const double step = fill_tables(rotated, padded, out);
+  const double length = std::min(norm, kLargestLength / 512);  // |S| <= 2 sqrt(D) times that
+  out.step = static_cast<float>(step * length);
+  out.bias = static_cast<float>(-l1 * length);
+  // One bit a coordinate (arXiv 2405.12497, theorem 3.2), and the rounding of D / 4 table entries.
+  const double dims = static_cast<double>(padded);
+  const double variance = dims * largest_miss(dims) / (dims - 1) + dims / 4 * step * step / 12;
+  out.error_scale = saturate(norm * std::sqrt(variance), kLargestLength);
+  return out;
+}
+
+float lower_bound(const PreparedQuery& query, const std::byte* block, size_t lane, float estimate,
+                  float epsilon) {
+  const std::byte* adds = block + query.padded_dim * 4;
+  const float add = load_factor(adds, lane) * query.add_scale;
+  const float rescale = std::fabs(load_factor(adds + kBlockRows * 2, lane));
+  const float rounding = 0x1p-9F * (std::fabs(add) + std::fabs(estimate - add - query.add));
+  return estimate - epsilon * rescale * query.error_scale - rounding;
+}
+
+BlockScan block_scan(Isa isa) {
+  return internal::codec_table(isa).block_scan;
+}
+BlockScan block_scan() {
+  return block_scan(active_isa());
+}
+
+}  // namespace omendb::distance::rabitq

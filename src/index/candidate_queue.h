@@ -1,0 +1,59 @@
+// The best R candidates of a coded scan, by estimate.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace omendb::index {
+
+/// A row that may be among the nearest: its estimated distance and where it is.
+struct Candidate {
+  float estimate;
+  uint32_t source;  ///< the caller's number for a segment or memtable
+  uint32_t slot;
+
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    if (a.estimate != b.estimate) return a.estimate < b.estimate;
+    if (a.source != b.source) return a.source < b.source;
+    return a.slot < b.slot;
+  }
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+
+/// Keeps the `capacity` smallest candidates of all that are offered, across any number of scans;
+/// of equal estimates, those offered first. Offers go to a buffer; when it is full, everything
+/// past the capacity-th estimate is dropped and the threshold falls. For one thread at a time;
+/// reuse one queue for many queries to keep its memory.
+class CandidateQueue {
+ public:
+  explicit CandidateQueue(size_t capacity);
+
+  /// Empties the queue, for the next query.
+  void reset(size_t capacity);
+
+  /// Candidates at or above this cannot matter any more; infinity (which still counts) until enough
+  /// were seen.
+  float threshold() const { return threshold_; }
+
+  /// Offers lane v of a block of 32 for each set bit v of `lanes`.
+  /// @param estimates  32 floats, those of set lanes not NaN.
+  void offer(uint32_t lanes, const float* estimates, uint32_t source, uint32_t first_slot);
+
+  /// Everything kept, at most `capacity`, ascending (ties by source, then slot). Valid until the
+  /// queue is next changed; the scan may go on afterwards.
+  std::span<const Candidate> sorted();
+
+ private:
+  void prune();
+
+  size_t capacity_ = 0;
+  size_t size_ = 0;
+  float threshold_ = std::numeric_limits<float>::infinity();
+  std::vector<Candidate> buffer_;
+  std::vector<float> scratch_;
+};
+
+}  // namespace omendb::index
