@@ -35,7 +35,7 @@ def _version(package: str) -> str | None:
 
 
 def describe() -> dict[str, object]:
-    import omendb
+    from omendb import _core
 
     flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -44,7 +44,7 @@ def describe() -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**30, 1),
         "isa": [flag for flag in ISA_FLAGS if flag in flags],
-        "omendb_isa": omendb.active_isa(),
+        "omendb_isa": _core.active_isa(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
