@@ -1,0 +1,159 @@
+// The contract of Env, held by each of its three implementations.
+#include "storage/env.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/bytes.h"
+#include "storage/fault_env.h"
+
+namespace omendb::storage {
+namespace {
+
+enum class Kind { kPosix, kMemory, kFault };
+
+class EnvTest : public testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Kind::kPosix) {
+      std::string pattern = (std::filesystem::temp_directory_path() / "omendb-XXXXXX").string();
+      ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+      root_ = pattern;
+      env_ = Env::posix();
+    } else {
+      if (GetParam() == Kind::kMemory) env_ = Env::in_memory();
+      if (GetParam() == Kind::kFault) env_ = std::make_shared<FaultEnv>(1);
+      root_ = "root";
+      ASSERT_TRUE(env_->make_directory(root_).ok());
+    }
+  }
+  void TearDown() override {
+    if (GetParam() == Kind::kPosix) std::filesystem::remove_all(root_);
+  }
+
+  std::string path(std::string_view name) const { return join(root_, name); }
+  void write(const std::string& name, std::string_view text) {
+    auto file = env_->create_file(path(name));
+    ASSERT_TRUE(file.ok()) << file.status().to_string();
+    ASSERT_TRUE((*file)->append(as_bytes(text)).ok());
+  }
+  std::string read(const std::string& name) {
+    const auto bytes = env_->read_file(path(name));
+    EXPECT_TRUE(bytes.ok()) << bytes.status().to_string();
+    return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+  }
+
+  std::shared_ptr<Env> env_;
+  std::string root_;
+};
+
+TEST_P(EnvTest, AppendsAndOverwritesLandWhereTheyShould) {
+  auto file = env_->create_file(path("f"));
+  ASSERT_TRUE(file.ok());
+  const std::span<const std::byte> parts[] = {as_bytes("01234"), {}, as_bytes("56789")};
+  ASSERT_TRUE((*file)->append(parts).ok());
+  ASSERT_TRUE((*file)->write_at(3, as_bytes("abc")).ok());
+  ASSERT_TRUE((*file)->write_at(8, as_bytes("WXYZ")).ok());  // past the end
+  ASSERT_TRUE((*file)->append(as_bytes("!")).ok());
+  EXPECT_EQ((*file)->size(), 13u);
+  ASSERT_TRUE((*file)->sync().ok());
+  ASSERT_TRUE((*file)->close().ok());
+  EXPECT_EQ(read("f"), "012abc67WXYZ!");
+  EXPECT_EQ(*env_->file_size(path("f")), 13u);
+
+  auto again = env_->reopen_file(path("f"));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ((*again)->size(), 13u);
+  ASSERT_TRUE((*again)->append(as_bytes("more")).ok());
+  EXPECT_EQ(read("f"), "012abc67WXYZ!more");
+  write("f", "");  // truncates
+  EXPECT_EQ(read("f"), "");
+}
+
+TEST_P(EnvTest, ManyPartsAreWrittenInOrder) {
+  auto file = env_->create_file(path("f"));
+  std::string expected;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) texts.push_back(std::to_string(i) + (i % 7 == 0 ? "" : ","));
+  std::vector<std::span<const std::byte>> parts;
+  for (const auto& text : texts) {
+    parts.push_back(as_bytes(text));
+    expected += text;
+  }
+  ASSERT_TRUE((*file)->append(parts).ok());
+  EXPECT_EQ(read("f"), expected);
+}
+
+TEST_P(EnvTest, AMappingOutlivesItsFile) {
+  write("f", "mapped bytes");
+  auto mapped = env_->map_file(path("f"));
+  ASSERT_TRUE(mapped.ok());
+  ASSERT_TRUE(env_->remove_file(path("f")).ok());
+  EXPECT_TRUE(std::ranges::equal((*mapped)->bytes(), as_bytes("mapped bytes")));
+  write("empty", "");
+  EXPECT_EQ((*env_->map_file(path("empty")))->bytes().size(), 0u);
+}
+
+TEST_P(EnvTest, NamesComeAndGo) {
+  write("a", "A");
+  write("b", "B");
+  ASSERT_TRUE(env_->make_directory(path("d")).ok());
+  ASSERT_TRUE(env_->make_directory(path("d")).ok());
+  auto names = *env_->list(root_);
+  std::ranges::sort(names);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "d"}));
+  ASSERT_TRUE(env_->rename(path("a"), path("b")).ok());
+  EXPECT_EQ(read("b"), "A");
+  EXPECT_FALSE(*env_->exists(path("a")));
+  EXPECT_TRUE(*env_->exists(path("d")));
+  EXPECT_TRUE(*env_->is_directory(path("d")));
+  EXPECT_FALSE(*env_->is_directory(path("b")));
+  write("d/inside", "x");
+  EXPECT_FALSE(env_->remove_directory(path("d")).ok());
+  ASSERT_TRUE(env_->remove_file(path("d/inside")).ok());
+  ASSERT_TRUE(env_->remove_directory(path("d")).ok());
+  EXPECT_FALSE(*env_->exists(path("d")));
+  EXPECT_TRUE(env_->sync_directory(root_).ok());
+}
+
+TEST_P(EnvTest, ErrorsNameTheOperationAndThePath) {
+  for (const Status& status :
+       {env_->read_file(path("none")).status(), env_->map_file(path("none")).status(),
+        env_->reopen_file(path("none")).status(), env_->file_size(path("none")).status(),
+        env_->remove_file(path("none")), env_->create_file(path("none/f")).status(),
+        env_->list(path("none")).status()}) {
+    EXPECT_EQ(status.code(), StatusCode::kNotFound) << status.to_string();
+    EXPECT_NE(status.message().find(path("none")), std::string::npos) << status.to_string();
+  }
+}
+
+TEST_P(EnvTest, ASecondLockIsRefusedWithTheHoldersWords) {
+  const std::string owner = describe_this_process(env_->now_micros());
+  auto held = env_->lock(path("LOCK"), owner);
+  ASSERT_TRUE(held.ok()) << held.status().to_string();
+  const auto refused = env_->lock(path("LOCK"), "another");
+  EXPECT_EQ(refused.status().code(), StatusCode::kLocked);
+  EXPECT_EQ(refused.status().message(), "database \"" + root_ + "\" is held by " + owner);
+  EXPECT_EQ(owner.find("pid "), 0u);
+  EXPECT_NE(owner.find(" since 20"), std::string::npos) << owner;
+  held->reset();
+  EXPECT_TRUE(env_->lock(path("LOCK"), "another").ok());
+}
+
+std::string kind_name(const testing::TestParamInfo<Kind>& kind) {
+  switch (kind.param) {
+    case Kind::kPosix: return "Posix";
+    case Kind::kMemory: return "Memory";
+    case Kind::kFault: return "Fault";
+  }
+  return "Unknown";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, EnvTest, testing::Values(Kind::kPosix, Kind::kMemory, Kind::kFault),
+                         kind_name);
+
+}  // namespace
+}  // namespace omendb::storage

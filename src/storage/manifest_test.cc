@@ -1,0 +1,179 @@
+#include "storage/manifest.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "storage/fault_env.h"
+
+namespace omendb::storage {
+namespace {
+
+constexpr const char* kFolder = "db";
+
+Manifest example() {
+  Manifest manifest;
+  manifest.database_uuid = {1, 2, 3};
+  manifest.next_collection_id = 9;
+  manifest.next_file_number = 17;
+  manifest.wal_trimmed = Lsn{5};
+  manifest.collections.push_back(
+      {4,
+       "docs",
+       384,
+       Metric::kCosine,
+       Element::kF16,
+       2,
+       0,
+       Lsn{12},
+       {{"year", ColumnType::kI64}, {"tags", ColumnType::kStringArray}},
+       {{"00000016", 1'000, 123'456, 7, "00000016.1.del"}, {"00000015", 5, 99, 0, ""}}});
+  manifest.collections.push_back(
+      {5, "default", 0, Metric::kL2, Element::kF32, 0, 1, Lsn{0}, {}, {}});
+  return manifest;
+}
+
+void write(Env& env, const std::string& path, std::span<const std::byte> bytes) {
+  auto file = env.create_file(path);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE((*file)->append(bytes).ok());
+}
+
+class ManifestTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(env_->make_directory(kFolder).ok()); }
+  std::shared_ptr<Env> env_ = Env::in_memory();
+  ManifestStore store_{env_, kFolder};
+};
+
+TEST_F(ManifestTest, WhatIsPublishedIsLoadedAndOlderOnesGo) {
+  EXPECT_FALSE(store_.load()->has_value());
+  Manifest manifest = example();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store_.publish(manifest).ok());
+  EXPECT_EQ(manifest.generation, 3u);
+  const auto loaded = store_.load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
+  EXPECT_EQ(**loaded, manifest);
+  auto names = *env_->list(kFolder);
+  std::ranges::sort(names);
+  EXPECT_EQ(names, (std::vector<std::string>{"CURRENT", "MANIFEST-0000000003"}));
+}
+
+TEST_F(ManifestTest, AFolderOfOthersIsNotADatabase) {
+  write(*env_, "db/holiday.jpg", {});
+  const Status status = store_.load().status();
+  EXPECT_EQ(status.code(), StatusCode::kNotADatabase);
+  EXPECT_NE(status.message().find("holiday.jpg"), std::string::npos);
+  write(*env_, "plain", {});
+  EXPECT_EQ(ManifestStore(env_, "plain").load().status().code(), StatusCode::kNotADatabase);
+  EXPECT_FALSE(ManifestStore(env_, "missing").load()->has_value());
+}
+
+TEST_F(ManifestTest, ADatabaseThatLostItsCurrentIsNotTakenForAnEmptyFolder) {
+  Manifest manifest = example();
+  ASSERT_TRUE(store_.publish(manifest).ok());
+  ASSERT_TRUE(env_->make_directory("db/wal").ok());
+  ASSERT_TRUE(env_->remove_file("db/CURRENT").ok());
+  EXPECT_FALSE(store_.load()->has_value());  // as if the creation had been cut short
+  write(*env_, "db/wal/0000000001.wal", {});
+  EXPECT_EQ(store_.load().status().code(), StatusCode::kCorruption);
+}
+
+TEST_F(ManifestTest, EveryFlippedBitAndEveryCutIsReportedWithTheFile) {
+  Manifest manifest = example();
+  ASSERT_TRUE(store_.publish(manifest).ok());
+  for (const std::string name : {"CURRENT", "MANIFEST-0000000001"}) {
+    const std::string path = join(kFolder, name);
+    const auto whole = *env_->read_file(path);
+    for (size_t at = 0; at < whole.size() * 8; ++at) {
+      auto damaged = whole;
+      damaged[at / 8] ^= std::byte{static_cast<uint8_t>(1 << (at % 8))};
+      write(*env_, path, damaged);
+      const Status status = store_.load().status();
+      ASSERT_FALSE(status.ok()) << name << ", bit " << at;
+      ASSERT_NE(status.message().find(name), std::string::npos) << status.to_string();
+    }
+    for (size_t size = 0; size < whole.size(); ++size) {
+      write(*env_, path, std::span(whole).first(size));
+      const Status status = store_.load().status();
+      ASSERT_EQ(status.code(), StatusCode::kCorruption) << name << " cut at " << size;
+      ASSERT_NE(status.message().find(name), std::string::npos) << status.to_string();
+    }
+    write(*env_, path, whole);
+  }
+  EXPECT_TRUE(store_.load().ok());
+}
+
+TEST_F(ManifestTest, ANewerFormatIsRefusedWithBothVersions) {
+  auto bytes = encode_manifest(example());
+  bytes[8] = std::byte{2};
+  const Status status = decode_manifest(bytes, "MANIFEST-1").status();
+  EXPECT_EQ(status.code(), StatusCode::kUnsupportedVersion);
+  EXPECT_NE(status.message().find("version 2; this OmenDB reads up to 1"), std::string::npos);
+}
+
+TEST_F(ManifestTest, AFileNameThatLeadsOutOfTheFolderIsRefused) {
+  for (const std::string name : {"../evil", "a/b", "..", ""}) {
+    Manifest manifest = example();
+    manifest.collections[0].segments[0].name = name;
+    EXPECT_EQ(decode_manifest(encode_manifest(manifest), "m").status().code(),
+              StatusCode::kCorruption);
+  }
+}
+
+// Publishes three times; each may be hit. What loads afterwards is the last acknowledged or the one
+// that was being published, whole.
+uint64_t count_failures(Fault fault, Survival survival, bool reboot,
+                        void (*sabotage)(FaultEnv&) = nullptr) {
+  uint64_t failures = 0;
+  for (uint64_t at = 0;; ++at) {
+    const auto env = std::make_shared<FaultEnv>(at);
+    if (sabotage != nullptr) sabotage(*env);
+    EXPECT_TRUE(env->make_directory(kFolder).ok());
+    EXPECT_TRUE(env->sync_directory(".").ok());
+    env->arm({.at_operation = at + 2, .fault = fault});
+    ManifestStore store(env, kFolder);
+    Manifest manifest = example();
+    uint64_t acknowledged = 0;
+    for (int i = 0; i < 4; ++i) {
+      if (store.publish(manifest).ok()) acknowledged = manifest.generation;
+    }
+    if (!env->fired()) return failures;
+    if (reboot) env->restart(survival);
+    const auto loaded = ManifestStore(env, kFolder).load();
+    const uint64_t generation = loaded.ok() && *loaded ? (*loaded)->generation : 0;
+    const bool good =
+        loaded.ok() && generation >= acknowledged && generation <= manifest.generation;
+    if (!good) ++failures;
+    if (!good && sabotage == nullptr) {
+      ADD_FAILURE() << "fault " << static_cast<int>(fault) << " at operation " << at
+                    << ", survival " << static_cast<int>(survival) << ": "
+                    << loaded.status().to_string() << " generation " << generation;
+    }
+  }
+}
+
+TEST(ManifestCrashTest, EveryFaultAtEveryOperationLeavesAWholeManifest) {
+  for (const Fault fault : {Fault::kCrash, Fault::kShortWrite, Fault::kIoError, Fault::kNoSpace,
+                            Fault::kSyncFails, Fault::kRenameFails}) {
+    for (const Survival survival :
+         {Survival::kNothing, Survival::kEverything, Survival::kPrefix, Survival::kTorn}) {
+      EXPECT_EQ(count_failures(fault, survival, true), 0u);
+    }
+    if (fault == Fault::kCrash) continue;  // the others, with the process living on
+    EXPECT_EQ(count_failures(fault, Survival::kNothing, false), 0u);
+  }
+}
+
+TEST(ManifestCrashTest, NegativeControlsAreFoundOut) {
+  EXPECT_GT(count_failures(Fault::kCrash, Survival::kNothing, true,
+                           [](FaultEnv& env) { env.ignore_directory_sync(true); }),
+            5u);
+  EXPECT_GT(count_failures(Fault::kCrash, Survival::kPrefix, true,
+                           [](FaultEnv& env) { env.ignore_sync(true); }),
+            5u);
+}
+
+}  // namespace
+}  // namespace omendb::storage
