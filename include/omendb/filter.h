@@ -24,8 +24,9 @@ using FilterValue = std::variant<std::nullptr_t, bool, int64_t, double, std::str
 ///
 /// Grammar (keywords in any case):
 ///   expr   := expr "or" expr | expr "and" expr | "not" expr | "(" expr ")" | test
-///   test   := column ( "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=" ) value
-///           | column ["not"] "in" "(" value ("," value)* ")"
+///   test   := "true" | "false"
+///           | column ( "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=" ) value
+///           | column ["not"] "in" "(" [value ("," value)*] ")"
 ///           | column ["not"] "like" string          % any run, _ one character, \ escapes
 ///           | column ["not"] "between" value "and" value
 ///           | column "is" ["not"] "null"
@@ -33,6 +34,8 @@ using FilterValue = std::variant<std::nullptr_t, bool, int64_t, double, std::str
 ///           | column                                bool columns
 ///   column := identifier | "quoted ""identifier"""
 ///   value  := integer | decimal | 'string''s' | true | false | null | timestamp 'ISO 8601'
+///           | inf | -inf | nan
+/// At most 1 MiB of text and 256 levels of nesting.
 class Filter {
  public:
   enum class Compare : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
@@ -54,7 +57,7 @@ class Filter {
   static Filter negate(Filter part);
 
   bool empty() const { return root_ == nullptr; }
-  /// Canonical text that parse() takes back to the same tree.
+  /// Canonical text that parse() takes back to the same tree; "true" if empty.
   std::string to_string() const;
   const FilterNode* root() const { return root_.get(); }
 

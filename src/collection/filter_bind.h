@@ -1,0 +1,74 @@
+// A filter made ready for the columns of one collection: names found, types checked, and constants
+// turned into what the typed loops of filter_eval.cc compare with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "collection/filter_like.h"
+#include "omendb/filter.h"
+#include "omendb/status.h"
+#include "segment/column_schema.h"
+
+namespace omendb::collection {
+
+/// SQL's three truth values.
+enum class Truth : uint8_t { kFalse, kTrue, kNull };
+
+/// One node of a bound tree. Tests are NULL where their column is.
+struct BoundNode {
+  enum class Op : uint8_t {
+    kConstant,     ///< truth, whatever the row
+    kAnd,          ///< children
+    kOr,           ///< children
+    kNot,          ///< children[0]
+    kIsNull,       ///< never NULL itself
+    kNever,        ///< FALSE for any value
+    kBool,         ///< bool_table[value]
+    kIntRange,     ///< int_low <= value <= int_high, int_low <= int_high
+    kDoubleRange,  ///< double_low <= value <= double_high
+    kString,       ///< value `compare` strings[0]
+    kIntSet,       ///< ints, ascending
+    kDoubleSet,    ///< doubles, ascending, no NaN
+    kStringSet,    ///< strings, ascending
+    kLike,         ///< like
+  };
+
+  Op op = Op::kConstant;
+  Truth truth = Truth::kTrue;
+  bool any_element = false;  ///< an array column: TRUE if the test holds for an element
+  bool negated = false;      ///< TRUE and FALSE change places
+  bool null_unless = false;  ///< NULL instead of FALSE: `in` over a list that holds null
+  uint32_t column = 0;       ///< in BoundFilter::columns
+  uint32_t cost = 0;         ///< rough; cheaper tests of an and/or come first
+  bool bool_table[2] = {false, false};
+  int64_t int_low = 0;
+  int64_t int_high = 0;
+  double double_low = 0;
+  double double_high = 0;
+  Filter::Compare compare = Filter::Compare::kEq;
+  std::vector<int64_t> ints;
+  std::vector<double> doubles;
+  std::vector<std::string> strings;
+  LikePattern like;
+  std::vector<BoundNode> children;
+};
+
+struct BoundFilter {
+  BoundNode root;
+  uint32_t depth = 1;                          ///< levels of the tree
+  std::vector<segment::ColumnSchema> columns;  ///< that it reads
+
+  bool matches_everything() const {
+    return root.op == BoundNode::Op::kConstant && root.truth == Truth::kTrue;
+  }
+};
+
+/// Numbers compare exactly: an i64 beyond 2^53 is not rounded to meet a decimal.
+/// @error kInvalidFilter for an unknown column (with the nearest name), a type that does not fit,
+///        a malformed timestamp or pattern, a tree that is too deep. It points into the filter's
+///        text if it has one.
+Result<BoundFilter> bind_filter(const Filter& filter, const segment::Schema& schema);
+
+}  // namespace omendb::collection

@@ -1,0 +1,299 @@
+#include "collection/filter_eval.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "segment/columns_util.h"
+
+namespace omendb::collection {
+
+namespace {
+
+using segment::ColumnBatch;
+using segment::ColumnReader;
+using segment::kBatchRows;
+using segment::kBatchWords;
+using Op = BoundNode::Op;
+
+/// One bit a row of the batch.
+using Bits = std::array<uint64_t, kBatchWords>;
+
+bool any(const Bits& bits) {
+  uint64_t seen = 0;
+  for (const uint64_t word : bits) seen |= word;
+  return seen != 0;
+}
+
+/// The rows where a node is TRUE and where it is FALSE; elsewhere it is NULL. `not` swaps them.
+struct Truths {
+  Bits is_true;
+  Bits is_false;
+};
+
+/// Runs one filter over one source, batch after batch.
+class FilterRun {
+ public:
+  FilterRun(const BoundFilter& filter, const segment::ColumnSource& source)
+      : filter_(filter),
+        truths_(filter.depth),
+        wanted_(filter.depth),
+        inputs_(filter.columns.size()) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      inputs_[i].reader = source.find(filter.columns[i].name);
+    }
+  }
+
+  Status check_types() const;
+  /// @return the rows of [first, first + n) for which the filter is TRUE.
+  Result<const Bits*> run_batch(uint32_t first, uint32_t n);
+
+ private:
+  struct Input {
+    const ColumnReader* reader = nullptr;
+    bool loaded = false;
+    ColumnBatch batch;
+  };
+
+  /// Sets `out` for the rows in `wanted`, and to neither elsewhere.
+  Status eval(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out);
+  Status eval_joined(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out);
+  Status eval_test(const BoundNode& node, const Bits& wanted, Truths& out);
+  Result<const ColumnBatch*> load(Input& input);
+
+  const BoundFilter& filter_;
+  // One place a level of the tree, so that no depth of it can exhaust the stack.
+  std::vector<Truths> truths_;
+  std::vector<Bits> wanted_;
+  std::vector<Input> inputs_;
+  uint32_t first_ = 0;
+  uint32_t rows_ = 0;
+  Truths root_;
+};
+
+Status FilterRun::check_types() const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const segment::ColumnSchema& column = filter_.columns[i];
+    const ColumnReader* reader = inputs_[i].reader;
+    if (reader == nullptr || reader->type() == column.type) continue;
+    return {StatusCode::kCorruption,
+            "column \"" + column.name + "\" is " + std::string(column_type_name(column.type)) +
+                "; a segment has " + std::string(column_type_name(reader->type()))};
+  }
+  return {};
+}
+
+Result<const Bits*> FilterRun::run_batch(uint32_t first, uint32_t n) {
+  first_ = first;
+  rows_ = n;
+  for (Input& input : inputs_) input.loaded = false;
+  Bits all{};
+  std::fill_n(all.begin(), n / 64, ~uint64_t{0});
+  if (n % 64 != 0) all[n / 64] = (uint64_t{1} << (n % 64)) - 1;
+  OMEN_RETURN_IF_ERROR(eval(filter_.root, all, 0, root_));
+  return &root_.is_true;
+}
+
+Result<const ColumnBatch*> FilterRun::load(Input& input) {
+  if (!input.loaded) {
+    OMEN_RETURN_IF_ERROR(input.reader->read(first_, rows_, input.batch));
+    input.loaded = true;
+  }
+  return &input.batch;
+}
+
+Status FilterRun::eval(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out) {
+  switch (node.op) {
+    case Op::kConstant:
+      out.is_true = node.truth == Truth::kTrue ? wanted : Bits{};
+      out.is_false = node.truth == Truth::kFalse ? wanted : Bits{};
+      return {};
+    case Op::kNot:
+      OMEN_RETURN_IF_ERROR(eval(node.children[0], wanted, level + 1, out));
+      std::swap(out.is_true, out.is_false);
+      return {};
+    case Op::kAnd:
+    case Op::kOr: return eval_joined(node, wanted, level, out);
+    default: return eval_test(node, wanted, out);
+  }
+}
+
+/// `and` is FALSE as soon as a child is; `or` is TRUE as soon as one is: the same loop with the two
+/// roles changed. Rows once decided are not asked for again.
+Status FilterRun::eval_joined(const BoundNode& node, const Bits& wanted, uint32_t level,
+                              Truths& out) {
+  const bool is_and = node.op == Op::kAnd;
+  Bits& decided = is_and ? out.is_false : out.is_true;
+  Bits& unanimous = is_and ? out.is_true : out.is_false;
+  decided.fill(0);
+  unanimous = wanted;
+  Truths& child = truths_[level];
+  Bits& open = wanted_[level];
+  const Bits& child_decides = is_and ? child.is_false : child.is_true;
+  const Bits& child_agrees = is_and ? child.is_true : child.is_false;
+  for (const BoundNode& part : node.children) {
+    for (size_t w = 0; w < kBatchWords; ++w) open[w] = wanted[w] & ~decided[w];
+    if (!any(open)) break;
+    OMEN_RETURN_IF_ERROR(eval(part, open, level + 1, child));
+    for (size_t w = 0; w < kBatchWords; ++w) {
+      decided[w] |= child_decides[w];
+      unanimous[w] &= child_agrees[w];
+    }
+  }
+  return {};
+}
+
+/// matches[r] = test(r) for every row: for tests so cheap that skipping rows would cost more.
+template <class Test>
+void match_all(uint32_t rows, Bits& matches, Test&& test) {
+  std::array<uint8_t, 64> flags;
+  uint32_t first = 0;
+  for (; first + 64 <= rows; first += 64) {
+    for (uint32_t i = 0; i < 64; ++i) flags[i] = test(first + i);
+    segment::pack_bits(flags, std::span(matches).subspan(first / 64, 1));
+  }
+  for (uint32_t row = first; row < rows; ++row) {
+    matches[row / 64] |= uint64_t{test(row)} << (row % 64);
+  }
+}
+
+/// The same for the rows in `asked` alone.
+template <class Test>
+void match_some(const Bits& asked, Bits& matches, Test&& test) {
+  for (uint32_t w = 0; w < kBatchWords; ++w) {
+    for (uint64_t left = asked[w]; left != 0; left &= left - 1) {
+      const auto bit = static_cast<uint32_t>(std::countr_zero(left));
+      matches[w] |= uint64_t{test(w * 64 + bit)} << bit;
+    }
+  }
+}
+
+/// Applies a test of values to a batch's rows, or to the elements of its arrays.
+struct Matcher {
+  const BoundNode& node;
+  const ColumnBatch& batch;
+  const Bits& asked;
+  Bits& matches;
+
+  template <class Values, class Test>
+  void cheap(const Values& values, Test&& test) const {
+    if (node.any_element) return costly(values, test);
+    match_all(batch.rows, matches, [&](uint32_t row) { return test(values[row]); });
+  }
+
+  template <class Values, class Test>
+  void costly(const Values& values, Test&& test) const {
+    if (!node.any_element) {
+      match_some(asked, matches, [&](uint32_t row) { return test(values[row]); });
+      return;
+    }
+    match_some(asked, matches, [&](uint32_t row) {
+      for (size_t i = batch.list_begin(row); i < batch.list_end(row); ++i) {
+        if (test(values[i])) return true;
+      }
+      return false;
+    });
+  }
+
+  void run() const;
+  void run_strings() const;
+};
+
+void Matcher::run_strings() const {
+  using Compare = Filter::Compare;
+  const std::string_view wanted = node.strings[0];
+  const auto each = [&](auto test) { costly(batch.strings, test); };
+  switch (node.compare) {
+    case Compare::kEq: return each([&](std::string_view v) { return v == wanted; });
+    case Compare::kNe: return each([&](std::string_view v) { return v != wanted; });
+    case Compare::kLt: return each([&](std::string_view v) { return v < wanted; });
+    case Compare::kLe: return each([&](std::string_view v) { return v <= wanted; });
+    case Compare::kGt: return each([&](std::string_view v) { return v > wanted; });
+    case Compare::kGe: return each([&](std::string_view v) { return v >= wanted; });
+  }
+}
+
+void Matcher::run() const {
+  switch (node.op) {
+    case Op::kIntRange: {
+      // One unsigned comparison tests both ends.
+      const auto low = static_cast<uint64_t>(node.int_low);
+      const uint64_t width = static_cast<uint64_t>(node.int_high) - low;
+      return cheap(batch.ints, [=](int64_t v) { return static_cast<uint64_t>(v) - low <= width; });
+    }
+    case Op::kDoubleRange: {
+      const double low = node.double_low, high = node.double_high;
+      return cheap(batch.doubles,
+                   [=](double v) { return static_cast<bool>((v >= low) & (v <= high)); });
+    }
+    case Op::kBool: {
+      const bool when_false = node.bool_table[0], when_true = node.bool_table[1];
+      return cheap(batch.bools, [=](uint8_t v) { return v != 0 ? when_true : when_false; });
+    }
+    case Op::kIntSet:
+      return costly(batch.ints,
+                    [&](int64_t v) { return std::ranges::binary_search(node.ints, v); });
+    case Op::kDoubleSet:
+      return costly(batch.doubles, [&](double v) {
+        return !std::isnan(v) && std::ranges::binary_search(node.doubles, v);
+      });
+    case Op::kStringSet:
+      return costly(batch.strings, [&](std::string_view v) {
+        return std::binary_search(node.strings.begin(), node.strings.end(), v, std::less<>());
+      });
+    case Op::kLike:
+      return costly(batch.strings, [&](std::string_view v) { return node.like.matches(v); });
+    case Op::kString: return run_strings();
+    default: return;  // kNever
+  }
+}
+
+Status FilterRun::eval_test(const BoundNode& node, const Bits& wanted, Truths& out) {
+  Input& input = inputs_[node.column];
+  if (input.reader == nullptr) {
+    out.is_true = node.op == Op::kIsNull ? wanted : Bits{};
+    out.is_false.fill(0);
+    return {};
+  }
+  OMEN_ASSIGN_OR_RETURN(const ColumnBatch* batch, load(input));
+  Bits asked = wanted;  // and not NULL
+  if (batch->valid != nullptr) {
+    for (size_t w = 0; w < (rows_ + 63) / 64; ++w) asked[w] &= batch->valid[w];
+  }
+  if (node.op == Op::kIsNull) {
+    for (size_t w = 0; w < kBatchWords; ++w) out.is_true[w] = wanted[w] & ~asked[w];
+    out.is_false = asked;
+    return {};
+  }
+  Bits matches{};
+  Matcher{node, *batch, asked, matches}.run();
+  const uint64_t flip = node.negated ? ~uint64_t{0} : 0;
+  for (size_t w = 0; w < kBatchWords; ++w) {
+    const uint64_t holds = matches[w] ^ flip;
+    out.is_true[w] = asked[w] & holds;
+    out.is_false[w] = node.null_unless ? 0 : asked[w] & ~holds;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Bitmap> evaluate(const BoundFilter& filter, const segment::ColumnSource& source,
+                        uint32_t rows) {
+  if (filter.matches_everything()) return Bitmap(rows, true);
+  Bitmap matches(rows);
+  FilterRun run(filter, source);
+  OMEN_RETURN_IF_ERROR(run.check_types());
+  for (uint32_t done = 0; done < rows;) {
+    const uint32_t n = std::min(kBatchRows, rows - done);
+    OMEN_ASSIGN_OR_RETURN(const Bits* bits, run.run_batch(done, n));
+    std::copy_n(bits->begin(), (n + 63) / 64, matches.words().begin() + done / 64);
+    done += n;
+  }
+  return matches;
+}
+
+}  // namespace omendb::collection

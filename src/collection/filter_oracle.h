@@ -1,0 +1,274 @@
+// Test support: filters evaluated a row at a time from the syntax tree and plain columns, by other
+// means than the code under test; and random filters to try it on.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collection/filter_ast.h"
+#include "omendb/types.h"
+#include "segment/column_schema.h"
+
+namespace omendb::collection::testing {
+
+/// TRUE, FALSE or, without a value, NULL.
+using Tri = std::optional<bool>;
+using Table = std::map<std::string, Column>;
+
+inline const std::vector<std::pair<std::string, int64_t>>& known_times() {
+  static const std::vector<std::pair<std::string, int64_t>> times = {
+      {"1970-01-01", 0},
+      {"1970-01-01T00:00:00.000001Z", 1},
+      {"1970-01-01 01:00:00.000002+01:00", 2},
+      {"1969-12-31T23:59:59.999999", -1},
+      {"2000-02-29T12:00", 951'825'600'000'000},
+  };
+  return times;
+}
+
+inline Tri tri_not(Tri a) {
+  return a.has_value() ? Tri(!*a) : a;
+}
+inline Tri tri_and(Tri a, Tri b) {
+  if ((a.has_value() && !*a) || (b.has_value() && !*b)) return false;
+  if (!a.has_value() || !b.has_value()) return std::nullopt;
+  return true;
+}
+inline Tri tri_or(Tri a, Tri b) {
+  return tri_not(tri_and(tri_not(a), tri_not(b)));
+}
+
+/// Code points of valid UTF-8.
+inline std::u32string decode(std::string_view text) {
+  std::u32string out;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if ((byte & 0xC0) == 0x80) {
+      out.back() = (out.back() << 6) | (byte & 0x3Fu);
+    } else {
+      out.push_back(byte < 0x80   ? byte
+                    : byte < 0xE0 ? byte & 0x1Fu
+                    : byte < 0xF0 ? byte & 15u
+                                  : byte & 7u);
+    }
+  }
+  return out;
+}
+
+inline bool like_oracle(std::u32string_view text, std::u32string_view pattern) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == U'%') {
+    for (size_t skip = 0; skip <= text.size(); ++skip) {
+      if (like_oracle(text.substr(skip), pattern.substr(1))) return true;
+    }
+    return false;
+  }
+  if (text.empty()) return false;
+  if (pattern[0] == U'_') return like_oracle(text.substr(1), pattern.substr(1));
+  const size_t escaped = pattern[0] == U'\\' ? 1 : 0;
+  return text[0] == pattern[escaped] && like_oracle(text.substr(1), pattern.substr(escaped + 1));
+}
+
+class Oracle {
+ public:
+  explicit Oracle(const Table& table) : table_(table) {}
+
+  Tri eval(const FilterNode& node, size_t row) const {
+    using Kind = FilterNode::Kind;
+    Tri result;
+    switch (node.kind) {
+      case Kind::kConstant: return node.constant;
+      case Kind::kNot: return tri_not(eval(*node.children[0], row));
+      case Kind::kAnd:
+        result = true;
+        for (const auto& child : node.children) result = tri_and(result, eval(*child, row));
+        return result;
+      case Kind::kOr:
+        result = false;
+        for (const auto& child : node.children) result = tri_or(result, eval(*child, row));
+        return result;
+      default: return eval_test(node, row);
+    }
+  }
+
+ private:
+  Tri eval_test(const FilterNode& node, size_t row) const {
+    using Kind = FilterNode::Kind;
+    using Compare = Filter::Compare;
+    const auto found = table_.find(node.column);
+    const bool null = found == table_.end() || !found->second.is_valid(row);
+    if (node.kind == Kind::kIsNull) return null;
+    if (node.kind == Kind::kIn && node.values.empty()) return false;
+    if (null) return std::nullopt;
+    const Column& column = found->second;
+    Tri result = false;
+    switch (node.kind) {
+      case Kind::kIn:
+        for (const FilterValue& value : node.values) {
+          result = tri_or(result, compare(column, row, Compare::kEq, value));
+        }
+        return result;
+      case Kind::kBetween:
+        return tri_and(compare(column, row, Compare::kGe, node.values[0]),
+                       compare(column, row, Compare::kLe, node.values[1]));
+      case Kind::kLike:
+        return like_oracle(decode(column.string_at(row)),
+                           decode(std::get<std::string>(node.values[0])));
+      case Kind::kContains:
+        if (std::holds_alternative<std::nullptr_t>(node.values[0])) return std::nullopt;
+        for (size_t i = column.list_offsets[row]; i < column.list_offsets[row + 1]; ++i) {
+          result = tri_or(result, compare(column, i, Compare::kEq, node.values[0]));
+        }
+        return result;
+      default: return compare(column, row, node.compare, node.values[0]);
+    }
+  }
+
+  template <class T>
+  static bool compare_values(const T& a, Filter::Compare compare, const T& b) {
+    switch (compare) {
+      case Filter::Compare::kEq: return a == b;
+      case Filter::Compare::kNe: return a != b;
+      case Filter::Compare::kLt: return a < b;
+      case Filter::Compare::kLe: return a <= b;
+      case Filter::Compare::kGt: return a > b;
+      case Filter::Compare::kGe: return a >= b;
+    }
+    return false;
+  }
+
+  static Tri compare(const Column& column, size_t i, Filter::Compare op, const FilterValue& value) {
+    if (std::holds_alternative<std::nullptr_t>(value)) return std::nullopt;
+    switch (element_type(column.type)) {
+      case ColumnType::kBool:
+        return compare_values<int>(column.bools[i] != 0, op, std::get<bool>(value));
+      case ColumnType::kString:
+        return compare_values<std::string_view>(column.string_at(i), op,
+                                                std::get<std::string>(value));
+      case ColumnType::kTimestamp:
+        for (const auto& [text, micros] : known_times()) {
+          if (text == std::get<std::string>(value)) {
+            return compare_values<int64_t>(column.ints[i], op, micros);
+          }
+        }
+        std::abort();
+      default: break;
+    }
+    // A long double holds every i64 and every double exactly.
+    static_assert(std::numeric_limits<long double>::digits >= 64);
+    const long double held = element_type(column.type) == ColumnType::kF64
+                                 ? static_cast<long double>(column.doubles[i])
+                                 : static_cast<long double>(column.ints[i]);
+    const auto* integer = std::get_if<int64_t>(&value);
+    const long double wanted = integer != nullptr
+                                   ? static_cast<long double>(*integer)
+                                   : static_cast<long double>(std::get<double>(value));
+    return compare_values(held, op, wanted);
+  }
+
+  const Table& table_;
+};
+
+/// Random filters over the columns of a schema, of every form the grammar has.
+class RandomFilter {
+ public:
+  RandomFilter(const segment::Schema& schema, std::mt19937& rng) : schema_(schema), rng_(rng) {}
+
+  Filter make(int depth) {
+    const size_t form = rng_() % 10;
+    if (depth == 0 || form < 3) return test();
+    if (form == 9) return rng_() % 2 == 0 ? Filter::any_of({}) : Filter::all_of({});
+    if (form >= 7) return Filter::negate(make(depth - 1));
+    std::vector<Filter> parts;
+    for (size_t n = 2 + rng_() % 3; n > 0; --n) parts.push_back(make(depth - 1));
+    return form % 2 == 0 ? Filter::all_of(parts) : Filter::any_of(parts);
+  }
+
+ private:
+  template <class T, size_t N>
+  T pick(const T (&from)[N]) {
+    return from[rng_() % N];
+  }
+
+  FilterValue value(ColumnType type) {
+    static const int64_t kInts[] = {
+        INT64_MIN,       INT64_MIN + 1, -1, 0, 1, 2020, INT64_MAX, (int64_t{1} << 53) + 1,
+        int64_t{1} << 53};
+    static const double kDoubles[] = {-1e300,
+                                      -0.5,
+                                      -0.0,
+                                      0.0,
+                                      1,
+                                      2.5,
+                                      2020,
+                                      2020.5,
+                                      9007199254740992.0,
+                                      9223372036854775808.0,
+                                      -9223372036854775808.0,
+                                      1.0 / 3,
+                                      HUGE_VAL,
+                                      -HUGE_VAL,
+                                      std::nan("")};
+    static const char* const kStrings[] = {"", "a", "ab", "abd", "en", "it's", "d\xC3\xA9", "z"};
+    if (rng_() % 12 == 0) return nullptr;
+    switch (type) {
+      case ColumnType::kBool: return rng_() % 2 == 0;
+      case ColumnType::kString: return std::string(pick(kStrings));
+      case ColumnType::kTimestamp: return known_times()[rng_() % known_times().size()].first;
+      default:
+        if (rng_() % 2 == 0) return pick(kInts);
+        return pick(kDoubles);
+    }
+  }
+
+  Filter test() {
+    static const char* const kPatterns[] = {"",           "%",     "a%",    "%b",    "%b%",
+                                            "_",          "a_",    "%\\%%", "a\\_b", "%_s%",
+                                            "%_\xC3\xA9", "_%_%_", "%a%b%", "abc",   "%%e_"};
+    const segment::ColumnSchema& column = schema_[rng_() % schema_.size()];
+    const std::string& name = column.name;
+    if (rng_() % 8 == 0) return Filter::is_null(name);
+    if (is_array(column.type)) return Filter::contains(name, value(element_type(column.type)));
+    const size_t form = rng_() % 6;
+    if (form == 0) {
+      std::vector<FilterValue> values;
+      for (size_t n = rng_() % 6; n > 0; --n) values.push_back(value(column.type));
+      return Filter::in(name, std::move(values));
+    }
+    if (form == 1) return Filter::between(name, value(column.type), value(column.type));
+    if (form == 2 && column.type == ColumnType::kString) return Filter::like(name, pick(kPatterns));
+    return Filter::compare(name, static_cast<Filter::Compare>(rng_() % 6), value(column.type));
+  }
+
+  const segment::Schema& schema_;
+  std::mt19937& rng_;
+};
+
+/// Whether two trees are the same, wherever they were written.
+inline bool same_tree(const FilterNode* a, const FilterNode* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  // As texts, so that NaN equals itself and 0.0 is not -0.0.
+  const auto values = [](const FilterNode& node) {
+    std::string text;
+    for (const FilterValue& value : node.values) {
+      text += std::to_string(value.index()) + value_text(value) + "\n";
+    }
+    return text;
+  };
+  if (a->kind != b->kind || a->column != b->column || values(*a) != values(*b) ||
+      a->compare != b->compare || a->constant != b->constant ||
+      a->children.size() != b->children.size()) {
+    return false;
+  }
+  for (size_t i = 0; i < a->children.size(); ++i) {
+    if (!same_tree(a->children[i].get(), b->children[i].get())) return false;
+  }
+  return true;
+}
+
+}  // namespace omendb::collection::testing

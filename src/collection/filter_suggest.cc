@@ -1,0 +1,80 @@
+#include "collection/filter_suggest.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "collection/filter_ast.h"
+
+namespace omendb::collection {
+
+namespace {
+
+constexpr size_t kMaxCompared = 64;  // bytes of a name; longer ones are not misspelled but wrong
+constexpr size_t kMaxListed = 20;
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn a into b.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    next[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      next[j] = std::min({row[j] + 1, next[j - 1] + 1, replaced});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) next[j] = std::min(next[j], before[j - 2] + 1);
+    }
+    before.swap(row);
+    row.swap(next);
+  }
+  return row[b.size()];
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+/// The nearest name, if one is near enough to be what was meant.
+std::string_view nearest(std::string_view name, const segment::Schema& schema) {
+  if (name.size() > kMaxCompared) return {};
+  std::string_view best;
+  size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
+  for (const auto& column : schema) {
+    if (column.name.size() > kMaxCompared) continue;
+    const size_t distance = edit_distance(lower(name), lower(column.name));
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = column.name;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+std::string unknown_column_text(std::string_view name, const segment::Schema& schema) {
+  std::string text = "unknown column \"" + std::string(name) + "\"";
+  if (schema.empty()) return text + "; the collection has no metadata columns";
+  if (const std::string_view meant = nearest(name, schema); !meant.empty()) {
+    text += "; did you mean \"" + std::string(meant) + "\"?";
+  } else {
+    text += ";";
+  }
+  std::vector<std::string> names;
+  for (const auto& column : schema) names.push_back(column_text(column.name));
+  std::ranges::sort(names);
+  text += " columns: ";
+  for (size_t i = 0; i < std::min(names.size(), kMaxListed); ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  if (names.size() > kMaxListed) {
+    text += " and " + std::to_string(names.size() - kMaxListed) + " more";
+  }
+  return text;
+}
+
+}  // namespace omendb::collection

@@ -1,0 +1,14 @@
+// What to say to someone who misspelled a column.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "segment/column_schema.h"
+
+namespace omendb::collection {
+
+/// `unknown column "yaer"; did you mean "year"? columns: lang, year`
+std::string unknown_column_text(std::string_view name, const segment::Schema& schema);
+
+}  // namespace omendb::collection
