@@ -176,7 +176,7 @@ def check_file(root: Path, path: Path) -> Iterator[str]:
 
 
 def check_cmake(root: Path, path: Path) -> Iterator[str]:
-    """A layer's target may link what the layer may include; omen_<layer>_testing serves its tests."""
+    """A target may link what its layer may include; omen_x_testing serves the tests of x."""
     for layer, arguments in CMAKE_LAYER.findall(path.read_text(encoding="utf-8")):
         words = arguments.split()
         linked = set(words[words.index("DEPS") + 1 :]) if "DEPS" in words else set()

@@ -35,6 +35,7 @@ GOOD = {
     "src/base/CMakeLists.txt": "omen_layer(base SOURCES status.cc)\n",
     "src/distance/l2.cc": '#include <immintrin.h>\n#include "base/check.h"\n',
     "src/storage/env_posix.cc": "#include <fcntl.h>\n#include <unistd.h>\n",
+    "src/storage/CMakeLists.txt": "omen_layer(storage_testing SOURCES f.cc DEPS base storage)\n",
     "src/index/flat.cc": '#include "distance/l2.h"\n',
     "src/segment/memtable.cc": '#include "index/flat.h"\n#include "storage/wal.h"\n',
     "src/segment/CMakeLists.txt": "omen_layer(segment SOURCES x.cc DEPS base index storage)\n",
@@ -79,6 +80,7 @@ def test_a_house_in_order_passes(tmp_path: Path) -> None:
         ("src/storage/x.cc", "#include <immintrin.h>\n", "intrinsics belong"),
         ("src/extra/x.cc", "int x;\n", "extra is no layer"),
         ("src/index/CMakeLists.txt", "omen_layer(index SOURCES x.cc DEPS base storage)\n", "links"),
+        ("src/segment/CMakeLists.txt", "omen_layer(segment DEPS base storage_testing)\n", "links"),
     ],
 )
 def test_an_arrow_that_points_right_fails(
