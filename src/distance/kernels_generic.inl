@@ -9,7 +9,7 @@
 //   sub, dot, add, zero       lane-wise; dot(a, b, acc) = acc + a * b
 //   reduce4                   the totals of four Acc, each by the same tree of additions
 //   saturating_distance       the rare path, see kernels_table.h
-// and the file defines popcount_xor(), prefetch() and kTileVectors × kTileRows for the tile.
+// and the file defines popcount_xor(), kPrefetchScans, and kTileVectors × kTileRows of the tile.
 
 template <class E>
 using Sums = typename E::Sum[4];
@@ -182,29 +182,36 @@ float pair(const void* query, const void* row, size_t dim) {
   return out[0];
 }
 
+// The first lines of a row that will be needed soon; the processor's own prefetcher follows them.
+OMEN_INLINE void prefetch_row(const void* base, size_t stride, size_t i, size_t bytes) {
+  constexpr size_t kMaxBytes = 512;
+  const std::byte* row = static_cast<const std::byte*>(base) + i * stride;
+  const size_t end = bytes < kMaxBytes ? bytes : kMaxBytes;
+  for (size_t offset = 0; offset < end; offset += 64) __builtin_prefetch(row + offset);
+}
+
 template <class E, class M>
 void scan(const void* query, const void* rows, size_t stride, size_t n, size_t dim, float* out) {
   using Q = Query<E, M>;
+  constexpr size_t kAhead = 2 * Q::kRows;
   const Q prepared(query, dim);
+  const size_t bytes = dim * sizeof(typename E::Stored);
   const typename E::Stored* group[Q::kRows];
   size_t i = 0;
   for (; i + Q::kRows <= n; i += Q::kRows) {
     OMEN_UNROLL
-    for (size_t r = 0; r < Q::kRows; ++r) group[r] = row_at<E>(rows, stride, i + r);
+    for (size_t r = 0; r < Q::kRows; ++r) {
+      if constexpr (kPrefetchScans) {
+        if (i + kAhead + r < n) prefetch_row(rows, stride, i + kAhead + r, bytes);
+      }
+      group[r] = row_at<E>(rows, stride, i + r);
+    }
     prepared.template distances<Q::kRows>(group, out + i);
   }
   for (; i < n; ++i) {
     const typename E::Stored* const last[1] = {row_at<E>(rows, stride, i)};
     prepared.template distances<1>(last, out + i);
   }
-}
-
-// The first lines of a row that will be needed soon; the processor's own prefetcher follows them.
-OMEN_INLINE void prefetch_row(const void* base, size_t stride, uint32_t slot, size_t bytes) {
-  constexpr size_t kMaxBytes = 512;
-  const std::byte* row = static_cast<const std::byte*>(base) + slot * stride;
-  const size_t end = bytes < kMaxBytes ? bytes : kMaxBytes;
-  for (size_t offset = 0; offset < end; offset += 64) __builtin_prefetch(row + offset);
 }
 
 template <class E, class M>

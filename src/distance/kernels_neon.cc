@@ -97,6 +97,7 @@ OMEN_INLINE uint32_t popcount_xor(const uint8_t* a, const uint8_t* b, size_t byt
 // 24 accumulators, 4 registers of queries, 1 broadcast: 29 of the 32 registers.
 constexpr size_t kTileVectors = 4;
 constexpr size_t kTileRows = 6;
+constexpr bool kPrefetchScans = false;
 
 #include "distance/kernels_generic.inl"
 

@@ -69,6 +69,7 @@ OMEN_INLINE uint32_t popcount_xor(const uint8_t* a, const uint8_t* b, size_t byt
 
 constexpr size_t kTileVectors = 4;
 constexpr size_t kTileRows = 2;
+constexpr bool kPrefetchScans = false;
 
 #include "distance/kernels_generic.inl"
 
