@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "omendb/filter.h"
+#include "omendb/runtime.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
 
@@ -74,10 +75,10 @@ struct WriteBatch {
 struct SearchOptions {
   size_t k = 10;  ///< 1..kMaxK; more than there are points returns them all
   Filter where;
-  bool exact = false;             ///< equal to brute force, ties by id
-  double recall = 0.95;           ///< 0 < recall <= 1: wanted share of the true neighbours
-  size_t effort = 0;              ///< candidates to rerank for a query; 0 = chosen from recall
-  std::optional<double> radius;   ///< only hits with distance <= radius
+  bool exact = false;            ///< equal to brute force, ties by id
+  double recall = 0.95;          ///< 0 < recall <= 1: wanted share of the true neighbours
+  size_t effort = 0;             ///< candidates to rerank for a query; 0 = chosen from recall
+  std::optional<double> radius;  ///< only hits with distance <= radius
   bool with_vectors = false;
   /// Columns to return with hits; none by default, {"*"} for all.
   std::vector<std::string> columns;
@@ -213,13 +214,5 @@ class Database {
  private:
   std::shared_ptr<internal::DatabaseImpl> impl_;
 };
-
-/// "0.1.0".
-std::string_view version();
-/// The instruction set that distances use: "scalar", "avx2", "avx512" or "neon".
-/// OMENDB_FORCE_ISA=name overrides the choice before the first use.
-std::string_view active_isa();
-/// Every instruction set this machine can run, best last.
-std::vector<std::string_view> supported_isas();
 
 }  // namespace omendb

@@ -62,9 +62,9 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                // NOLINT: implicit by design
-  Result(Status status) : status_(std::move(status)) {         // NOLINT: implicit by design
-    if (status_.ok()) std::abort();                            // an ok Result needs a value
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit by design
+    if (status_.ok()) std::abort();                     // an ok Result needs a value
   }
 
   bool ok() const { return value_.has_value(); }

@@ -64,7 +64,9 @@ enum class ColumnType : uint8_t {
   kTimestampArray = 21,
 };
 
-constexpr bool is_array(ColumnType type) { return static_cast<uint8_t>(type) >= 16; }
+constexpr bool is_array(ColumnType type) {
+  return static_cast<uint8_t>(type) >= 16;
+}
 /// The type of an array's elements; a scalar type is its own element type.
 constexpr ColumnType element_type(ColumnType type) {
   return static_cast<ColumnType>(static_cast<uint8_t>(type) & 15);
@@ -73,8 +75,8 @@ constexpr ColumnType array_of(ColumnType scalar) {
   return static_cast<ColumnType>(static_cast<uint8_t>(scalar) | 16);
 }
 
-std::string_view metric_name(Metric metric);       ///< "l2", "cosine", "ip", "hamming"
-std::string_view element_name(Element element);    ///< "f32", "f16", "i8", "binary"
+std::string_view metric_name(Metric metric);         ///< "l2", "cosine", "ip", "hamming"
+std::string_view element_name(Element element);      ///< "f32", "f16", "i8", "binary"
 std::string_view column_type_name(ColumnType type);  ///< "i64", "string[]", ...
 
 /// Borrowed row-major vectors: `count` rows, the first at `data`, each `stride` bytes after the one

@@ -3,8 +3,8 @@
 
 #include "omendb/status.h"
 
-#define OMEN_RETURN_IF_ERROR(expr)                            \
-  do {                                                        \
+#define OMEN_RETURN_IF_ERROR(expr)                                                       \
+  do {                                                                                   \
     if (::omendb::Status omen_status_ = (expr); !omen_status_.ok()) return omen_status_; \
   } while (false)
 

@@ -1,0 +1,246 @@
+#include "collection/batch_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/status_macros.h"
+#include "base/utf8.h"
+#include "distance/convert.h"
+
+namespace omendb::collection {
+
+namespace {
+
+using std::to_string;
+
+Status invalid(std::string message) {
+  return {StatusCode::kInvalidArgument, std::move(message)};
+}
+
+Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
+                   std::string_view collection, std::string_view what) {
+  const std::string name(what);
+  if (vectors.count == 0) return invalid("the batch is empty; expected at least one " + name);
+  if (vectors.dim == 0) return invalid(name + "s of 0 dimensions; expected at least 1");
+  if (vectors.dim > kMaxDimension) {
+    return {StatusCode::kLimitExceeded, name + "s of " + to_string(vectors.dim) +
+                                            " dimensions; at most " + to_string(kMaxDimension)};
+  }
+  if (spec.dim != 0 && vectors.dim != spec.dim) {
+    return {StatusCode::kDimensionMismatch,
+            name + " has " + to_string(vectors.dim) + " dimensions; collection \"" +
+                std::string(collection) + "\" has " + to_string(spec.dim)};
+  }
+  const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
+  if (vectors.data == nullptr) return invalid(name + "s without data");
+  if (vectors.row_stride() < row_bytes) {
+    return invalid("a row stride of " + to_string(vectors.stride) + " bytes; rows take " +
+                   to_string(row_bytes));
+  }
+  if (vectors.count > kMaxBatchBytes / row_bytes) {
+    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
+                                            "s of " + to_string(row_bytes) + " bytes; at most " +
+                                            to_string(kMaxBatchBytes) + " bytes in a batch"};
+  }
+  const bool converts = vectors.element == Element::kF32 && spec.element != Element::kBinary;
+  if (vectors.element != spec.element && !converts) {
+    return {StatusCode::kTypeMismatch,
+            name + "s are " + std::string(element_name(vectors.element)) + "; collection \"" +
+                std::string(collection) + "\" holds " + std::string(element_name(spec.element))};
+  }
+  return {};
+}
+
+/// Beyond this, |q|^2 + |x|^2 or a difference squared could overflow f32, and an infinite distance
+/// has no order.
+constexpr float kMaxSquaredNorm = std::numeric_limits<float>::max() / 4;
+
+/// One pass that the compiler vectorises. NaN or Inf anywhere makes the sum NaN or Inf.
+float squared_norm(const float* x, size_t dim) {
+  float sums[16] = {};
+  size_t i = 0;
+  for (; i + 16 <= dim; i += 16) {
+    for (size_t j = 0; j < 16; ++j) sums[j] += x[i + j] * x[i + j];
+  }
+  for (; i < dim; ++i) sums[0] += x[i] * x[i];
+  float total = 0;
+  for (float sum : sums) total += sum;
+  return total;
+}
+
+Status check_row_values(const float* x, size_t dim, Metric metric, std::string_view what,
+                        size_t row) {
+  const float norm = squared_norm(x, dim);
+  if (norm <= kMaxSquaredNorm && (norm > 0 || metric != Metric::kCosine)) return {};
+  const std::string name = std::string(what) + " " + to_string(row);
+  for (size_t i = 0; i < dim; ++i) {
+    if (std::isfinite(x[i])) continue;
+    return invalid(name + " holds " + (std::isnan(x[i]) ? "NaN" : "Inf") + " at position " +
+                   to_string(i) + "; expected finite numbers");
+  }
+  if (norm == 0) {
+    return invalid(name +
+                   " is all zeros (or too small for f32), so it has no direction; cosine "
+                   "needs one");
+  }
+  return invalid(name + " is too long: the square of its norm must stay below 8.5e37");
+}
+
+/// Floats of a row, whatever its element type (not binary).
+const float* as_floats(const VectorsView& vectors, size_t row, std::vector<float>& scratch) {
+  const std::byte* bytes = vectors.row(row);
+  if (vectors.element == Element::kF32 &&
+      reinterpret_cast<uintptr_t>(bytes) % alignof(float) == 0) {
+    return reinterpret_cast<const float*>(bytes);
+  }
+  scratch.resize(vectors.dim);
+  distance::to_f32(vectors.element, bytes, vectors.dim, scratch.data());
+  return scratch.data();
+}
+
+Status check_padding(const VectorsView& vectors, std::string_view what) {
+  if (vectors.dim % 8 == 0) return {};
+  const auto unused = static_cast<uint8_t>(0xff << (vectors.dim % 8));
+  for (size_t r = 0; r < vectors.count; ++r) {
+    const auto last = std::to_integer<uint8_t>(vectors.row(r)[vectors.dim / 8]);
+    if ((last & unused) != 0) {
+      return invalid(std::string(what) + " " + to_string(r) + " has bits set past dimension " +
+                     to_string(vectors.dim) + "; expected zeros");
+    }
+  }
+  return {};
+}
+
+/// Converts one row of floats, or says why it does not fit.
+Status convert_row(const float* from, Element to, size_t dim, std::byte* out, std::string_view what,
+                   size_t row) {
+  for (size_t i = 0; i < dim; ++i) {
+    const bool fits = to == Element::kF16 ? std::fabs(from[i]) < 65'520.0f
+                                          : from[i] >= -128.5f && from[i] <= 127.5f;
+    if (!fits) {
+      return invalid(std::string(what) + " " + to_string(row) + " holds " + to_string(from[i]) +
+                     " at position " + to_string(i) + ", which " + std::string(element_name(to)) +
+                     " cannot hold");
+    }
+  }
+  distance::from_f32(to, from, dim, out);
+  return {};
+}
+
+}  // namespace
+
+Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
+                                     std::string_view collection, std::string_view what) {
+  OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, what));
+  CheckedVectors checked{vectors, {}};
+  if (vectors.element == Element::kBinary) {
+    OMEN_RETURN_IF_ERROR(check_padding(vectors, what));
+    return checked;
+  }
+  const bool convert = vectors.element != spec.element;
+  const size_t out_bytes = vector_bytes(spec.element, vectors.dim);
+  if (convert) checked.converted.resize(vectors.count * out_bytes);
+  std::vector<float> scratch;
+  for (size_t r = 0; r < vectors.count; ++r) {
+    const float* row = as_floats(vectors, r, scratch);
+    OMEN_RETURN_IF_ERROR(check_row_values(row, vectors.dim, spec.metric, what, r));
+    if (!convert) continue;
+    OMEN_RETURN_IF_ERROR(convert_row(row, spec.element, vectors.dim,
+                                     checked.converted.data() + r * out_bytes, what, r));
+  }
+  if (convert) {
+    checked.view = {checked.converted.data(), vectors.count, vectors.dim, spec.element, 0};
+  }
+  return checked;
+}
+
+Status check_id_values(const IdsView& ids) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    if (std::find(numbers->begin(), numbers->end(), UINT64_MAX) != numbers->end()) {
+      return invalid("id 18446744073709551615 is reserved; expected 0..18446744073709551614");
+    }
+  } else if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
+    for (size_t i = 0; i < strings->size(); ++i) {
+      const std::string_view id = (*strings)[i];
+      if (id.empty()) return invalid("id " + to_string(i) + " is an empty string");
+      if (id.size() > kMaxStringIdBytes) {
+        return {StatusCode::kLimitExceeded, "id " + to_string(i) + " takes " +
+                                                to_string(id.size()) + " bytes; at most " +
+                                                to_string(kMaxStringIdBytes)};
+      }
+      if (!is_utf8(id)) return invalid("id " + to_string(i) + " is not valid UTF-8");
+    }
+  }
+  return {};
+}
+
+namespace {
+
+template <class Id>
+Status check_unique(std::span<const Id> ids) {
+  if (std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<Id>()) == ids.end()) return {};
+  std::vector<Id> sorted(ids.begin(), ids.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto twin = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twin == sorted.end()) return {};
+  return invalid("id " + segment::describe(segment::IdView(*twin)) +
+                 " is given twice in one batch; ids must be unique");
+}
+
+}  // namespace
+
+Status check_ids(const IdsView& ids, size_t rows) {
+  if (std::holds_alternative<std::monostate>(ids)) return {};
+  if (segment::id_count(ids) != rows) {
+    return invalid(to_string(segment::id_count(ids)) + " ids for " + to_string(rows) +
+                   " vectors; expected one each");
+  }
+  OMEN_RETURN_IF_ERROR(check_id_values(ids));
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    return check_unique(*numbers);
+  }
+  return check_unique(std::get<std::span<const std::string_view>>(ids));
+}
+
+Status check_id_kind(const IdsView& ids, std::optional<IdKind> kind, std::string_view collection) {
+  const bool strings = std::holds_alternative<std::span<const std::string_view>>(ids);
+  if (!kind || strings == (*kind == IdKind::kString)) return {};
+  const std::string name = "collection \"" + std::string(collection) + "\"";
+  if (std::holds_alternative<std::monostate>(ids)) {
+    return invalid(name + " has string ids, which are not generated; pass one id a vector");
+  }
+  return {StatusCode::kTypeMismatch, strings ? name + " has integer ids; these are strings"
+                                             : name + " has string ids; these are integers"};
+}
+
+Status check_collection_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  if (name.empty() || name.size() > kMaxCollectionNameBytes ||
+      !std::all_of(name.begin(), name.end(), allowed)) {
+    return invalid("collection name \"" + std::string(name.substr(0, 80)) +
+                   "\"; expected 1..64 characters of A-Z a-z 0-9 _ -");
+  }
+  return {};
+}
+
+Status check_collection_options(const CollectionOptions& options) {
+  if (options.dim > kMaxDimension) {
+    return {StatusCode::kLimitExceeded,
+            "dim is " + to_string(options.dim) + "; at most " + to_string(kMaxDimension)};
+  }
+  if (metric_name(options.metric) == "unknown" || element_name(options.element) == "unknown") {
+    return invalid("an unknown metric or element type");
+  }
+  if ((options.metric == Metric::kHamming) != (options.element == Element::kBinary)) {
+    return invalid("metric " + std::string(metric_name(options.metric)) + " with " +
+                   std::string(element_name(options.element)) +
+                   " vectors; hamming and binary go together");
+  }
+  return {};
+}
+
+}  // namespace omendb::collection

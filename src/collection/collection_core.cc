@@ -1,0 +1,420 @@
+#include "collection/collection_core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "collection/batch_check.h"
+#include "collection/match.h"
+
+namespace omendb::collection {
+
+using segment::IdView;
+using segment::Memtable;
+
+namespace {
+
+constexpr size_t kMinMemtableRows = 64;
+constexpr size_t kMaxMemtableRows = size_t{1} << 20;
+
+size_t column_bytes(std::span<const Column> columns) {
+  size_t bytes = 0;
+  for (const Column& c : columns) {
+    bytes +=
+        c.valid.size() + c.bools.size() + c.bytes.size() +
+        8 * (c.ints.size() + c.doubles.size() + c.string_offsets.size() + c.list_offsets.size());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state)
+    : host_(host), options_(options), name_(state.name), id_(state.id), durable_(state) {}
+
+Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const CoreOptions& options,
+                                                             CollectionState state) {
+  auto core = std::unique_ptr<CollectionCore>(new CollectionCore(host, options, state));
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->lsn = state.flushed;
+  snapshot->spec = state.spec;
+  snapshot->id_kind = state.id_kind;
+  snapshot->next_auto_id = state.next_auto_id;
+  snapshot->columns = std::make_shared<segment::Schema>(state.columns);
+  std::shared_ptr<const distance::rabitq::Encoder> encoder;
+  for (const SegmentState& segment : state.segments) {
+    Part part;
+    OMEN_ASSIGN_OR_RETURN(part.segment, host.segments().open(segment.name, state.spec,
+                                                             state.id_kind.value_or(IdKind::kU64)));
+    if (!segment.tombstones.empty()) {
+      OMEN_ASSIGN_OR_RETURN(
+          part.dead, host.segments().read_tombstones(segment.tombstones, part.segment->rows()));
+    }
+    part.rows = part.segment;
+    part.segment_name = segment.name;
+    part.watermark = part.segment->rows();
+    snapshot->live += part.watermark - segment::dead_count(part.dead);
+    encoder = part.segment->shared_encoder();
+    snapshot->parts.push_back(std::move(part));
+  }
+  MutexLock write_lock(core->write_mutex_);
+  MutexLock current_lock(core->current_mutex_);
+  core->encoder_ = std::move(encoder);
+  core->staged_ = snapshot;
+  core->current_ = std::move(snapshot);
+  return core;
+}
+
+Status CollectionCore::check_open() const {
+  if (dropped_) return {StatusCode::kNotFound, "collection \"" + name_ + "\" was dropped"};
+  if (closed_) return {StatusCode::kClosed, "the database is closed"};
+  return {};
+}
+
+Status CollectionCore::check_writable() {
+  OMEN_RETURN_IF_ERROR(check_open());
+  MutexLock lock(publish_mutex_);
+  if (log_error_.ok()) return {};
+  return {StatusCode::kReadOnly, "the database is read-only since a write failed (" +
+                                     log_error_.message() + "); close and reopen it"};
+}
+
+// --- writes ------------------------------------------------------------------------------------
+
+Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
+  OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
+  OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
+                        check_vectors(batch.vectors, before->spec, name_, "vector"));
+  OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count));
+  if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes) {
+    return Status(StatusCode::kLimitExceeded, "metadata of " + std::to_string(bytes) +
+                                                  " bytes; at most " +
+                                                  std::to_string(kMaxBatchBytes) + " in a batch");
+  }
+  PutOperation put;
+  put.collection_id = id_;
+  put.vectors = checked.view;
+  put.columns = batch.metadata;
+  Ids ids;
+  std::shared_ptr<Pending> pending;
+  {
+    MutexLock lock(write_mutex_);
+    OMEN_RETURN_IF_ERROR(check_writable());
+    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count)));
+    OMEN_ASSIGN_OR_RETURN(ids, choose_ids(batch, put));
+    OMEN_ASSIGN_OR_RETURN(pending, log_and_stage_put(put, mode));
+  }
+  pending->encoded = pending->memtable->fill(pending->first, put.vectors);
+  OMEN_RETURN_IF_ERROR(finish(pending));
+  return ids;
+}
+
+/// Waits while as many memtables as allowed are on their way to the disk; then there is one to
+/// write to, or none.
+Status CollectionCore::make_room(uint32_t rows) {
+  while (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
+    if (frozen_.size() < options_.max_sealing_memtables) {
+      freeze_locked();
+      return {};
+    }
+    OMEN_RETURN_IF_ERROR(background_error_);
+    room_.wait(write_mutex_);
+    OMEN_RETURN_IF_ERROR(check_writable());
+  }
+  return {};
+}
+
+Result<Ids> CollectionCore::choose_ids(const WriteBatch& batch, PutOperation& put) {
+  OMEN_RETURN_IF_ERROR(check_id_kind(batch.ids, staged_->id_kind, name_));
+  put.ids = batch.ids;
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&batch.ids)) {
+    return Ids(std::vector<uint64_t>(numbers->begin(), numbers->end()));
+  }
+  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&batch.ids)) {
+    return Ids(std::vector<std::string>(strings->begin(), strings->end()));
+  }
+  put.first_id = staged_->next_auto_id;
+  if (put.first_id > UINT64_MAX - put.vectors.count) {
+    return Status(StatusCode::kLimitExceeded,
+                  "no more ids to generate in collection \"" + name_ + "\"; pass ids of your own");
+  }
+  std::vector<uint64_t> generated(put.vectors.count);
+  for (size_t i = 0; i < generated.size(); ++i) generated[i] = put.first_id + i;
+  return Ids(std::move(generated));
+}
+
+Result<std::shared_ptr<CollectionCore::Pending>> CollectionCore::log_and_stage_put(
+    PutOperation& put, PutMode mode) {
+  if (staged_->spec.dim != 0 && put.vectors.dim != staged_->spec.dim) {
+    return Status(StatusCode::kDimensionMismatch,
+                  "vector has " + std::to_string(put.vectors.dim) + " dimensions; collection \"" +
+                      name_ + "\" has " + std::to_string(staged_->spec.dim));
+  }
+  OMEN_RETURN_IF_ERROR(segment::check_columns(put.columns, put.vectors.count, *staged_->columns));
+  OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
+  const EncodedOperation record(put);
+  OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
+  host_.start_flush();
+  return stage_put(lsn, put, dead);
+}
+
+Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids, PutMode mode) {
+  DeadByPart dead(staged_->parts.size());
+  // Generated ids are larger than every id there is.
+  const size_t count = segment::id_count(ids);
+  for (size_t i = 0; i < count; ++i) {
+    const IdView id = segment::id_at(ids, i);
+    for (size_t p = staged_->parts.size(); p-- > 0;) {
+      const Part& part = staged_->parts[p];
+      std::optional<uint32_t> slot;
+      if (part.memtable != nullptr) {
+        slot = part.memtable->ids().find(id, part.watermark);
+      } else {
+        OMEN_ASSIGN_OR_RETURN(slot, part.segment->find(id));
+      }
+      if (!slot || segment::is_dead(part.dead, *slot)) continue;
+      if (mode == PutMode::kAdd) {
+        return Status(StatusCode::kAlreadyExists, "id " + segment::describe(id) +
+                                                      " exists in collection \"" + name_ +
+                                                      "\"; use upsert to replace it");
+      }
+      dead[p].push_back(*slot);
+      break;
+    }
+  }
+  for (auto& slots : dead) {  // a delete may name an id twice
+    std::sort(slots.begin(), slots.end());
+    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+  }
+  return dead;
+}
+
+std::shared_ptr<Snapshot> CollectionCore::next_snapshot(Lsn lsn, const DeadByPart& dead) {
+  auto snapshot = std::make_shared<Snapshot>(*staged_);
+  snapshot->lsn = lsn;
+  for (size_t p = 0; p < dead.size(); ++p) {
+    Part& part = snapshot->parts[p];
+    part.dead = segment::Tombstones::with(part.dead, dead[p]);
+    snapshot->live -= dead[p].size();
+  }
+  if (growing_first_lsn_ == Lsn{}) growing_first_lsn_ = lsn;
+  return snapshot;
+}
+
+std::shared_ptr<CollectionCore::Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& put,
+                                                                   const DeadByPart& dead) {
+  const auto rows = static_cast<uint32_t>(put.vectors.count);
+  auto snapshot = next_snapshot(lsn, dead);
+  snapshot->spec.dim = put.vectors.dim;
+  const bool strings = std::holds_alternative<std::span<const std::string_view>>(put.ids);
+  snapshot->id_kind = strings ? IdKind::kString : IdKind::kU64;
+  auto columns = std::make_shared<segment::Schema>(*snapshot->columns);
+  if (segment::add_new_columns(put.columns, *columns)) snapshot->columns = std::move(columns);
+
+  if (growing_ == nullptr) start_memtable(*snapshot, rows);
+  Pending pending;
+  if (std::holds_alternative<std::monostate>(put.ids)) {
+    pending.first = growing_->reserve_sequence(put.first_id, put.columns, rows);
+    snapshot->next_auto_id = std::max(snapshot->next_auto_id, put.first_id + rows);
+  } else {
+    pending.first = growing_->reserve(put.ids, put.columns, rows);
+    if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&put.ids)) {
+      const uint64_t largest = *std::max_element(numbers->begin(), numbers->end());
+      snapshot->next_auto_id = std::max(snapshot->next_auto_id, largest + 1);
+    }
+  }
+  if (snapshot->parts.empty() || snapshot->parts.back().memtable != growing_) {
+    snapshot->parts.emplace_back().memtable = growing_;
+  }
+  snapshot->parts.back().watermark = pending.first + rows;
+  snapshot->live += rows;
+  pending.lsn = lsn;
+  pending.rows = rows;
+  pending.memtable = growing_;
+  pending.snapshot = std::move(snapshot);
+  return enqueue(std::move(pending));
+}
+
+std::shared_ptr<CollectionCore::Pending> CollectionCore::stage_delete(Lsn lsn,
+                                                                      const DeadByPart& dead) {
+  Pending pending;
+  pending.lsn = lsn;
+  pending.snapshot = next_snapshot(lsn, dead);
+  pending.filled = true;
+  return enqueue(std::move(pending));
+}
+
+void CollectionCore::start_memtable(const Snapshot& base, uint32_t rows) {
+  const size_t fit = options_.memtable_bytes / base.spec.row_bytes();
+  const size_t capacity =
+      std::max<size_t>(rows, std::clamp(fit, kMinMemtableRows, kMaxMemtableRows));
+  growing_ = std::make_shared<Memtable>(base.spec, *base.id_kind, static_cast<uint32_t>(capacity),
+                                        base.spec.coded() ? encoder_ : nullptr, *staged_->columns);
+}
+
+std::shared_ptr<CollectionCore::Pending> CollectionCore::enqueue(Pending pending) {
+  staged_ = pending.snapshot;
+  auto shared = std::make_shared<Pending>(std::move(pending));
+  MutexLock lock(publish_mutex_);
+  pending_.push_back(shared);
+  return shared;
+}
+
+Result<uint64_t> CollectionCore::delete_ids(const IdsView& ids) {
+  OMEN_RETURN_IF_ERROR(check_open());
+  if (segment::id_count(ids) == 0) return uint64_t{0};
+  OMEN_RETURN_IF_ERROR(check_id_values(ids));
+  std::shared_ptr<Pending> pending;
+  uint64_t deleted = 0;
+  {
+    MutexLock lock(write_mutex_);
+    OMEN_RETURN_IF_ERROR(check_writable());
+    OMEN_RETURN_IF_ERROR(check_id_kind(ids, staged_->id_kind, name_));
+    OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(ids, PutMode::kUpsert));
+    for (const auto& slots : dead) deleted += slots.size();
+    if (deleted == 0) return uint64_t{0};
+    OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
+  }
+  OMEN_RETURN_IF_ERROR(finish(pending));
+  return deleted;
+}
+
+Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
+  std::shared_ptr<Pending> pending;
+  uint64_t deleted = 0;
+  {
+    MutexLock lock(write_mutex_);
+    OMEN_RETURN_IF_ERROR(check_writable());
+    // What is staged must be readable, and nothing may follow it until the delete is logged.
+    OMEN_RETURN_IF_ERROR(drain());
+    OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
+    OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(where, *now->columns));
+    DeadByPart dead(now->parts.size());
+    std::vector<uint64_t> numbers;
+    std::vector<std::string_view> strings;
+    for (size_t p = 0; p < now->parts.size(); ++p) {
+      OMEN_ASSIGN_OR_RETURN(const Bitmap matches, matcher.matches(now->parts[p]));
+      matches.for_each_set([&](size_t slot) { dead[p].push_back(static_cast<uint32_t>(slot)); });
+      for (uint32_t slot : dead[p]) {
+        OMEN_ASSIGN_OR_RETURN(const IdView id, now->parts[p].rows->id(slot));
+        if (const auto* number = std::get_if<uint64_t>(&id)) {
+          numbers.push_back(*number);
+        } else {
+          strings.push_back(std::get<std::string_view>(id));
+        }
+      }
+      deleted += dead[p].size();
+    }
+    if (deleted == 0) return uint64_t{0};
+    const IdsView ids = strings.empty() ? IdsView(std::span<const uint64_t>(numbers))
+                                        : IdsView(std::span<const std::string_view>(strings));
+    OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
+  }
+  OMEN_RETURN_IF_ERROR(finish(pending));
+  return deleted;
+}
+
+Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
+                                  std::shared_ptr<Pending>& pending) {
+  const EncodedOperation record(DeleteOperation{id_, ids});
+  OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
+  host_.start_flush();
+  pending = stage_delete(lsn, dead);
+  return {};
+}
+
+// --- publication -------------------------------------------------------------------------------
+
+Status CollectionCore::finish(const std::shared_ptr<Pending>& pending) {
+  const Status logged = host_.wait_durable(pending->lsn);
+  MutexLock lock(publish_mutex_);
+  pending->filled = true;
+  if (logged.ok()) {
+    durable_lsn_ = std::max(durable_lsn_, pending->lsn);
+    publish_ready();
+  } else if (log_error_.ok()) {
+    log_error_ = logged;
+    published_.notify_all();
+  }
+  while (!pending->published && log_error_.ok()) published_.wait(publish_mutex_);
+  return pending->published ? Status() : log_error_;
+}
+
+void CollectionCore::publish_ready() {
+  std::shared_ptr<const Pending> last;
+  while (!pending_.empty() && pending_.front()->filled && pending_.front()->lsn <= durable_lsn_) {
+    Pending& pending = *pending_.front();
+    if (pending.memtable != nullptr) {
+      pending.memtable->publish(pending.first, pending.rows, pending.encoded);
+    }
+    pending.published = true;
+    last = pending_.front();
+    pending_.pop_front();
+  }
+  if (last == nullptr) return;
+  auto visible = std::make_shared<Snapshot>(*last->snapshot);
+  for (Part& part : visible->parts) {
+    if (part.memtable != nullptr) part.rows = part.memtable->view(part.watermark);
+  }
+  {
+    MutexLock lock(current_mutex_);
+    current_ = std::move(visible);
+  }
+  published_.notify_all();
+}
+
+Status CollectionCore::drain() {
+  MutexLock lock(publish_mutex_);
+  while (!pending_.empty() && log_error_.ok()) published_.wait(publish_mutex_);
+  return log_error_;
+}
+
+Result<std::shared_ptr<const Snapshot>> CollectionCore::snapshot() const {
+  OMEN_RETURN_IF_ERROR(check_open());
+  MutexLock lock(current_mutex_);
+  return current_;
+}
+
+CollectionState CollectionCore::durable_state() const {
+  MutexLock lock(state_mutex_);
+  return durable_;
+}
+
+// --- recovery ----------------------------------------------------------------------------------
+
+Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
+  DecodedOperation decoded;
+  OMEN_RETURN_IF_ERROR(decode_operation(record, decoded));
+  std::shared_ptr<Pending> pending;
+  {
+    MutexLock lock(write_mutex_);
+    if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
+      const auto rows = static_cast<uint32_t>(put->vectors.count);
+      const bool fits = put->vectors.element == staged_->spec.element && rows > 0 &&
+                        (staged_->spec.dim == 0 || put->vectors.dim == staged_->spec.dim) &&
+                        check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
+                        segment::check_columns(put->columns, rows, *staged_->columns).ok();
+      if (!fits) {
+        return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
+                                             " does not fit collection \"" + name_ + "\""};
+      }
+      if (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
+        freeze_locked();
+      }
+      OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put->ids, PutMode::kUpsert));
+      pending = stage_put(lsn, *put, dead);
+      pending->encoded = pending->memtable->fill(pending->first, put->vectors);
+    } else {
+      const auto& erase = std::get<DeleteOperation>(decoded.operation);
+      OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(erase.ids, PutMode::kUpsert));
+      pending = stage_delete(lsn, dead);
+    }
+  }
+  MutexLock lock(publish_mutex_);
+  pending->filled = true;
+  durable_lsn_ = lsn;
+  publish_ready();
+  return {};
+}
+
+}  // namespace omendb::collection

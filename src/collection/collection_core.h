@@ -1,0 +1,153 @@
+// A collection: orders its writers, shows snapshots to its readers, and keeps itself in shape.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/sync.h"
+#include "collection/operation.h"
+#include "collection/state.h"
+#include "omendb/database.h"
+
+namespace omendb::collection {
+
+struct CoreOptions {
+  size_t memtable_bytes = size_t{64} << 20;
+  size_t max_sealing_memtables = 4;
+};
+
+/// Thread-safe. A write goes through three steps:
+///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
+///   fill     no lock: vectors copied and encoded, while the log's flush is in flight;
+///   publish  under publish_mutex_, in log order, once durable: readers see it.
+/// Readers take the current snapshot and never wait for any of this. Sealing and merging replace
+/// parts of the snapshots by segments that hold the same points; they run under maintenance_mutex_,
+/// one at a time. Locks are taken in the order maintenance_mutex_, write_mutex_, publish_mutex_.
+class CollectionCore {
+ public:
+  /// Opens the segments that `state` names.
+  static Result<std::unique_ptr<CollectionCore>> open(Host& host, const CoreOptions& options,
+                                                      CollectionState state);
+
+  const std::string& name() const { return name_; }
+  uint32_t id() const { return id_; }
+
+  enum class PutMode { kAdd, kUpsert };
+  Result<Ids> put(const WriteBatch& batch, PutMode mode);
+  Result<uint64_t> delete_ids(const IdsView& ids);
+  Result<uint64_t> delete_where(const Filter& where);
+
+  /// Applies a logged operation again. Single-threaded, before any other call.
+  Status replay(Lsn lsn, std::span<const std::byte> record);
+
+  /// The state that every acknowledged write is part of.
+  Result<std::shared_ptr<const Snapshot>> snapshot() const;
+  CollectionState durable_state() const;
+
+  /// Does one piece of sealing or merging. @return whether there was one.
+  Result<bool> maintain();
+  /// Seals everything and merges all segments into one.
+  Status compact();
+  /// Seals everything; later calls fail with kClosed.
+  Status close();
+  /// Makes the growing memtable ready for sealing, so that the log can be trimmed.
+  void freeze();
+  /// Later calls fail with kNotFound; files are the caller's to remove.
+  void mark_dropped();
+
+  /// The first operation past `flushed` that is in the log alone; none if all are in segments.
+  std::optional<Lsn> oldest_unsealed(Lsn flushed) const;
+
+ private:
+  /// An operation between stage and publish.
+  struct Pending {
+    Lsn lsn{};
+    std::shared_ptr<const Snapshot> snapshot;
+    std::shared_ptr<segment::Memtable> memtable;  // null for deletes
+    uint32_t first = 0;
+    uint32_t rows = 0;
+    bool encoded = false;
+    bool filled = false;
+    bool published = false;
+  };
+  /// A full memtable on its way into a segment.
+  struct Frozen {
+    std::shared_ptr<segment::Memtable> memtable;  // null: only deletes to make durable
+    Lsn first_lsn{};
+    std::shared_ptr<const Snapshot> at_freeze;  // staged state that includes all of it, no more
+  };
+  using DeadByPart = std::vector<std::vector<uint32_t>>;
+
+  CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state);
+
+  // Writing: collection_core.cc.
+  Status check_open() const;
+  Status check_writable() OMEN_REQUIRES(write_mutex_);
+  Status make_room(uint32_t rows) OMEN_REQUIRES(write_mutex_);
+  void start_memtable(const Snapshot& base, uint32_t rows) OMEN_REQUIRES(write_mutex_);
+  void freeze_locked() OMEN_REQUIRES(write_mutex_);
+  /// Rows of the staged state that hold the ids, by part.
+  Result<DeadByPart> find_rows(const IdsView& ids, PutMode mode) OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Snapshot> next_snapshot(Lsn lsn, const DeadByPart& dead)
+      OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Pending> stage_put(Lsn lsn, const PutOperation& put, const DeadByPart& dead)
+      OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Pending> stage_delete(Lsn lsn, const DeadByPart& dead)
+      OMEN_REQUIRES(write_mutex_);
+  Result<std::shared_ptr<Pending>> log_and_stage_put(PutOperation& put, PutMode mode)
+      OMEN_REQUIRES(write_mutex_);
+  Status log_delete(const IdsView& ids, const DeadByPart& dead, std::shared_ptr<Pending>& pending)
+      OMEN_REQUIRES(write_mutex_);
+  Result<Ids> choose_ids(const WriteBatch& batch, PutOperation& put) OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
+  Status finish(const std::shared_ptr<Pending>& pending);
+  void publish_ready() OMEN_REQUIRES(publish_mutex_);
+  /// Waits until all that is staged is published.
+  Status drain() OMEN_REQUIRES(write_mutex_);
+
+  // Sealing and merging: maintenance.cc.
+  struct Replacement;
+  Result<bool> maintain_locked() OMEN_REQUIRES(maintenance_mutex_);
+  Status settle(Lsn lsn);
+  Result<bool> seal_oldest() OMEN_REQUIRES(maintenance_mutex_);
+  Status seal_all() OMEN_REQUIRES(maintenance_mutex_);
+  std::vector<std::string> choose_merge() const;
+  Result<bool> merge(const std::vector<std::string>& names) OMEN_REQUIRES(maintenance_mutex_);
+  Status persist_tombstones(const Snapshot& at, CollectionState& state,
+                            std::vector<std::string>& replaced);
+  Status publish_state(const CollectionState& state) OMEN_REQUIRES(maintenance_mutex_);
+  Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(maintenance_mutex_);
+
+  Host& host_;
+  const CoreOptions options_;
+  const std::string name_;
+  const uint32_t id_;
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> dropped_{false};
+
+  mutable Mutex maintenance_mutex_;
+  mutable Mutex state_mutex_;
+  CollectionState durable_ OMEN_GUARDED_BY(state_mutex_);
+
+  mutable Mutex write_mutex_;
+  CondVar room_;  // a frozen memtable became a segment, or failed to
+  std::shared_ptr<const Snapshot> staged_ OMEN_GUARDED_BY(write_mutex_);
+  std::shared_ptr<segment::Memtable> growing_ OMEN_GUARDED_BY(write_mutex_);
+  std::shared_ptr<const distance::rabitq::Encoder> encoder_ OMEN_GUARDED_BY(write_mutex_);
+  Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};  // 0: nothing since the last freeze
+  std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
+  Status background_error_ OMEN_GUARDED_BY(write_mutex_);
+
+  mutable Mutex publish_mutex_;
+  CondVar published_;
+  std::deque<std::shared_ptr<Pending>> pending_ OMEN_GUARDED_BY(publish_mutex_);
+  Lsn durable_lsn_ OMEN_GUARDED_BY(publish_mutex_){};
+  Status log_error_ OMEN_GUARDED_BY(publish_mutex_);
+  mutable Mutex current_mutex_;  // held for the copy of a pointer
+  std::shared_ptr<const Snapshot> current_ OMEN_GUARDED_BY(current_mutex_);
+};
+
+}  // namespace omendb::collection

@@ -1,0 +1,30 @@
+// Any text: parse, write, parse again, bind, evaluate.
+#include <cstdlib>
+#include <random>
+#include <string_view>
+
+#include "collection/filter_eval.h"
+#include "segment/columns.h"
+#include "segment/columns_test_util.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace omendb;
+  const auto filter = Filter::parse({reinterpret_cast<const char*>(data), size});
+  if (!filter.ok()) return 0;
+  const auto again = Filter::parse(filter->to_string());
+  if (!again.ok() || again->to_string() != filter->to_string()) std::abort();
+
+  static const segment::GrowingColumns* const columns = [] {
+    std::mt19937 rng(1);
+    std::vector<Column> batch;
+    for (const auto& column : segment::testing::every_type()) {
+      batch.push_back(segment::testing::random_column(column, 100, rng));
+    }
+    auto* filled = new segment::GrowingColumns();
+    filled->append(batch, 100);
+    return filled;
+  }();
+  const auto bound = collection::bind_filter(*filter, segment::testing::every_type());
+  if (bound.ok() && !collection::evaluate(*bound, *columns, 100).ok()) std::abort();
+  return 0;
+}

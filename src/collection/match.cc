@@ -1,0 +1,30 @@
+#include "collection/match.h"
+
+#include "base/status_macros.h"
+
+namespace omendb::collection {
+
+Result<Matcher> Matcher::bind(const Filter& where, const segment::Schema& columns) {
+  Matcher matcher;
+  if (where.empty()) return matcher;
+  OMEN_ASSIGN_OR_RETURN(matcher.filter_, bind_filter(where, columns));
+  return matcher;
+}
+
+Result<Bitmap> Matcher::matches(const Part& part) const {
+  const uint32_t rows = part.rows->rows();
+  Bitmap result(rows, true);
+  if (filter_) {
+    OMEN_ASSIGN_OR_RETURN(result, evaluate(*filter_, part.rows->columns(), rows));
+  }
+  if (part.dead != nullptr) part.dead->clear_dead(result.words());
+  return result;
+}
+
+Result<std::optional<Bitmap>> Matcher::mask(const Part& part) const {
+  if (!filter_ && part.dead == nullptr) return std::optional<Bitmap>();
+  OMEN_ASSIGN_OR_RETURN(Bitmap result, matches(part));
+  return std::optional<Bitmap>(std::move(result));
+}
+
+}  // namespace omendb::collection

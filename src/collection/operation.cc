@@ -1,0 +1,209 @@
+#include "collection/operation.h"
+
+#include <cstring>
+
+#include "base/bytes.h"
+#include "base/status_macros.h"
+
+namespace omendb::collection {
+
+namespace {
+
+// Frozen: docs/format.md, "Operations".
+enum class Kind : uint8_t { kPut = 1, kDelete = 2 };
+enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
+
+Status bad(const char* what) {
+  return {StatusCode::kCorruption, std::string("a log record holds ") + what};
+}
+
+size_t count_ids(const IdsView& ids) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) return numbers->size();
+  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
+    return strings->size();
+  }
+  return 0;
+}
+
+void write_ids(ByteWriter& out, const IdsView& ids, uint64_t first_id) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    out.u8(static_cast<uint8_t>(IdForm::kU64));
+    out.bytes(std::as_bytes(*numbers));
+  } else if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
+    out.u8(static_cast<uint8_t>(IdForm::kString));
+    for (std::string_view id : *strings) out.string(id);
+  } else {
+    out.u8(static_cast<uint8_t>(IdForm::kSequence));
+    out.u64(first_id);
+  }
+}
+
+template <class T>
+void write_array(ByteWriter& out, const std::vector<T>& values) {
+  out.varint(values.size());
+  out.bytes(std::as_bytes(std::span(values)));
+}
+
+template <class T>
+bool read_array(ByteReader& in, std::vector<T>& values) {
+  uint64_t count = 0;
+  std::span<const std::byte> bytes;
+  if (!in.varint(count) || count > in.remaining() / sizeof(T) ||
+      !in.bytes(count * sizeof(T), bytes)) {
+    return false;
+  }
+  values.resize(count);
+  if (count > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return true;
+}
+
+void write_column(ByteWriter& out, const Column& column) {
+  out.string(column.name);
+  out.u8(static_cast<uint8_t>(column.type));
+  write_array(out, column.valid);
+  write_array(out, column.bools);
+  write_array(out, column.ints);
+  write_array(out, column.doubles);
+  write_array(out, column.string_offsets);
+  out.string(column.bytes);
+  write_array(out, column.list_offsets);
+}
+
+bool read_column(ByteReader& in, Column& column) {
+  uint8_t type = 0;
+  if (!in.string(column.name) || !in.u8(type)) return false;
+  column.type = static_cast<ColumnType>(type);
+  return column_type_name(column.type) != "unknown" && read_array(in, column.valid) &&
+         read_array(in, column.bools) && read_array(in, column.ints) &&
+         read_array(in, column.doubles) && read_array(in, column.string_offsets) &&
+         in.string(column.bytes) && read_array(in, column.list_offsets);
+}
+
+Status read_ids(ByteReader& in, uint32_t rows, DecodedOperation& out, IdsView& ids,
+                uint64_t& first_id) {
+  uint8_t form = 0;
+  if (!in.u8(form)) return bad("no ids");
+  switch (static_cast<IdForm>(form)) {
+    case IdForm::kU64: {
+      std::span<const std::byte> bytes;
+      if (!in.bytes(uint64_t{rows} * 8, bytes)) return bad("too few ids");
+      out.numbers.resize(rows);
+      if (rows > 0) std::memcpy(out.numbers.data(), bytes.data(), bytes.size());
+      ids = std::span<const uint64_t>(out.numbers);
+      return {};
+    }
+    case IdForm::kString: {
+      if (rows > in.remaining()) return bad("too few ids");
+      out.strings.resize(rows);
+      for (std::string_view& id : out.strings) {
+        if (!in.string(id)) return bad("too few ids");
+      }
+      ids = std::span<const std::string_view>(out.strings);
+      return {};
+    }
+    case IdForm::kSequence:
+      if (!in.u64(first_id)) return bad("no first id");
+      return {};
+  }
+  return bad("ids of an unknown form");
+}
+
+Status read_put(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
+  PutOperation put;
+  put.collection_id = collection_id;
+  uint8_t element = 0;
+  uint32_t rows = 0;
+  uint32_t dim = 0;
+  if (!in.u8(element) || !in.u32(dim) || !in.u32(rows)) return bad("a cut header");
+  put.vectors.element = static_cast<Element>(element);
+  if (element_name(put.vectors.element) == "unknown" || dim == 0 || dim > kMaxDimension) {
+    return bad("vectors of an unknown shape");
+  }
+  OMEN_RETURN_IF_ERROR(read_ids(in, rows, out, put.ids, put.first_id));
+  std::span<const std::byte> vectors;
+  if (!in.bytes(uint64_t{rows} * vector_bytes(put.vectors.element, dim), vectors)) {
+    return bad("too few vectors");
+  }
+  put.vectors.data = vectors.data();
+  put.vectors.count = rows;
+  put.vectors.dim = dim;
+  uint32_t columns = 0;
+  if (!in.u32(columns) || columns > kMaxColumns) return bad("no columns");
+  out.columns.resize(columns);
+  for (Column& column : out.columns) {
+    if (!read_column(in, column)) return bad("a malformed column");
+  }
+  if (!in.done()) return bad("bytes past its end");
+  put.columns = out.columns;
+  out.operation = put;
+  return {};
+}
+
+Status read_delete(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
+  DeleteOperation erase;
+  erase.collection_id = collection_id;
+  uint32_t rows = 0;
+  uint64_t unused_first_id = 0;
+  if (!in.u32(rows)) return bad("a cut header");
+  OMEN_RETURN_IF_ERROR(read_ids(in, rows, out, erase.ids, unused_first_id));
+  if (std::holds_alternative<std::monostate>(erase.ids)) return bad("a delete without ids");
+  if (!in.done()) return bad("bytes past its end");
+  out.operation = erase;
+  return {};
+}
+
+}  // namespace
+
+EncodedOperation::EncodedOperation(const PutOperation& put) {
+  ByteWriter head(head_);
+  head.u8(static_cast<uint8_t>(Kind::kPut));
+  head.u32(put.collection_id);
+  head.u8(static_cast<uint8_t>(put.vectors.element));
+  head.u32(static_cast<uint32_t>(put.vectors.dim));
+  head.u32(static_cast<uint32_t>(put.vectors.count));
+  write_ids(head, put.ids, put.first_id);
+  ByteWriter tail(tail_);
+  tail.u32(static_cast<uint32_t>(put.columns.size()));
+  for (const Column& column : put.columns) write_column(tail, column);
+
+  const size_t row_bytes = vector_bytes(put.vectors.element, put.vectors.dim);
+  parts_.push_back(head_);
+  if (put.vectors.row_stride() == row_bytes) {
+    parts_.push_back({put.vectors.row(0), put.vectors.count * row_bytes});
+  } else {
+    for (size_t i = 0; i < put.vectors.count; ++i)
+      parts_.push_back({put.vectors.row(i), row_bytes});
+  }
+  parts_.push_back(tail_);
+}
+
+EncodedOperation::EncodedOperation(const DeleteOperation& erase) {
+  ByteWriter head(head_);
+  head.u8(static_cast<uint8_t>(Kind::kDelete));
+  head.u32(erase.collection_id);
+  head.u32(static_cast<uint32_t>(count_ids(erase.ids)));
+  write_ids(head, erase.ids, 0);
+  parts_.push_back(head_);
+}
+
+Result<uint32_t> operation_collection(std::span<const std::byte> record) {
+  ByteReader in(record);
+  uint8_t kind = 0;
+  uint32_t collection_id = 0;
+  if (!in.u8(kind) || !in.u32(collection_id)) return bad("no operation");
+  return collection_id;
+}
+
+Status decode_operation(std::span<const std::byte> record, DecodedOperation& out) {
+  ByteReader in(record);
+  uint8_t kind = 0;
+  uint32_t collection_id = 0;
+  if (!in.u8(kind) || !in.u32(collection_id)) return bad("no operation");
+  switch (static_cast<Kind>(kind)) {
+    case Kind::kPut: return read_put(in, collection_id, out);
+    case Kind::kDelete: return read_delete(in, collection_id, out);
+  }
+  return bad("an operation of an unknown kind");
+}
+
+}  // namespace omendb::collection

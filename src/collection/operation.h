@@ -1,0 +1,57 @@
+// The two operations that a log record can hold, and their bytes: docs/format.md, "Operations".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "omendb/status.h"
+#include "omendb/types.h"
+
+namespace omendb::collection {
+
+/// Points that are there afterwards, each replacing the point of its id. The whole of the record
+/// is one atomic batch.
+struct PutOperation {
+  uint32_t collection_id = 0;
+  VectorsView vectors;  ///< in the collection's element type
+  IdsView ids;          ///< std::monostate: first_id, first_id + 1, …
+  uint64_t first_id = 0;
+  std::span<const Column> columns;
+};
+
+/// Points that are gone afterwards.
+struct DeleteOperation {
+  uint32_t collection_id = 0;
+  IdsView ids;
+};
+
+/// A record in parts, ready for the log. Vectors are borrowed from the operation.
+class EncodedOperation {
+ public:
+  explicit EncodedOperation(const PutOperation& put);
+  explicit EncodedOperation(const DeleteOperation& erase);
+  std::span<const std::span<const std::byte>> parts() const { return parts_; }
+
+ private:
+  std::vector<std::byte> head_;
+  std::vector<std::byte> tail_;
+  std::vector<std::span<const std::byte>> parts_;
+};
+
+/// A record taken apart. `operation` borrows from the record and from the members beside it.
+struct DecodedOperation {
+  std::variant<PutOperation, DeleteOperation> operation;
+  std::vector<uint64_t> numbers;
+  std::vector<std::string_view> strings;
+  std::vector<Column> columns;
+};
+
+/// The collection that a record belongs to.
+/// @error kCorruption, like decode_operation(), if the bytes are not an operation.
+Result<uint32_t> operation_collection(std::span<const std::byte> record);
+Status decode_operation(std::span<const std::byte> record, DecodedOperation& out);
+
+}  // namespace omendb::collection

@@ -1,0 +1,270 @@
+#include "collection/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/status_macros.h"
+#include "collection/batch_check.h"
+#include "collection/fetch.h"
+#include "collection/rerank.h"
+#include "distance/convert.h"
+#include "index/coded_scan.h"
+#include "index/exact_scan.h"
+
+namespace omendb::collection {
+
+namespace {
+
+namespace rabitq = distance::rabitq;
+
+/// Below this many rows the exact scan is as fast as the coded one, and it is exact.
+constexpr uint64_t kFlatRows = 10'000;
+/// A filter that leaves fewer rows of a part than this many times the candidates is answered by
+/// measuring them all.
+constexpr size_t kMaskedRowsPerCandidate = 4;
+
+/// Candidates to measure for a query so that the wanted share of the true neighbours is among
+/// them. Fitted on 1,000,000 SIFT descriptors (bench/, 1-bit codes, k = 10): 300 give .95.
+size_t choose_effort(const SearchOptions& options) {
+  if (options.effort != 0) return std::max(options.effort, options.k);
+  const double miss = std::max(1e-3, 1 - options.recall);
+  const double per_hit = 1.6 / std::pow(miss, 0.98);
+  const double wanted = per_hit * static_cast<double>(options.k);
+  return std::max<size_t>(static_cast<size_t>(wanted), 64);
+}
+
+/// The largest float that is not beyond the radius.
+float radius_limit(const std::optional<double>& radius) {
+  if (!radius) return std::numeric_limits<float>::infinity();
+  const auto limit = static_cast<float>(*radius);
+  return static_cast<double>(limit) > *radius ? std::nextafterf(limit, -INFINITY) : limit;
+}
+
+Status check_options(const SearchOptions& options) {
+  if (options.k == 0) {
+    return {StatusCode::kInvalidArgument, "k is 0; expected 1.." + std::to_string(kMaxK)};
+  }
+  if (options.k > kMaxK) {
+    return {StatusCode::kLimitExceeded,
+            "k is " + std::to_string(options.k) + "; at most " + std::to_string(kMaxK)};
+  }
+  if (!(options.recall > 0 && options.recall <= 1)) {
+    return {StatusCode::kInvalidArgument,
+            "recall is " + std::to_string(options.recall) + "; expected more than 0, at most 1"};
+  }
+  if (options.radius && std::isnan(*options.radius)) {
+    return {StatusCode::kInvalidArgument, "radius is NaN; expected a distance"};
+  }
+  return {};
+}
+
+/// One call of search(): plans each part, gathers hits for every query.
+class Search {
+ public:
+  Search(const Snapshot& snapshot, const SearchOptions& options, const VectorsView& queries)
+      : snapshot_(snapshot),
+        options_(options),
+        queries_(queries),
+        kernels_(distance::kernels(snapshot.spec.metric, snapshot.spec.element)),
+        effort_(choose_effort(options)),
+        limit_(radius_limit(options.radius)),
+        found_(queries.count) {}
+
+  Status run(const Matcher& matcher);
+  Result<SearchResult> take();
+
+ private:
+  /// A part, or what is left of it, and the plan for it.
+  struct Plan {
+    uint32_t part = 0;
+    uint32_t coded_rows = 0;  ///< [0, coded_rows) by codes, the rest exactly
+    std::optional<Bitmap> mask;
+  };
+
+  Result<std::vector<Plan>> plan(const Matcher& matcher) const;
+  Status scan_exactly(const Plan& plan);
+  Status scan_codes(const std::vector<Plan>& plans);
+  Status offer_codes(const Plan& plan, std::vector<index::CandidateQueue>& queues);
+  /// Drops what cannot be among the k nearest any more.
+  void cut(std::vector<Found>& found) const;
+  Status order_hits(std::vector<Found>& found, std::vector<RowAt>& rows,
+                    std::vector<float>& distances) const;
+
+  const Snapshot& snapshot_;
+  const SearchOptions& options_;
+  const VectorsView& queries_;
+  const distance::Kernels& kernels_;
+  const size_t effort_;
+  const float limit_;
+  std::vector<std::vector<Found>> found_;  // by query
+};
+
+Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) const {
+  uint64_t total_rows = 0;
+  for (const Part& part : snapshot_.parts) total_rows += part.rows->rows();
+  const bool may_estimate =
+      !options_.exact && options_.recall < 1 && total_rows >= kFlatRows && snapshot_.spec.coded();
+  std::vector<Plan> plans;
+  for (uint32_t p = 0; p < snapshot_.parts.size(); ++p) {
+    const Part& part = snapshot_.parts[p];
+    Plan plan{p, 0, std::nullopt};
+    OMEN_ASSIGN_OR_RETURN(plan.mask, matcher.mask(part));
+    const size_t matches = plan.mask ? plan.mask->count() : part.rows->rows();
+    if (matches == 0) continue;
+    if (may_estimate && matches > effort_ * kMaskedRowsPerCandidate) {
+      // Whole words of the mask: what is left over is measured.
+      plan.coded_rows = part.rows->coded_rows() / 64 * 64;
+    }
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+Status Search::run(const Matcher& matcher) {
+  OMEN_ASSIGN_OR_RETURN(const std::vector<Plan> plans, plan(matcher));
+  bool any_coded = false;
+  for (const Plan& plan : plans) {
+    OMEN_RETURN_IF_ERROR(scan_exactly(plan));
+    any_coded = any_coded || plan.coded_rows > 0;
+  }
+  return any_coded ? scan_codes(plans) : Status();
+}
+
+Status Search::scan_exactly(const Plan& plan) {
+  const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
+  const uint32_t first = plan.coded_rows;
+  const uint32_t count = source.rows() - first;
+  if (count == 0) return {};
+  OMEN_ASSIGN_OR_RETURN(const segment::RowRun run, source.vectors(first, count));
+  index::RowBlock block{run.rows, snapshot_.spec.row_bytes(), count, first};
+  if (plan.mask) block.mask = plan.mask->words().data() + first / 64;
+
+  std::vector<index::TopK> tops;
+  tops.reserve(queries_.count);
+  for (const auto& found : found_) {
+    // Earlier parts give a limit: nothing beyond the k-th so far can get in.
+    float limit = limit_;
+    if (found.size() >= options_.k) limit = std::min(limit, found.back().distance);
+    tops.emplace_back(options_.k, limit, &source);
+  }
+  if (queries_.count == 1) {
+    index::exact_scan(kernels_, queries_.row(0), queries_.dim, block, tops[0]);
+  } else {
+    index::BatchScan(snapshot_.spec.metric, queries_).scan(block, tops);
+  }
+  for (size_t q = 0; q < queries_.count; ++q) {
+    for (const index::Neighbor& hit : std::move(tops[q]).sorted()) {
+      found_[q].push_back({hit.distance, plan.part, hit.slot});
+    }
+    cut(found_[q]);
+  }
+  return {};
+}
+
+Status Search::scan_codes(const std::vector<Plan>& plans) {
+  std::vector<index::CandidateQueue> queues;
+  queues.reserve(queries_.count);
+  for (size_t q = 0; q < queries_.count; ++q) queues.emplace_back(effort_);
+  for (const Plan& plan : plans) {
+    if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, queues));
+  }
+  for (size_t q = 0; q < queries_.count; ++q) {
+    OMEN_RETURN_IF_ERROR(
+        rerank(snapshot_, kernels_, queries_.row(q), queues[q].sorted(), limit_, found_[q]));
+    cut(found_[q]);
+  }
+  return {};
+}
+
+Status Search::offer_codes(const Plan& plan, std::vector<index::CandidateQueue>& queues) {
+  const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
+  OMEN_ASSIGN_OR_RETURN(const std::byte* codes, source.codes());
+  index::CodedRows rows{codes, plan.coded_rows, plan.part, 0, nullptr};
+  if (plan.mask) rows.mask = plan.mask->words().data();
+
+  std::vector<float> widened(queries_.dim);
+  std::vector<rabitq::PreparedQuery> prepared;
+  std::vector<index::QueryScan> scans;
+  prepared.reserve(queries_.count);
+  for (size_t q = 0; q < queries_.count; ++q) {
+    distance::to_f32(queries_.element, queries_.row(q), queries_.dim, widened.data());
+    prepared.push_back(source.encoder()->prepare(widened.data()));
+    scans.push_back({&prepared.back(), &queues[q]});
+  }
+  if (scans.size() == 1) {
+    index::coded_scan(prepared[0], rows, queues[0]);
+  } else {
+    index::coded_scan(scans, rows);
+  }
+  return {};
+}
+
+void Search::cut(std::vector<Found>& found) const {
+  const auto nearer = [](const Found& a, const Found& b) { return a.distance < b.distance; };
+  if (found.size() <= options_.k) {
+    std::sort(found.begin(), found.end(), nearer);
+    return;
+  }
+  // Ties at the k-th place all stay until their ids decide.
+  const auto kth = found.begin() + static_cast<ptrdiff_t>(options_.k - 1);
+  std::nth_element(found.begin(), kth, found.end(), nearer);
+  const float cutoff = kth->distance;
+  std::erase_if(found, [&](const Found& f) { return f.distance > cutoff; });
+  std::sort(found.begin(), found.end(), nearer);
+}
+
+Status Search::order_hits(std::vector<Found>& found, std::vector<RowAt>& rows,
+                          std::vector<float>& distances) const {
+  for (size_t begin = 0; begin < found.size();) {
+    size_t end = begin + 1;
+    while (end < found.size() && found[end].distance == found[begin].distance) ++end;
+    if (end - begin > 1) {
+      std::vector<std::pair<segment::IdView, Found>> tied;
+      for (size_t i = begin; i < end; ++i) {
+        OMEN_ASSIGN_OR_RETURN(const auto id,
+                              snapshot_.parts[found[i].part].rows->id(found[i].slot));
+        tied.emplace_back(id, found[i]);
+      }
+      std::sort(tied.begin(), tied.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
+      for (size_t i = begin; i < end; ++i) found[i] = tied[i - begin].second;
+    }
+    begin = end;
+  }
+  if (found.size() > options_.k) found.resize(options_.k);
+  for (const Found& f : found) {
+    rows.push_back({f.part, f.slot});
+    distances.push_back(f.distance);
+  }
+  return {};
+}
+
+Result<SearchResult> Search::take() {
+  SearchResult result;
+  std::vector<RowAt> rows;
+  result.offsets.push_back(0);
+  for (auto& found : found_) {
+    OMEN_RETURN_IF_ERROR(order_hits(found, rows, result.distances));
+    result.offsets.push_back(rows.size());
+  }
+  OMEN_ASSIGN_OR_RETURN(result.points,
+                        fetch(snapshot_, rows, {options_.with_vectors, options_.columns}));
+  return result;
+}
+
+}  // namespace
+
+Result<SearchResult> search(const Snapshot& snapshot, std::string_view collection,
+                            const VectorsView& queries, const SearchOptions& options) {
+  OMEN_RETURN_IF_ERROR(check_options(options));
+  OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
+                        check_vectors(queries, snapshot.spec, collection, "query"));
+  OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(options.where, *snapshot.columns));
+  OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
+  Search search(snapshot, options, checked.view);
+  OMEN_RETURN_IF_ERROR(search.run(matcher));
+  return search.take();
+}
+
+}  // namespace omendb::collection

@@ -1,0 +1,77 @@
+// What a collection is made of: its durable description, and the snapshots that readers see.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "segment/memtable.h"
+#include "segment/segment_store.h"
+
+namespace omendb::collection {
+
+/// A segment as the manifest names it.
+struct SegmentState {
+  std::string name;  ///< of its file, unique in the database
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t dead_rows = 0;  ///< as of CollectionState::flushed
+  std::string tombstones;  ///< the file that lists them; empty if none
+};
+
+/// A collection as the manifest keeps it: with it and the log after `flushed`, all is known.
+struct CollectionState {
+  uint32_t id = 0;
+  std::string name;
+  segment::VectorSpec spec;       ///< dim 0 = not known yet
+  std::optional<IdKind> id_kind;  ///< none = not known yet
+  uint64_t next_auto_id = 0;
+  Lsn flushed{};  ///< operations up to here are in the segments
+  segment::Schema columns;
+  std::vector<SegmentState> segments;
+};
+
+/// Rows of a snapshot that live in one place.
+struct Part {
+  std::shared_ptr<const segment::RowSource> rows;  ///< null in a staged snapshot's memtables
+  std::shared_ptr<const segment::Tombstones> dead;
+  std::shared_ptr<segment::Memtable> memtable;      ///< null for a segment
+  std::shared_ptr<const segment::Segment> segment;  ///< null for a memtable
+  std::string segment_name;
+  uint32_t watermark = 0;  ///< rows of this snapshot
+};
+
+/// One consistent state: everything up to `lsn` and nothing after. Immutable once shared.
+struct Snapshot {
+  Lsn lsn{};
+  segment::VectorSpec spec;
+  std::optional<IdKind> id_kind;
+  uint64_t next_auto_id = 0;
+  std::shared_ptr<const segment::Schema> columns;
+  std::vector<Part> parts;  ///< oldest first; the last may be the growing memtable
+  uint64_t live = 0;        ///< points
+};
+
+/// What a collection asks of the database that holds it. Thread-safe.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// Orders and logs an operation; durable after wait_durable().
+  virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
+  virtual void start_flush() = 0;
+  virtual Status wait_durable(Lsn lsn) = 0;
+  /// wait_durable(), whatever the durability mode.
+  virtual Status sync(Lsn lsn) = 0;
+  /// Makes `state` the durable description of its collection, and the log before it superfluous.
+  virtual Status publish(const CollectionState& state) = 0;
+  /// A name that no file of this database ever had.
+  virtual std::string new_file_name() = 0;
+  virtual segment::SegmentStore& segments() = 0;
+  /// There is sealing or merging to do.
+  virtual void wake_background() = 0;
+};
+
+}  // namespace omendb::collection

@@ -1,0 +1,12 @@
+// Between the collection's words and the manifest's.
+#pragma once
+
+#include "collection/state.h"
+#include "storage/manifest.h"
+
+namespace omendb::internal {
+
+collection::CollectionState state_from_meta(const storage::CollectionMeta& meta);
+storage::CollectionMeta meta_from_state(const collection::CollectionState& state);
+
+}  // namespace omendb::internal

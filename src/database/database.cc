@@ -1,0 +1,175 @@
+// The public C++ API, in terms of DatabaseImpl and CollectionCore.
+#include "omendb/database.h"
+
+#include "base/status_macros.h"
+#include "collection/fetch.h"
+#include "collection/search.h"
+#include "database/database_impl.h"
+
+namespace omendb {
+
+using collection::CollectionCore;
+using internal::CallGuard;
+using internal::CollectionHandle;
+using internal::DatabaseImpl;
+
+// --- Database ----------------------------------------------------------------------------------
+
+Result<Database> Database::open(std::string_view path, const OpenOptions& options) {
+  OMEN_ASSIGN_OR_RETURN(auto impl, DatabaseImpl::open(std::string(path), options));
+  return Database(std::move(impl));
+}
+
+Database::Database(std::shared_ptr<DatabaseImpl> impl) : impl_(std::move(impl)) {}
+Database::Database(Database&&) noexcept = default;
+
+Database& Database::operator=(Database&& other) noexcept {
+  if (this != &other) {
+    if (impl_ != nullptr) impl_->close().ignore();
+    impl_ = std::move(other.impl_);
+  }
+  return *this;
+}
+
+Database::~Database() {
+  if (impl_ != nullptr) impl_->close().ignore();
+}
+
+Result<Collection> Database::collection(std::string_view name,
+                                        const std::optional<CollectionOptions>& options) {
+  const CallGuard guard(*impl_);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options));
+  return Collection(std::make_shared<CollectionHandle>(impl_, std::move(core)));
+}
+
+Result<std::vector<std::string>> Database::collection_names() const {
+  const CallGuard guard(*impl_);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return impl_->collection_names();
+}
+
+Status Database::drop_collection(std::string_view name) {
+  const CallGuard guard(*impl_);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return impl_->drop_collection(name);
+}
+
+Status Database::flush() {
+  const CallGuard guard(*impl_);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return impl_->flush();
+}
+
+Status Database::close() {
+  return impl_->close();
+}
+
+const std::vector<std::string>& Database::recovery_notes() const {
+  return impl_->recovery_notes();
+}
+
+const std::string& Database::path() const {
+  return impl_->path();
+}
+
+// --- Collection --------------------------------------------------------------------------------
+
+Collection::Collection(std::shared_ptr<CollectionHandle> handle) : handle_(std::move(handle)) {}
+
+Result<Ids> Collection::add(const WriteBatch& batch) {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return handle_->core->put(batch, CollectionCore::PutMode::kAdd);
+}
+
+Result<Ids> Collection::upsert(const WriteBatch& batch) {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return handle_->core->put(batch, CollectionCore::PutMode::kUpsert);
+}
+
+Result<uint64_t> Collection::delete_ids(const IdsView& ids) {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return handle_->core->delete_ids(ids);
+}
+
+Result<uint64_t> Collection::delete_where(const Filter& where) {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return handle_->core->delete_where(where);
+}
+
+Result<GetResult> Collection::get(const IdsView& ids, const GetOptions& options) const {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  return collection::get(*snapshot, handle_->core->name(), ids, options);
+}
+
+Result<uint64_t> Collection::count(const Filter& where) const {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  return collection::count(*snapshot, where);
+}
+
+Result<Scan> Collection::scan(const ScanOptions& options) const {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(auto snapshot, handle_->core->snapshot());
+  OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(snapshot), options));
+  return Scan(std::move(cursor));
+}
+
+Result<SearchResult> Collection::search(const VectorsView& queries,
+                                        const SearchOptions& options) const {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  return collection::search(*snapshot, handle_->core->name(), queries, options);
+}
+
+Result<CollectionInfo> Collection::info() const {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  CollectionInfo info;
+  info.name = handle_->core->name();
+  info.dim = snapshot->spec.dim;
+  info.metric = snapshot->spec.metric;
+  info.element = snapshot->spec.element;
+  info.id_kind = snapshot->id_kind;
+  for (const auto& column : *snapshot->columns) info.columns.emplace_back(column.name, column.type);
+  info.points = snapshot->live;
+  for (const auto& part : snapshot->parts) {
+    if (part.segment == nullptr) {
+      info.memory_points += part.watermark;
+    } else {
+      ++info.segments;
+      info.segment_points += part.watermark;
+      info.segment_bytes += part.segment->file_bytes();
+    }
+  }
+  return info;
+}
+
+Status Collection::compact() {
+  const CallGuard guard(*handle_->database);
+  OMEN_RETURN_IF_ERROR(guard.status());
+  return handle_->core->compact();
+}
+
+// --- Scan --------------------------------------------------------------------------------------
+
+Scan::Scan(std::unique_ptr<internal::ScanCursor> cursor) : cursor_(std::move(cursor)) {}
+Scan::Scan(Scan&&) noexcept = default;
+Scan& Scan::operator=(Scan&&) noexcept = default;
+Scan::~Scan() = default;
+
+Result<Points> Scan::next() {
+  return cursor_->next();
+}
+
+}  // namespace omendb

@@ -1,0 +1,280 @@
+#include "database/database_impl.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "collection/batch_check.h"
+#include "database/catalog.h"
+
+namespace omendb::internal {
+
+namespace {
+
+/// Past this, the collection whose operations keep the log from being trimmed is sealed.
+constexpr uint64_t kMaxLogBytes = uint64_t{1} << 30;
+constexpr std::chrono::milliseconds kRetryAfterError{500};
+
+std::string describe(const CollectionOptions& options) {
+  return "dim " + std::to_string(options.dim) + ", " + std::string(metric_name(options.metric)) +
+         ", " + std::string(element_name(options.element));
+}
+
+}  // namespace
+
+DatabaseImpl::~DatabaseImpl() {
+  close().ignore();
+}
+
+// --- calls -------------------------------------------------------------------------------------
+
+Status DatabaseImpl::enter() {
+  MutexLock lock(calls_mutex_);
+  if (closing_) return {StatusCode::kClosed, "database \"" + path_ + "\" is closed"};
+  ++calls_;
+  return {};
+}
+
+void DatabaseImpl::leave() {
+  MutexLock lock(calls_mutex_);
+  if (--calls_ == 0) calls_ended_.notify_all();
+}
+
+Status DatabaseImpl::flush() {
+  return wal_->sync(wal_->last_appended());
+}
+
+Status DatabaseImpl::close() {
+  {
+    MutexLock lock(calls_mutex_);
+    if (closing_) return {};
+    closing_ = true;
+    while (calls_ > 0) calls_ended_.wait(calls_mutex_);
+  }
+  if (background_.joinable()) {
+    {
+      MutexLock lock(background_mutex_);
+      background_stop_ = true;
+      background_wake_.notify_all();
+    }
+    background_.join();
+  }
+  Status result;
+  if (wal_ != nullptr) {
+    for (const auto& core : cores()) {
+      if (Status closed = core->close(); !closed.ok() && result.ok()) result = std::move(closed);
+    }
+    if (Status synced = flush(); synced.code() != StatusCode::kReadOnly && result.ok()) {
+      result = std::move(synced);
+    }
+    wal_.reset();
+  }
+  lock_.reset();
+  return result;
+}
+
+// --- collections -------------------------------------------------------------------------------
+
+std::vector<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::cores() const {
+  MutexLock lock(map_mutex_);
+  std::vector<std::shared_ptr<Core>> result;
+  for (const auto& [name, core] : collections_) result.push_back(core);
+  return result;
+}
+
+std::shared_ptr<collection::CollectionCore> DatabaseImpl::find_core(std::string_view name) const {
+  MutexLock lock(map_mutex_);
+  const auto found = collections_.find(name);
+  return found == collections_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> DatabaseImpl::collection_names() const {
+  std::vector<std::string> names;
+  for (const auto& core : cores()) names.push_back(core->name());
+  return names;
+}
+
+Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
+    std::string_view name, const std::optional<CollectionOptions>& options) {
+  OMEN_RETURN_IF_ERROR(collection::check_collection_name(name));
+  if (options) OMEN_RETURN_IF_ERROR(collection::check_collection_options(*options));
+  if (!options) {
+    if (auto core = find_core(name)) return core;
+  }
+  MutexLock lock(manifest_mutex_);
+  const std::shared_ptr<Core> core = find_core(name);
+  if (core == nullptr) return create_collection(name, options.value_or(CollectionOptions()));
+  if (!options) return core;
+
+  OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
+  const segment::VectorSpec& spec = snapshot->spec;
+  const bool same = spec.metric == options->metric && spec.element == options->element &&
+                    (options->dim == 0 || spec.dim == options->dim);
+  if (same) return core;
+  if (spec.dim != 0) {
+    return Status(StatusCode::kAlreadyExists, "collection \"" + std::string(name) +
+                                                  "\" exists with " +
+                                                  describe({spec.dim, spec.metric, spec.element}) +
+                                                  "; asked for " + describe(*options));
+  }
+  // Nothing was ever added: what was not declared then is declared now.
+  OMEN_RETURN_IF_ERROR(remove_collection(*core));
+  return create_collection(name, *options);
+}
+
+Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collection(
+    std::string_view name, const CollectionOptions& options) {
+  if (manifest_.collections.size() >= kMaxCollections) {
+    return Status(StatusCode::kLimitExceeded, "the database has " +
+                                                  std::to_string(kMaxCollections) +
+                                                  " collections, which is the most it can have");
+  }
+  collection::CollectionState state;
+  state.id = manifest_.next_collection_id++;
+  state.name = name;
+  state.spec = {options.dim, options.metric, options.element};
+  state.flushed = wal_->last_appended();
+  OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
+  manifest_.collections.push_back(meta_from_state(state));
+  if (Status published = publish_manifest(); !published.ok()) {
+    manifest_.collections.pop_back();
+    return published;
+  }
+  MutexLock lock(map_mutex_);
+  collections_.emplace(std::string(name), core);
+  return core;
+}
+
+Status DatabaseImpl::drop_collection(std::string_view name) {
+  MutexLock lock(manifest_mutex_);
+  const std::shared_ptr<Core> core = find_core(name);
+  if (core == nullptr) {
+    return {StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\""};
+  }
+  return remove_collection(*core);
+}
+
+Status DatabaseImpl::remove_collection(Core& core) {
+  std::vector<storage::CollectionMeta> kept = manifest_.collections;
+  std::erase_if(kept, [&](const auto& meta) { return meta.id == core.id(); });
+  manifest_.collections.swap(kept);
+  if (Status published = publish_manifest(); !published.ok()) {
+    manifest_.collections.swap(kept);
+    return published;
+  }
+  core.mark_dropped();
+  for (const auto& segment : core.durable_state().segments) {
+    segments_.remove_segment(segment.name);
+    if (!segment.tombstones.empty()) segments_.remove_tombstones(segment.tombstones);
+  }
+  MutexLock lock(map_mutex_);
+  collections_.erase(core.name());
+  return {};
+}
+
+// --- collection::Host --------------------------------------------------------------------------
+
+Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> parts) {
+  return wal_->append(parts);
+}
+
+std::string DatabaseImpl::new_file_name() {
+  std::string digits = std::to_string(next_file_number_++);
+  return std::string(8 - std::min<size_t>(8, digits.size()), '0') + digits;
+}
+
+Status DatabaseImpl::publish(const collection::CollectionState& state) {
+  MutexLock lock(manifest_mutex_);
+  const auto found = std::find_if(manifest_.collections.begin(), manifest_.collections.end(),
+                                  [&](const auto& meta) { return meta.id == state.id; });
+  if (found == manifest_.collections.end()) {
+    return {StatusCode::kNotFound, "collection \"" + state.name + "\" was dropped"};
+  }
+  storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
+  const Lsn trim = trimmable();
+  manifest_.wal_trimmed = std::max(manifest_.wal_trimmed, trim);
+  if (Status published = publish_manifest(); !published.ok()) {
+    *found = std::move(before);
+    return published;
+  }
+  return wal_->trim(trim);
+}
+
+Status DatabaseImpl::publish_manifest() {
+  manifest_.next_file_number = next_file_number_;
+  return manifest_store_.publish(manifest_);
+}
+
+/// The last operation that, with all before it, is in segments. Read before the collections are
+/// asked: what is appended later does not count.
+Lsn DatabaseImpl::trimmable() {
+  uint64_t last = to_int(wal_->last_appended());
+  for (const auto& core : cores()) {
+    const auto meta = std::find_if(manifest_.collections.begin(), manifest_.collections.end(),
+                                   [&](const auto& m) { return m.id == core->id(); });
+    if (meta == manifest_.collections.end()) continue;
+    if (const auto oldest = core->oldest_unsealed(meta->flushed)) {
+      last = std::min(last, to_int(*oldest) - 1);
+    }
+  }
+  return Lsn{last};
+}
+
+// --- background --------------------------------------------------------------------------------
+
+void DatabaseImpl::wake_background() {
+  MutexLock lock(background_mutex_);
+  background_work_ = true;
+  background_wake_.notify_one();
+}
+
+void DatabaseImpl::tend() {
+  bool failed = false;
+  while (true) {
+    {
+      MutexLock lock(background_mutex_);
+      while (!background_work_ && !background_stop_) {
+        if (!failed) {
+          background_wake_.wait(background_mutex_);
+        } else if (!background_wake_.wait_for(background_mutex_, kRetryAfterError)) {
+          break;
+        }
+      }
+      if (background_stop_) return;
+      background_work_ = false;
+    }
+    limit_log();
+    failed = !tend_once();
+  }
+}
+
+/// Seals and merges until nothing is left to do. @return false if something failed.
+bool DatabaseImpl::tend_once() {
+  bool ok = true;
+  for (const auto& core : cores()) {
+    while (true) {
+      {
+        MutexLock lock(background_mutex_);
+        if (background_stop_) return true;
+      }
+      const Result<bool> worked = core->maintain();
+      ok = ok && worked.ok();
+      if (!worked.ok() || !*worked) break;
+    }
+  }
+  return ok;
+}
+
+void DatabaseImpl::limit_log() {
+  if (wal_->bytes() < kMaxLogBytes) return;
+  std::shared_ptr<Core> holder;
+  Lsn oldest{UINT64_MAX};
+  for (const auto& core : cores()) {
+    const auto first = core->oldest_unsealed(core->durable_state().flushed);
+    if (!first || *first >= oldest) continue;
+    oldest = *first;
+    holder = core;
+  }
+  if (holder != nullptr) holder->freeze();
+}
+
+}  // namespace omendb::internal

@@ -1,0 +1,136 @@
+// An open database folder: lock, manifest, log, collections, and the thread that tends them.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/sync.h"
+#include "collection/collection_core.h"
+#include "omendb/database.h"
+#include "storage/manifest.h"
+#include "storage/wal.h"
+
+namespace omendb::internal {
+
+/// Thread-safe. Calls of the public API hold a CallGuard, so that close() begins when they have
+/// ended and those that follow fail with kClosed. Locks are taken in the order manifest_mutex_,
+/// map_mutex_; a collection's locks come between the two, except maintenance, which comes first.
+class DatabaseImpl final : public collection::Host {
+ public:
+  /// @param env  null = the operating system's, or memory for ":memory:".
+  static Result<std::shared_ptr<DatabaseImpl>> open(std::string path, const OpenOptions& options,
+                                                    std::shared_ptr<storage::Env> env = nullptr);
+  ~DatabaseImpl() override;
+
+  Result<std::shared_ptr<collection::CollectionCore>> collection(
+      std::string_view name, const std::optional<CollectionOptions>& options);
+  std::vector<std::string> collection_names() const;
+  Status drop_collection(std::string_view name);
+  Status flush();
+  Status close();
+
+  const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
+  const std::string& path() const { return path_; }
+
+  Status enter();
+  void leave();
+
+  // collection::Host
+  Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
+  void start_flush() override { wal_->start_flush(); }
+  Status wait_durable(Lsn lsn) override { return wal_->wait_durable(lsn); }
+  Status sync(Lsn lsn) override { return wal_->sync(lsn); }
+  Status publish(const collection::CollectionState& state) override;
+  std::string new_file_name() override;
+  segment::SegmentStore& segments() override { return segments_; }
+  void wake_background() override;
+
+ private:
+  using Core = collection::CollectionCore;
+
+  DatabaseImpl(std::string path, const OpenOptions& options, std::shared_ptr<storage::Env> env);
+
+  // Opening: open.cc.
+  Status open_folder();
+  Status take_lock();
+  Status create_database();
+  Status remove_orphans();
+  Status open_collections();
+  Status replay_log();
+
+  std::vector<std::shared_ptr<Core>> cores() const;
+  std::shared_ptr<Core> find_core(std::string_view name) const;
+  Result<std::shared_ptr<Core>> create_collection(std::string_view name,
+                                                  const CollectionOptions& options)
+      OMEN_REQUIRES(manifest_mutex_);
+  Status remove_collection(Core& core) OMEN_REQUIRES(manifest_mutex_);
+  Status publish_manifest() OMEN_REQUIRES(manifest_mutex_);
+  Lsn trimmable() OMEN_REQUIRES(manifest_mutex_);
+
+  void tend();
+  bool tend_once();
+  void limit_log();
+
+  const std::string path_;
+  const OpenOptions options_;
+  const collection::CoreOptions core_options_;
+  const std::shared_ptr<storage::Env> env_;
+  segment::SegmentStore segments_;
+  std::unique_ptr<storage::FileLock> lock_;
+  std::unique_ptr<storage::Wal> wal_;
+  std::vector<std::string> recovery_notes_;
+  std::atomic<uint64_t> next_file_number_{1};
+
+  Mutex manifest_mutex_;
+  storage::ManifestStore manifest_store_ OMEN_GUARDED_BY(manifest_mutex_);
+  storage::Manifest manifest_ OMEN_GUARDED_BY(manifest_mutex_);
+
+  mutable Mutex map_mutex_;
+  std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
+      OMEN_GUARDED_BY(map_mutex_);
+
+  Mutex calls_mutex_;
+  CondVar calls_ended_;
+  uint64_t calls_ OMEN_GUARDED_BY(calls_mutex_) = 0;
+  bool closing_ OMEN_GUARDED_BY(calls_mutex_) = false;
+
+  Mutex background_mutex_;
+  CondVar background_wake_;
+  bool background_work_ OMEN_GUARDED_BY(background_mutex_) = false;
+  bool background_stop_ OMEN_GUARDED_BY(background_mutex_) = false;
+  std::thread background_;
+};
+
+/// Keeps a database open for the length of a call.
+class CallGuard {
+ public:
+  explicit CallGuard(DatabaseImpl& database) : database_(database), status_(database.enter()) {}
+  ~CallGuard() {
+    if (status_.ok()) database_.leave();
+  }
+  CallGuard(const CallGuard&) = delete;
+  CallGuard& operator=(const CallGuard&) = delete;
+  const Status& status() const { return status_; }
+
+ private:
+  DatabaseImpl& database_;
+  const Status status_;
+};
+
+/// What a public Collection holds.
+class CollectionHandle {
+ public:
+  CollectionHandle(std::shared_ptr<DatabaseImpl> owner,
+                   std::shared_ptr<collection::CollectionCore> held)
+      : database(std::move(owner)), core(std::move(held)) {}
+
+  const std::shared_ptr<DatabaseImpl> database;
+  const std::shared_ptr<collection::CollectionCore> core;
+};
+
+}  // namespace omendb::internal

@@ -1,0 +1,193 @@
+// The embedded database from the outside: what a user of the C++ API relies on.
+#include "omendb/database.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <random>
+
+namespace omendb {
+namespace {
+
+class DatabaseTest : public testing::Test {
+ protected:
+  DatabaseTest()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("omendb_test_" + std::to_string(std::random_device()()))) {}
+  ~DatabaseTest() override { std::filesystem::remove_all(folder_); }
+
+  Database open(const OpenOptions& options = {}) {
+    auto database = Database::open(folder_.string(), options);
+    EXPECT_TRUE(database.ok()) << database.status().to_string();
+    return std::move(database).value();
+  }
+
+  const std::filesystem::path folder_;
+};
+
+/// Small integers, so that distances are exact whatever the order of summation.
+std::vector<float> integer_vectors(size_t count, size_t dim, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count * dim);
+  for (float& v : values) v = static_cast<float>(static_cast<int>(random() % 21) - 10);
+  return values;
+}
+
+struct Hit {
+  uint64_t id;
+  float distance;
+  bool operator==(const Hit&) const = default;
+};
+
+std::vector<Hit> brute_force(const std::vector<float>& rows, const std::vector<uint64_t>& ids,
+                             const float* query, size_t dim, size_t k) {
+  std::vector<Hit> hits;
+  for (size_t r = 0; r < ids.size(); ++r) {
+    double sum = 0;
+    for (size_t i = 0; i < dim; ++i) {
+      const double difference = rows[r * dim + i] - query[i];
+      sum += difference * difference;
+    }
+    hits.push_back({ids[r], static_cast<float>(sum)});
+  }
+  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+  });
+  hits.resize(std::min(k, hits.size()));
+  return hits;
+}
+
+std::vector<Hit> hits_of(const SearchResult& result, size_t query) {
+  std::vector<Hit> hits;
+  const auto& ids = std::get<std::vector<uint64_t>>(result.points.ids);
+  for (uint64_t i = result.offsets[query]; i < result.offsets[query + 1]; ++i) {
+    hits.push_back({ids[i], result.distances[i]});
+  }
+  return hits;
+}
+
+TEST_F(DatabaseTest, WhatWasAddedIsFoundAgainAfterReopening) {
+  constexpr size_t kDim = 24;
+  constexpr size_t kCount = 3'000;
+  const auto rows = integer_vectors(kCount, kDim, 1);
+  const auto queries = integer_vectors(20, kDim, 2);
+  std::vector<uint64_t> ids;
+  {
+    Database database = open();
+    auto collection = database.default_collection();
+    ASSERT_TRUE(collection.ok()) << collection.status().to_string();
+    auto added = collection->add({.vectors = {rows.data(), kCount, kDim}});
+    ASSERT_TRUE(added.ok()) << added.status().to_string();
+    ids = std::get<std::vector<uint64_t>>(*added);
+    ASSERT_EQ(ids.size(), kCount);
+    ASSERT_TRUE(database.close().ok());
+  }
+  Database database = open();
+  auto collection = database.default_collection();
+  ASSERT_TRUE(collection.ok());
+  EXPECT_EQ(collection->count().value(), kCount);
+  auto batch = collection->search({queries.data(), 20, kDim}, {.k = 10, .exact = true});
+  ASSERT_TRUE(batch.ok()) << batch.status().to_string();
+  for (size_t q = 0; q < 20; ++q) {
+    const float* query = queries.data() + q * kDim;
+    const auto expected = brute_force(rows, ids, query, kDim, 10);
+    EXPECT_EQ(hits_of(*batch, q), expected) << "query " << q;
+    auto single = collection->search({query, 1, kDim}, {.k = 10, .exact = true});
+    ASSERT_TRUE(single.ok());
+    EXPECT_EQ(hits_of(*single, 0), expected) << "query " << q;
+  }
+}
+
+TEST_F(DatabaseTest, SealsMergesAndStaysExactWhileItGrows) {
+  constexpr size_t kDim = 16;
+  constexpr size_t kBatch = 500;
+  Database database = open({.memtable_bytes = 64 << 10});  // 1,024 rows
+  auto collection = database.default_collection();
+  ASSERT_TRUE(collection.ok());
+  std::vector<float> rows;
+  std::vector<uint64_t> ids;
+  for (uint32_t b = 0; b < 40; ++b) {
+    const auto batch = integer_vectors(kBatch, kDim, 100 + b);
+    auto added = collection->add({.vectors = {batch.data(), kBatch, kDim}});
+    ASSERT_TRUE(added.ok()) << added.status().to_string();
+    const auto& new_ids = std::get<std::vector<uint64_t>>(*added);
+    ids.insert(ids.end(), new_ids.begin(), new_ids.end());
+    rows.insert(rows.end(), batch.begin(), batch.end());
+    const auto query = integer_vectors(1, kDim, 1'000 + b);
+    auto found = collection->search({query.data(), 1, kDim}, {.k = 15, .exact = true});
+    ASSERT_TRUE(found.ok()) << found.status().to_string();
+    EXPECT_EQ(hits_of(*found, 0), brute_force(rows, ids, query.data(), kDim, 15)) << "batch " << b;
+  }
+  ASSERT_TRUE(collection->compact().ok());
+  auto info = collection->info();
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->segments, 1u);
+  EXPECT_EQ(info->points, ids.size());
+  const auto query = integer_vectors(1, kDim, 7);
+  auto found = collection->search({query.data(), 1, kDim}, {.k = 15, .exact = true});
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(hits_of(*found, 0), brute_force(rows, ids, query.data(), kDim, 15));
+}
+
+TEST_F(DatabaseTest, CodedSearchFindsTheWantedShareOfTheTrueNeighbours) {
+  constexpr size_t kDim = 64;
+  constexpr size_t kCount = 30'000;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> rows(kCount * kDim);
+  for (float& v : rows) v = normal(random) + 3;
+  Database database = open({.memtable_bytes = 4 << 20});
+  auto collection = database.default_collection();
+  ASSERT_TRUE(collection.ok());
+  for (size_t i = 0; i < kCount; i += 1'000) {
+    ASSERT_TRUE(collection->add({.vectors = {rows.data() + i * kDim, 1'000, kDim}}).ok());
+  }
+  size_t matches = 0;
+  for (size_t q = 0; q < 50; ++q) {
+    std::vector<float> query(kDim);
+    for (float& v : query) v = normal(random) + 3;
+    auto exact = collection->search({query.data(), 1, kDim}, {.k = 10, .exact = true});
+    auto coded = collection->search({query.data(), 1, kDim}, {.k = 10, .recall = 0.95});
+    ASSERT_TRUE(exact.ok() && coded.ok());
+    const auto truth = hits_of(*exact, 0);
+    for (const Hit& hit : hits_of(*coded, 0)) {
+      matches += static_cast<size_t>(std::count(truth.begin(), truth.end(), hit));
+    }
+  }
+  EXPECT_GE(matches, 50 * 10 * 0.85) << "of 500, on vectors without any structure";
+}
+
+TEST_F(DatabaseTest, UpsertReplacesAndDeleteRemovesAcrossReopening) {
+  constexpr size_t kDim = 4;
+  const float a[kDim] = {1, 0, 0, 0};
+  const float b[kDim] = {0, 2, 0, 0};
+  const std::vector<uint64_t> ids = {7};
+  const IdsView seven = std::span<const uint64_t>(ids);
+  {
+    Database database = open();
+    auto collection = database.default_collection();
+    ASSERT_TRUE(collection->add({.vectors = {a, 1, kDim}, .ids = seven}).ok());
+    EXPECT_EQ(collection->add({.vectors = {a, 1, kDim}, .ids = seven}).status().code(),
+              StatusCode::kAlreadyExists);
+    ASSERT_TRUE(collection->upsert({.vectors = {b, 1, kDim}, .ids = seven}).ok());
+    EXPECT_EQ(collection->count().value(), 1u);
+  }
+  {
+    Database database = open();
+    auto collection = database.default_collection();
+    auto got = collection->get(seven);
+    ASSERT_TRUE(got.ok());
+    ASSERT_EQ(got->found[0], 1);
+    EXPECT_EQ(std::memcmp(got->points.vectors.data(), b, sizeof b), 0);
+    EXPECT_EQ(collection->delete_ids(seven).value(), 1u);
+    EXPECT_EQ(collection->delete_ids(seven).value(), 0u);
+    EXPECT_EQ(collection->count().value(), 0u);
+  }
+  Database database = open();
+  EXPECT_EQ(database.default_collection()->count().value(), 0u);
+}
+
+}  // namespace
+}  // namespace omendb

@@ -1,0 +1,170 @@
+// Opening a database: who may, what is there, and what the log adds to it.
+#include <random>
+#include <set>
+
+#include "base/status_macros.h"
+#include "database/catalog.h"
+#include "database/database_impl.h"
+
+namespace omendb::internal {
+
+namespace {
+
+using storage::join;
+
+constexpr char kMemoryPath[] = ":memory:";
+constexpr char kMemoryFolder[] = "/memory";
+constexpr char kSegmentsFolder[] = "segments";
+constexpr char kWalFolder[] = "wal";
+constexpr char kLockFile[] = "LOCK";
+
+Status check_range(const char* name, uint64_t value, uint64_t low, uint64_t high) {
+  if (value >= low && value <= high) return {};
+  return {StatusCode::kInvalidArgument, std::string(name) + " is " + std::to_string(value) +
+                                            "; expected " + std::to_string(low) + ".." +
+                                            std::to_string(high)};
+}
+
+Status check_options(std::string_view path, const OpenOptions& options) {
+  if (path.empty()) {
+    return {StatusCode::kInvalidArgument, "the path is empty; expected a folder or \":memory:\""};
+  }
+  if (path.find('\0') != std::string_view::npos) {
+    return {StatusCode::kInvalidArgument, "the path holds a zero byte"};
+  }
+  OMEN_RETURN_IF_ERROR(
+      check_range("memtable_bytes", options.memtable_bytes, 64 << 10, uint64_t{4} << 30));
+  OMEN_RETURN_IF_ERROR(check_range("max_sealing_memtables", options.max_sealing_memtables, 1, 64));
+  if (options.durability == Durability::kInterval) {
+    OMEN_RETURN_IF_ERROR(check_range("interval_ms", options.interval_ms, 1, 60'000));
+  }
+  return {};
+}
+
+storage::WalOptions wal_options(const OpenOptions& options) {
+  storage::WalOptions result;
+  result.sync_on_wait = options.durability == Durability::kSync;
+  result.sync_interval_ms = options.durability == Durability::kInterval ? options.interval_ms : 0;
+  return result;
+}
+
+}  // namespace
+
+DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
+                           std::shared_ptr<storage::Env> env)
+    : path_(std::move(path)),
+      options_(options),
+      core_options_{options.memtable_bytes, options.max_sealing_memtables},
+      env_(std::move(env)),
+      segments_(env_, join(path_, kSegmentsFolder)),
+      manifest_store_(env_, path_) {}
+
+Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
+                                                         const OpenOptions& options,
+                                                         std::shared_ptr<storage::Env> env) {
+  OMEN_RETURN_IF_ERROR(check_options(path, options));
+  const bool in_memory = path == kMemoryPath;
+  if (in_memory) path = kMemoryFolder;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
+  auto database =
+      std::shared_ptr<DatabaseImpl>(new DatabaseImpl(std::move(path), options, std::move(env)));
+  OMEN_RETURN_IF_ERROR(database->open_folder());
+  OMEN_RETURN_IF_ERROR(database->open_collections());
+  OMEN_RETURN_IF_ERROR(database->replay_log());
+  database->background_ = std::thread([raw = database.get()] { raw->tend(); });
+  return database;
+}
+
+Status DatabaseImpl::open_folder() {
+  OMEN_ASSIGN_OR_RETURN(const bool exists, env_->exists(path_));
+  if (exists) {
+    OMEN_ASSIGN_OR_RETURN(const bool folder, env_->is_directory(path_));
+    if (!folder) {
+      return {StatusCode::kNotADatabase, "\"" + path_ + "\" is a file; a database is a folder"};
+    }
+  } else if (!options_.create_if_missing) {
+    return {StatusCode::kNotFound, "there is no database at \"" + path_ + "\""};
+  }
+  MutexLock lock(manifest_mutex_);
+  if (exists) {
+    // Before anything is written: the folder may be another program's.
+    OMEN_ASSIGN_OR_RETURN(const auto manifest, manifest_store_.load());
+    if (!manifest && !options_.create_if_missing) {
+      return {StatusCode::kNotFound, "there is no database at \"" + path_ + "\""};
+    }
+  } else {
+    OMEN_RETURN_IF_ERROR(env_->make_directory(path_));
+    OMEN_RETURN_IF_ERROR(env_->sync_directory(storage::parent_directory(path_)));
+  }
+  const std::string owner = storage::describe_this_process(env_->now_micros());
+  OMEN_ASSIGN_OR_RETURN(lock_, env_->lock(join(path_, kLockFile), owner));
+  OMEN_ASSIGN_OR_RETURN(auto manifest, manifest_store_.load());
+  OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kSegmentsFolder)));
+  OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kWalFolder)));
+  OMEN_RETURN_IF_ERROR(env_->sync_directory(path_));
+  if (manifest) {
+    manifest_ = std::move(*manifest);
+  } else {
+    std::random_device random;
+    for (uint8_t& byte : manifest_.database_uuid) byte = static_cast<uint8_t>(random());
+    OMEN_RETURN_IF_ERROR(manifest_store_.publish(manifest_));
+  }
+  next_file_number_ = manifest_.next_file_number;
+  return {};
+}
+
+/// Files that a crash left between being written and being named by a manifest.
+Status DatabaseImpl::remove_orphans() {
+  std::set<std::string> named;
+  for (const auto& collection : manifest_.collections) {
+    for (const auto& segment : collection.segments) {
+      named.insert(segment::SegmentStore::segment_file(segment.name));
+      if (!segment.tombstones.empty()) {
+        named.insert(segment::SegmentStore::tombstone_file(segment.tombstones));
+      }
+    }
+  }
+  const std::string folder = join(path_, kSegmentsFolder);
+  OMEN_ASSIGN_OR_RETURN(const auto files, env_->list(folder));
+  for (const std::string& file : files) {
+    if (!named.contains(file)) OMEN_RETURN_IF_ERROR(env_->remove_file(join(folder, file)));
+  }
+  return {};
+}
+
+Status DatabaseImpl::open_collections() {
+  MutexLock lock(manifest_mutex_);
+  OMEN_RETURN_IF_ERROR(remove_orphans());
+  for (const auto& meta : manifest_.collections) {
+    OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core,
+                          Core::open(*this, core_options_, state_from_meta(meta)));
+    MutexLock map_lock(map_mutex_);
+    collections_.emplace(meta.name, std::move(core));
+  }
+  return {};
+}
+
+Status DatabaseImpl::replay_log() {
+  std::map<uint32_t, std::pair<std::shared_ptr<Core>, Lsn>> by_id;
+  Lsn from{};
+  {
+    MutexLock lock(manifest_mutex_);
+    from = manifest_.wal_trimmed;
+  }
+  for (const auto& core : cores()) by_id[core->id()] = {core, core->durable_state().flushed};
+  const auto replay = [&](Lsn lsn, std::span<const std::byte> record) -> Status {
+    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record));
+    const auto found = by_id.find(id);
+    // Records of a dropped collection stay in the log until it is trimmed.
+    if (found == by_id.end() || lsn <= found->second.second) return {};
+    return found->second.first->replay(lsn, record);
+  };
+  storage::WalRecovery recovery;
+  OMEN_ASSIGN_OR_RETURN(wal_, storage::Wal::open(env_, join(path_, kWalFolder),
+                                                 wal_options(options_), from, replay, &recovery));
+  recovery_notes_ = std::move(recovery.notes);
+  return {};
+}
+
+}  // namespace omendb::internal

@@ -1,0 +1,50 @@
+#include "segment/encoding.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "distance/convert.h"
+
+namespace omendb::segment {
+
+namespace {
+constexpr size_t kMaxSample = 16'384;
+}
+
+void CenterSum::add(const std::byte* row) {
+  distance::to_f32(spec_.element, row, spec_.dim, row_.data());
+  double scale = 1;
+  if (spec_.metric == Metric::kCosine) {
+    double norm = 0;
+    for (float x : row_) norm += double{x} * x;
+    scale = norm > 0 ? 1 / std::sqrt(norm) : 0;
+  }
+  for (size_t i = 0; i < sum_.size(); ++i) sum_[i] += scale * row_[i];
+  ++count_;
+}
+
+std::vector<float> CenterSum::mean() const {
+  std::vector<float> mean(sum_.size());
+  if (count_ == 0) return mean;
+  for (size_t i = 0; i < sum_.size(); ++i) {
+    mean[i] = static_cast<float>(sum_[i] / static_cast<double>(count_));
+  }
+  return mean;
+}
+
+std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                              const std::byte* rows, size_t count) {
+  CenterSum sum(spec);
+  const size_t sample = std::min(count, kMaxSample);
+  for (size_t i = 0; i < sample; ++i) sum.add(rows + (i * count / sample) * spec.row_bytes());
+  return make_encoder(spec, sum.mean());
+}
+
+std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                              const std::vector<float>& center) {
+  return std::make_shared<distance::rabitq::Encoder>(
+      distance::rabitq::Encoder::Options{spec.metric, spec.element, spec.dim, kRotationSeed},
+      center.data());
+}
+
+}  // namespace omendb::segment

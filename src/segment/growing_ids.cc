@@ -1,0 +1,139 @@
+#include "segment/growing_ids.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <functional>
+
+#include "base/check.h"
+
+namespace omendb::segment {
+
+namespace {
+
+constexpr size_t kArenaBlockBytes = 64 << 10;
+
+uint64_t mix(uint64_t x) {  // the finaliser of MurmurHash3: sequential ids spread over the table
+  x ^= x >> 33;
+  x *= 0xff51afd7ed558ccdULL;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ULL;
+  return x ^ (x >> 33);
+}
+
+uint64_t hash_id(const IdView& id) {
+  if (const auto* number = std::get_if<uint64_t>(&id)) return mix(*number);
+  return mix(std::hash<std::string_view>{}(std::get<std::string_view>(id)));
+}
+
+}  // namespace
+
+IdView id_at(const IdsView& ids, size_t i) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) return (*numbers)[i];
+  return std::get<std::span<const std::string_view>>(ids)[i];
+}
+
+size_t id_count(const IdsView& ids) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) return numbers->size();
+  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
+    return strings->size();
+  }
+  return 0;
+}
+
+std::string describe(const IdView& id) {
+  if (const auto* number = std::get_if<uint64_t>(&id)) return std::to_string(*number);
+  return '"' + std::string(std::get<std::string_view>(id)) + '"';
+}
+
+GrowingIds::GrowingIds(IdKind kind, uint32_t capacity)
+    : kind_(kind),
+      capacity_(capacity),
+      older_(std::make_unique_for_overwrite<uint32_t[]>(capacity)) {
+  if (kind == IdKind::kU64) {
+    u64_ = std::make_unique_for_overwrite<uint64_t[]>(capacity);
+  } else {
+    strings_ = std::make_unique_for_overwrite<StringRef[]>(capacity);
+  }
+}
+
+void GrowingIds::append(const IdsView& ids) {
+  const uint32_t first = size_;
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    OMEN_CHECK(kind_ == IdKind::kU64 && numbers->size() <= capacity_ - size_);
+    std::copy(numbers->begin(), numbers->end(), u64_.get() + size_);
+    size_ += static_cast<uint32_t>(numbers->size());
+  } else {
+    const auto& strings = std::get<std::span<const std::string_view>>(ids);
+    OMEN_CHECK(kind_ == IdKind::kString && strings.size() <= capacity_ - size_);
+    for (std::string_view id : strings) store_string(id);
+  }
+  MutexLock lock(mutex_);
+  index_new_rows(first);
+}
+
+void GrowingIds::append_sequence(uint64_t first_id, uint32_t count) {
+  OMEN_CHECK(kind_ == IdKind::kU64 && count <= capacity_ - size_);
+  const uint32_t first = size_;
+  for (uint32_t i = 0; i < count; ++i) u64_[first + i] = first_id + i;
+  size_ += count;
+  MutexLock lock(mutex_);
+  index_new_rows(first);
+}
+
+void GrowingIds::store_string(std::string_view id) {
+  if (id.size() > arena_left_) {
+    const size_t bytes = std::max(kArenaBlockBytes, id.size());
+    arena_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
+    arena_left_ = bytes;
+  }
+  // A block is filled from its end, so that what is left is also where the next id ends.
+  char* place = arena_.back().get() + (arena_left_ - id.size());
+  std::memcpy(place, id.data(), id.size());
+  arena_left_ -= id.size();
+  strings_[size_++] = {place, static_cast<uint32_t>(id.size())};
+}
+
+IdView GrowingIds::at(uint32_t slot) const {
+  if (kind_ == IdKind::kU64) return u64_[slot];
+  return std::string_view(strings_[slot].data, strings_[slot].size);
+}
+
+size_t GrowingIds::probe(const IdView& id) const {
+  const size_t mask = table_.size() - 1;
+  size_t place = hash_id(id) & mask;
+  while (table_[place] != kNone && at(table_[place]) != id) place = (place + 1) & mask;
+  return place;
+}
+
+void GrowingIds::grow_table(uint32_t rows) {
+  // At most half full after `rows` distinct ids.
+  const size_t wanted = std::bit_ceil(std::max<size_t>(64, size_t{rows} * 2));
+  if (wanted <= table_.size()) return;
+  std::vector<uint32_t> old(wanted, kNone);
+  old.swap(table_);
+  for (uint32_t slot : old) {
+    if (slot != kNone) table_[probe(at(slot))] = slot;
+  }
+}
+
+void GrowingIds::index_new_rows(uint32_t first) {
+  grow_table(table_used_ + (size_ - first));
+  for (uint32_t slot = first; slot < size_; ++slot) {
+    uint32_t& entry = table_[probe(at(slot))];
+    older_[slot] = entry;
+    if (entry == kNone) ++table_used_;
+    entry = slot;
+  }
+}
+
+std::optional<uint32_t> GrowingIds::find(const IdView& id, uint32_t watermark) const {
+  MutexLock lock(mutex_);
+  if (table_.empty()) return std::nullopt;
+  uint32_t slot = table_[probe(id)];
+  while (slot != kNone && slot >= watermark) slot = older_[slot];
+  if (slot == kNone) return std::nullopt;
+  return slot;
+}
+
+}  // namespace omendb::segment

@@ -1,0 +1,74 @@
+// The ids of a memtable, in arrival order, and the index that finds a row by its id.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/sync.h"
+#include "omendb/types.h"
+
+namespace omendb::segment {
+
+/// One point's id. The string is borrowed.
+using IdView = std::variant<uint64_t, std::string_view>;
+
+/// @pre i < the number of ids, and `ids` is not std::monostate.
+IdView id_at(const IdsView& ids, size_t i);
+size_t id_count(const IdsView& ids);
+/// "42" or "\"doc-42\"", for messages.
+std::string describe(const IdView& id);
+
+/// Rows are appended by one writer at a time; any thread may read rows below a watermark that a
+/// snapshot gave it, and may call find() at any time. A row keeps a link to the older row of the
+/// same id, so that a snapshot finds the row that was the newest at its time.
+class GrowingIds {
+ public:
+  /// @param capacity  rows that will ever be appended; memory is touched as rows arrive.
+  GrowingIds(IdKind kind, uint32_t capacity);
+
+  IdKind kind() const { return kind_; }
+  /// Appends ids of this kind. @pre they fit the capacity.
+  void append(const IdsView& ids) OMEN_EXCLUDES(mutex_);
+  /// Appends `count` ids that follow one another.
+  void append_sequence(uint64_t first, uint32_t count) OMEN_EXCLUDES(mutex_);
+
+  uint32_t size() const { return size_; }  ///< writer only
+  IdView at(uint32_t slot) const;
+  const uint64_t* u64_ids() const { return u64_.get(); }
+
+  /// The newest row below `watermark` that has the id, dead or alive.
+  std::optional<uint32_t> find(const IdView& id, uint32_t watermark) const OMEN_EXCLUDES(mutex_);
+
+ private:
+  struct StringRef {
+    const char* data;
+    uint32_t size;
+  };
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  void store_string(std::string_view id);
+  void index_new_rows(uint32_t first) OMEN_REQUIRES(mutex_);
+  void grow_table(uint32_t rows) OMEN_REQUIRES(mutex_);
+  /// The place in table_ that holds a row with the id, or the free place where it belongs.
+  size_t probe(const IdView& id) const OMEN_REQUIRES(mutex_);
+
+  const IdKind kind_;
+  const uint32_t capacity_;
+  uint32_t size_ = 0;
+  std::unique_ptr<uint64_t[]> u64_;
+  std::unique_ptr<StringRef[]> strings_;
+  std::vector<std::unique_ptr<char[]>> arena_;
+  size_t arena_left_ = 0;
+  std::unique_ptr<uint32_t[]> older_;  // the older row of the same id, or kNone
+
+  mutable Mutex mutex_;
+  std::vector<uint32_t> table_ OMEN_GUARDED_BY(mutex_);  // open addressing; newest slot, or kNone
+  uint32_t table_used_ OMEN_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace omendb::segment

@@ -1,0 +1,49 @@
+// What a search, a get or a merge needs of rows, whether they lie in memory or in a mapped file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "distance/rabitq.h"
+#include "index/top_k.h"
+#include "omendb/status.h"
+#include "segment/columns.h"
+#include "segment/growing_ids.h"
+
+namespace omendb::segment {
+
+/// Vectors of rows [first, first + count), one after the other without gaps.
+struct RowRun {
+  const std::byte* rows = nullptr;
+  uint32_t first = 0;
+  uint32_t count = 0;
+};
+
+/// Rows [0, rows()), immutable and thread-safe. Everything a call returns was checked against its
+/// checksum and stays valid while the source lives. As a SlotOrder it orders slots by id.
+class RowSource : public index::SlotOrder {
+ public:
+  virtual uint32_t rows() const = 0;
+
+  /// The vectors of [first, first + count). @pre first + count <= rows().
+  virtual Result<RowRun> vectors(uint32_t first, uint32_t count) const = 0;
+  /// Where each slot's vector is, in the order of `slots`.
+  virtual Status locate(std::span<const uint32_t> slots, const std::byte** out) const = 0;
+
+  /// How coded_rows() were encoded; null if they were not.
+  virtual const distance::rabitq::Encoder* encoder() const = 0;
+  /// Rows [0, coded_rows()) have codes; the rest are searched exactly.
+  virtual uint32_t coded_rows() const = 0;
+  /// Blocks of 32 codes for [0, coded_rows()).
+  virtual Result<const std::byte*> codes() const = 0;
+
+  virtual Result<IdView> id(uint32_t slot) const = 0;
+  /// The newest row with the id, dead or alive.
+  virtual Result<std::optional<uint32_t>> find(const IdView& id) const = 0;
+
+  virtual const ColumnSource& columns() const = 0;
+};
+
+}  // namespace omendb::segment

@@ -1,0 +1,186 @@
+#include "segment/segment.h"
+
+#include <cstring>
+
+#include "base/status_macros.h"
+#include "segment/encoding.h"
+
+namespace omendb::segment {
+
+namespace {
+
+Status corrupt(const storage::SectionFile& file, const std::string& what) {
+  return {StatusCode::kCorruption, file.path() + ": " + what};
+}
+
+template <class T>
+T read_at(std::span<const std::byte> bytes, size_t i) {
+  T value;
+  std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+  return value;
+}
+
+Status check_header(const storage::SectionFile& file, const SegmentHeader& header,
+                    const VectorSpec& spec, IdKind id_kind) {
+  if (header.version > kSegmentVersion) {
+    return {StatusCode::kUnsupportedVersion,
+            file.path() + ": segment version " + std::to_string(header.version) +
+                "; this OmenDB reads up to " + std::to_string(kSegmentVersion)};
+  }
+  if (header.dim != spec.dim || header.metric != static_cast<uint8_t>(spec.metric) ||
+      header.element != static_cast<uint8_t>(spec.element) ||
+      header.id_kind != static_cast<uint8_t>(id_kind) || header.coded != (spec.coded() ? 1 : 0)) {
+    return corrupt(file, "the segment's schema differs from its collection's");
+  }
+  if (header.rows == 0 || header.rows > UINT32_MAX / 2) {
+    return corrupt(file, "a segment of " + std::to_string(header.rows) + " rows");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::Env> env,
+                                                     const std::string& path,
+                                                     const VectorSpec& spec, IdKind id_kind) {
+  auto segment = std::shared_ptr<Segment>(new Segment);
+  OMEN_ASSIGN_OR_RETURN(segment->file_, storage::SectionFile::open(env, path, kSegmentFileKind));
+  const storage::SectionFile& file = *segment->file_;
+
+  OMEN_ASSIGN_OR_RETURN(auto section, file.section(key(SectionKind::kHeader)));
+  OMEN_ASSIGN_OR_RETURN(auto bytes, section.bytes());
+  SegmentHeader header;
+  if (bytes.size() != sizeof header) return corrupt(file, "a segment header of the wrong size");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  OMEN_RETURN_IF_ERROR(check_header(file, header, spec, id_kind));
+
+  segment->spec_ = spec;
+  segment->id_kind_ = id_kind;
+  segment->rows_ = static_cast<uint32_t>(header.rows);
+  OMEN_RETURN_IF_ERROR(segment->load_ids(header.min_id, header.max_id));
+  OMEN_RETURN_IF_ERROR(segment->load_vectors());
+  OMEN_ASSIGN_OR_RETURN(segment->columns_, SealedColumns::open(segment->file_, segment->rows_));
+  return std::shared_ptr<const Segment>(std::move(segment));
+}
+
+Status Segment::load_ids(uint64_t min_id, uint64_t max_id) {
+  if (id_kind_ == IdKind::kU64) {
+    min_id_ = min_id;
+    max_id_ = max_id;
+    OMEN_ASSIGN_OR_RETURN(ids_, file_->section(key(SectionKind::kIds)));
+    if (ids_.size() != uint64_t{rows_} * 8) return corrupt(*file_, "ids do not match the rows");
+    return {};
+  }
+  OMEN_ASSIGN_OR_RETURN(ids_, file_->section(key(SectionKind::kIdOffsets)));
+  OMEN_ASSIGN_OR_RETURN(id_bytes_, file_->section(key(SectionKind::kIdBytes)));
+  if (ids_.size() != (uint64_t{rows_} + 1) * 8) {
+    return corrupt(*file_, "id offsets do not match the rows");
+  }
+  return {};
+}
+
+Status Segment::load_vectors() {
+  OMEN_ASSIGN_OR_RETURN(vectors_, file_->section(key(SectionKind::kVectors)));
+  if (vectors_.size() != uint64_t{rows_} * spec_.row_bytes()) {
+    return corrupt(*file_, "vectors do not match the rows");
+  }
+  if (!spec_.coded()) return {};
+  OMEN_ASSIGN_OR_RETURN(auto center_section, file_->section(key(SectionKind::kCenter)));
+  OMEN_ASSIGN_OR_RETURN(auto center_bytes, center_section.bytes());
+  if (center_bytes.size() != spec_.dim * sizeof(float)) {
+    return corrupt(*file_, "the center does not match the dimension");
+  }
+  std::vector<float> center(spec_.dim);
+  std::memcpy(center.data(), center_bytes.data(), center_bytes.size());
+  encoder_ = make_encoder(spec_, center);
+
+  OMEN_ASSIGN_OR_RETURN(codes_, file_->section(key(SectionKind::kCodes)));
+  if (codes_.size() != distance::rabitq::coded_bytes(spec_.dim, rows_)) {
+    return corrupt(*file_, "codes do not match the rows");
+  }
+  return {};
+}
+
+Result<RowRun> Segment::vectors(uint32_t first, uint32_t count) const {
+  const size_t row_bytes = spec_.row_bytes();
+  OMEN_RETURN_IF_ERROR(vectors_.verify(first * row_bytes, count * row_bytes));
+  return RowRun{vectors_.unchecked().data() + first * row_bytes, first, count};
+}
+
+Status Segment::locate(std::span<const uint32_t> slots, const std::byte** out) const {
+  const size_t row_bytes = spec_.row_bytes();
+  for (uint32_t slot : slots) {
+    OMEN_RETURN_IF_ERROR(vectors_.verify(slot * row_bytes, row_bytes));
+    *out++ = vectors_.unchecked().data() + slot * row_bytes;
+  }
+  return {};
+}
+
+Result<const std::byte*> Segment::codes() const {
+  OMEN_ASSIGN_OR_RETURN(auto bytes, codes_.bytes());
+  return bytes.data();
+}
+
+Result<IdView> Segment::id(uint32_t slot) const {
+  if (id_kind_ == IdKind::kU64) {
+    OMEN_RETURN_IF_ERROR(ids_.verify(uint64_t{slot} * 8, 8));
+    return IdView{read_at<uint64_t>(ids_.unchecked(), slot)};
+  }
+  OMEN_RETURN_IF_ERROR(ids_.verify(uint64_t{slot} * 8, 16));
+  const auto begin = read_at<uint64_t>(ids_.unchecked(), slot);
+  const auto end = read_at<uint64_t>(ids_.unchecked(), slot + 1);
+  if (begin > end || end > id_bytes_.size()) return corrupt(*file_, "id offsets out of order");
+  OMEN_RETURN_IF_ERROR(id_bytes_.verify(begin, end - begin));
+  const auto* chars = reinterpret_cast<const char*>(id_bytes_.unchecked().data());
+  return IdView{std::string_view(chars + begin, end - begin)};
+}
+
+Result<std::optional<uint32_t>> Segment::find(const IdView& wanted) const {
+  if (wanted.index() != (id_kind_ == IdKind::kU64 ? 0u : 1u)) return std::optional<uint32_t>();
+  if (const auto* number = std::get_if<uint64_t>(&wanted)) {
+    if (*number < min_id_ || *number > max_id_) return std::optional<uint32_t>();
+  }
+  uint32_t low = 0;
+  uint32_t high = rows_;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    OMEN_ASSIGN_OR_RETURN(const IdView found, id(middle));
+    if (found == wanted) return std::optional<uint32_t>(middle);
+    if (found < wanted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return std::optional<uint32_t>();
+}
+
+Status write_tombstones(std::shared_ptr<storage::Env> env, const std::string& path,
+                        const Tombstones& dead) {
+  OMEN_ASSIGN_OR_RETURN(auto writer,
+                        storage::SectionFileWriter::create(env, path, kTombstoneFileKind));
+  const std::vector<uint32_t> slots = dead.slots();
+  OMEN_RETURN_IF_ERROR(writer->begin(key(SectionKind::kTombstones)));
+  OMEN_RETURN_IF_ERROR(writer->append(std::as_bytes(std::span(slots))));
+  OMEN_RETURN_IF_ERROR(writer->end());
+  return writer->finish().status();
+}
+
+Result<std::shared_ptr<const Tombstones>> read_tombstones(std::shared_ptr<storage::Env> env,
+                                                          const std::string& path, uint32_t rows) {
+  OMEN_ASSIGN_OR_RETURN(auto file, storage::SectionFile::open(env, path, kTombstoneFileKind));
+  OMEN_ASSIGN_OR_RETURN(auto section, file->section(key(SectionKind::kTombstones)));
+  OMEN_ASSIGN_OR_RETURN(auto bytes, section.bytes());
+  if (bytes.size() % sizeof(uint32_t) != 0) return corrupt(*file, "a cut list of dead rows");
+  std::vector<uint32_t> slots(bytes.size() / sizeof(uint32_t));
+  if (!slots.empty()) std::memcpy(slots.data(), bytes.data(), bytes.size());
+  for (uint32_t slot : slots) {
+    if (slot >= rows) {
+      return corrupt(*file, "dead row " + std::to_string(slot) + " in a segment of " +
+                                std::to_string(rows) + " rows");
+    }
+  }
+  return Tombstones::with(nullptr, slots);
+}
+
+}  // namespace omendb::segment

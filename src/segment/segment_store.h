@@ -1,0 +1,42 @@
+// The folder that holds a database's segment and tombstone files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "segment/segment_writer.h"
+
+namespace omendb::segment {
+
+/// Thread-safe. Names are those of files without their extension.
+class SegmentStore {
+ public:
+  SegmentStore(std::shared_ptr<storage::Env> env, std::string directory)
+      : env_(std::move(env)), directory_(std::move(directory)) {}
+
+  Result<WrittenSegment> write(const std::string& name, const VectorSpec& spec, IdKind id_kind,
+                               const Schema& schema, std::span<const WriteSource> sources);
+  Result<std::shared_ptr<const Segment>> open(const std::string& name, const VectorSpec& spec,
+                                              IdKind id_kind);
+  Status write_tombstones(const std::string& name, const Tombstones& dead);
+  Result<std::shared_ptr<const Tombstones>> read_tombstones(const std::string& name, uint32_t rows);
+  /// Makes the names of written files durable.
+  Status sync_names() { return env_->sync_directory(directory_); }
+
+  /// Removes files that nothing durable names any more. A failure leaves garbage that the next
+  /// open() of the database removes, so it is not an error.
+  void remove_segment(const std::string& name);
+  void remove_tombstones(const std::string& name);
+
+  static std::string segment_file(std::string_view name) { return std::string(name) + ".seg"; }
+  static std::string tombstone_file(std::string_view name) { return std::string(name) + ".del"; }
+
+ private:
+  std::string path(const std::string& file) const { return storage::join(directory_, file); }
+
+  const std::shared_ptr<storage::Env> env_;
+  const std::string directory_;
+};
+
+}  // namespace omendb::segment
