@@ -50,7 +50,7 @@ OMEN_INLINE void store_bytes(__m256i value, void* p) {
 }
 
 struct Words {
-  __m256i lanes[2];  ///< 16-bit sums of lanes 0..15 and 16..31
+  __m256i lanes[2];  ///< 16-bit sums of positions 0..15 and 16..31
 };
 
 /// The two 128-bit lanes of each hold parts of one total: the totals of `even`, then of `odd`.
@@ -89,6 +89,14 @@ OMEN_INLINE Words sums16(const uint8_t* tables, const std::byte* codes, size_t d
   return {{join(low_words, low_high), join(high_words, high_high)}};
 }
 
+/// Words at even positions belong to lanes 0..15, those at odd positions to lanes 16..31.
+OMEN_INLINE __m256i even_words(__m256i words) {
+  return _mm256_and_si256(words, _mm256_set1_epi32(0xffff));
+}
+OMEN_INLINE __m256i odd_words(__m256i words) {
+  return _mm256_srli_epi32(words, 16);
+}
+
 struct Sums {
   __m256i lanes[4];  ///< 32-bit sums, eight lanes each, in order
 };
@@ -103,10 +111,8 @@ OMEN_INLINE Sums sums32(const uint8_t* tables, const std::byte* codes, size_t di
     const Words words = sums16(tables + d * 4, codes + d * 4, n);
     OMEN_UNROLL
     for (size_t i = 0; i < 2; ++i) {
-      const __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(words.lanes[i]));
-      const __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(words.lanes[i], 1));
-      out.lanes[2 * i] = _mm256_add_epi32(out.lanes[2 * i], low);
-      out.lanes[2 * i + 1] = _mm256_add_epi32(out.lanes[2 * i + 1], high);
+      out.lanes[i] = _mm256_add_epi32(out.lanes[i], even_words(words.lanes[i]));
+      out.lanes[i + 2] = _mm256_add_epi32(out.lanes[i + 2], odd_words(words.lanes[i]));
     }
   }
   return out;
@@ -118,9 +124,20 @@ void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block
   for (size_t i = 0; i < 4; ++i) store_bytes(all.lanes[i], sums + 8 * i);
 }
 
-OMEN_INLINE __m256 load_bf16(const void* p) {
-  const __m128i words = _mm_loadu_si128(static_cast<const __m128i*>(p));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(words), 16));
+struct Factors {
+  __m256 lanes[4];  ///< eight lanes each, in order
+};
+
+OMEN_INLINE Factors load_factors(const std::byte* p) {
+  const __m256i upper = _mm256_set1_epi32(INT32_MIN >> 15);
+  Factors out;
+  OMEN_UNROLL
+  for (size_t i = 0; i < 2; ++i) {
+    const __m256i words = load_bytes(p + i * 32);
+    out.lanes[i] = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+    out.lanes[i + 2] = _mm256_castsi256_ps(_mm256_and_si256(words, upper));
+  }
+  return out;
 }
 
 void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, size_t n_blocks,
@@ -135,12 +152,14 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   for (size_t b = 0; b < n_blocks; ++b) {
     const std::byte* const factors = blocks + dims * 4;
     const Sums sums = sums32(tables, blocks, dims);
+    const Factors adds = load_factors(factors);
+    const Factors rescales = load_factors(factors + 64);
     uint32_t mask = 0;
     OMEN_UNROLL
     for (size_t i = 0; i < 4; ++i) {
       const __m256 sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.lanes[i]), step, bias);
-      const __m256 base = _mm256_fmadd_ps(load_bf16(factors + i * 16), add_scale, add);
-      const __m256 estimate = _mm256_fmadd_ps(load_bf16(factors + 64 + i * 16), sum, base);
+      const __m256 base = _mm256_fmadd_ps(adds.lanes[i], add_scale, add);
+      const __m256 estimate = _mm256_fmadd_ps(rescales.lanes[i], sum, base);
       _mm256_storeu_ps(estimates + i * 8, estimate);
       const int within = _mm256_movemask_ps(_mm256_cmp_ps(estimate, limit, _CMP_LE_OQ));
       mask |= static_cast<uint32_t>(within) << (i * 8);

@@ -45,7 +45,7 @@ struct Lane {
 
 #include "distance/codec_generic.inl"
 
-/// Sixteen-bit sums of up to 4096 coordinates (1024 bytes of at most 63): lanes 0..31 in order.
+/// Sixteen-bit sums of up to 4096 coordinates (1024 bytes of at most 63), by position.
 OMEN_INLINE __m512i sums16(const uint8_t* tables, const std::byte* codes, size_t dims) {
   const __m512i nibble = _mm512_set1_epi8(15);
   // Pairs of bytes are added as 16-bit words; `high` holds the upper byte's sum, and the word sum
@@ -84,8 +84,12 @@ struct Sums {
   __m512i lanes[2];  ///< 32-bit sums of lanes 0..15 and 16..31
 };
 
-OMEN_INLINE __m512i widen(__m256i words) {
-  return _mm512_cvtepu16_epi32(words);
+/// Words at even positions belong to lanes 0..15, those at odd positions to lanes 16..31.
+OMEN_INLINE __m512i even_words(__m512i words) {
+  return _mm512_and_si512(words, _mm512_set1_epi32(0xffff));
+}
+OMEN_INLINE __m512i odd_words(__m512i words) {
+  return _mm512_srli_epi32(words, 16);
 }
 
 OMEN_INLINE Sums sums32(const uint8_t* tables, const std::byte* codes, size_t dims) {
@@ -94,8 +98,8 @@ OMEN_INLINE Sums sums32(const uint8_t* tables, const std::byte* codes, size_t di
   for (size_t d = 0; d < dims; d += kChunk) {
     const size_t n = dims - d < kChunk ? dims - d : kChunk;
     const __m512i words = sums16(tables + d * 4, codes + d * 4, n);
-    out.lanes[0] = _mm512_add_epi32(out.lanes[0], widen(_mm512_castsi512_si256(words)));
-    out.lanes[1] = _mm512_add_epi32(out.lanes[1], widen(_mm512_extracti64x4_epi64(words, 1)));
+    out.lanes[0] = _mm512_add_epi32(out.lanes[0], even_words(words));
+    out.lanes[1] = _mm512_add_epi32(out.lanes[1], odd_words(words));
   }
   return out;
 }
@@ -106,10 +110,14 @@ void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block
   _mm512_storeu_si512(sums + 16, all.lanes[1]);
 }
 
-OMEN_INLINE __m512 load_bf16(const std::byte* p) {
-  const void* bytes = p;
-  return _mm512_castsi512_ps(
-      _mm512_slli_epi32(widen(_mm256_loadu_si256(static_cast<const __m256i*>(bytes))), 16));
+struct Factors {
+  __m512 lanes[2];
+};
+
+OMEN_INLINE Factors load_factors(const std::byte* p) {
+  const __m512i words = _mm512_loadu_si512(p);
+  const __m512i odd = _mm512_and_si512(words, _mm512_set1_epi32(INT32_MIN >> 15));
+  return {{_mm512_castsi512_ps(_mm512_slli_epi32(words, 16)), _mm512_castsi512_ps(odd)}};
 }
 
 void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, size_t n_blocks,
@@ -124,12 +132,14 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   for (size_t b = 0; b < n_blocks; ++b) {
     const std::byte* const factors = blocks + dims * 4;
     const Sums sums = sums32(tables, blocks, dims);
+    const Factors adds = load_factors(factors);
+    const Factors rescales = load_factors(factors + 64);
     uint32_t mask = 0;
     OMEN_UNROLL
     for (size_t half = 0; half < 2; ++half) {
       const __m512 sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums.lanes[half]), step, bias);
-      const __m512 base = _mm512_fmadd_ps(load_bf16(factors + half * 32), add_scale, add);
-      const __m512 estimate = _mm512_fmadd_ps(load_bf16(factors + 64 + half * 32), sum, base);
+      const __m512 base = _mm512_fmadd_ps(adds.lanes[half], add_scale, add);
+      const __m512 estimate = _mm512_fmadd_ps(rescales.lanes[half], sum, base);
       _mm512_storeu_ps(estimates + half * 16, estimate);
       const uint32_t within = _mm512_cmp_ps_mask(estimate, limit, _CMP_LE_OQ);
       mask |= within << (half * 16);

@@ -73,8 +73,10 @@ OMEN_INLINE void add_chunk(const uint8_t* tables, const std::byte* codes, size_t
   words[2] = vsubq_u16(words[2], vshlq_n_u16(words[3], 8));
   OMEN_UNROLL
   for (size_t i = 0; i < 4; ++i) {
-    out.lanes[2 * i] = vaddw_u16(out.lanes[2 * i], vget_low_u16(words[i]));
-    out.lanes[2 * i + 1] = vaddw_u16(out.lanes[2 * i + 1], vget_high_u16(words[i]));
+    // Words at even positions belong to lanes 0..15, those at odd positions to lanes 16..31.
+    const uint32x4_t pairs = vreinterpretq_u32_u16(words[i]);
+    out.lanes[i] = vaddq_u32(out.lanes[i], vandq_u32(pairs, vdupq_n_u32(0xffff)));
+    out.lanes[i + 4] = vsraq_n_u32(out.lanes[i + 4], pairs, 16);
   }
 }
 
@@ -96,9 +98,19 @@ void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block
   for (size_t i = 0; i < 8; ++i) vst1q_u32(sums + 4 * i, all.lanes[i]);
 }
 
-OMEN_INLINE float32x4_t load_bf16(const void* p) {
-  const uint16x4_t words = vreinterpret_u16_u8(vld1_u8(static_cast<const uint8_t*>(p)));
-  return vreinterpretq_f32_u32(vshll_n_u16(words, 16));
+struct Factors {
+  float32x4_t lanes[8];  ///< four lanes each, in order
+};
+
+OMEN_INLINE Factors load_factors(const std::byte* p) {
+  Factors out;
+  OMEN_UNROLL
+  for (size_t i = 0; i < 4; ++i) {
+    const uint32x4_t words = vreinterpretq_u32_u8(load_bytes(p + i * 16));
+    out.lanes[i] = vreinterpretq_f32_u32(vshlq_n_u32(words, 16));
+    out.lanes[i + 4] = vreinterpretq_f32_u32(vandq_u32(words, vdupq_n_u32(0xffff0000U)));
+  }
+  return out;
 }
 
 void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, size_t n_blocks,
@@ -113,12 +125,14 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   for (size_t b = 0; b < n_blocks; ++b) {
     const std::byte* const factors = blocks + dims * 4;
     const Sums sums = sums32(tables, blocks, dims);
+    const Factors adds = load_factors(factors);
+    const Factors rescales = load_factors(factors + 64);
     uint32_t mask = 0;
     OMEN_UNROLL
     for (size_t i = 0; i < 8; ++i) {
       const float32x4_t sum = vfmaq_n_f32(bias, vcvtq_f32_u32(sums.lanes[i]), query.step);
-      const float32x4_t base = vfmaq_n_f32(add, load_bf16(factors + i * 8), query.add_scale);
-      const float32x4_t estimate = vfmaq_f32(base, load_bf16(factors + 64 + i * 8), sum);
+      const float32x4_t base = vfmaq_n_f32(add, adds.lanes[i], query.add_scale);
+      const float32x4_t estimate = vfmaq_f32(base, rescales.lanes[i], sum);
       vst1q_f32(estimates + i * 4, estimate);
       mask |= vaddvq_u32(vandq_u32(vcleq_f32(estimate, limit), weights)) << (i * 4);
     }

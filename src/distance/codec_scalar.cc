@@ -53,10 +53,10 @@ void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block
     for (size_t k = 0; k < 8; ++k) {
       const uint32_t even = std::to_integer<uint32_t>(codes[2 * k]);
       const uint32_t odd = std::to_integer<uint32_t>(codes[2 * k + 1]);
-      sums[k] += table[even & 15U];
-      sums[k + 8] += table[odd & 15U];
-      sums[k + 16] += table[even >> 4];
-      sums[k + 24] += table[odd >> 4];
+      sums[lane_at(k)] += table[even & 15U];
+      sums[lane_at(k + 8)] += table[odd & 15U];
+      sums[lane_at(k + 16)] += table[even >> 4];
+      sums[lane_at(k + 24)] += table[odd >> 4];
     }
   }
 }
@@ -72,9 +72,10 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
     std::memcpy(factors, block + query.padded_dim * 4, sizeof(factors));
     uint32_t mask = 0;
     for (size_t v = 0; v < rabitq::kBlockRows; ++v) {
+      const size_t at = position_of(v);
       const float sum = static_cast<float>(sums[v]) * query.step + query.bias;
-      const float add = from_bf16(factors[v]) * query.add_scale + query.add;
-      const float estimate = add + from_bf16(factors[v + rabitq::kBlockRows]) * sum;
+      const float add = from_bf16(factors[at]) * query.add_scale + query.add;
+      const float estimate = add + from_bf16(factors[at + rabitq::kBlockRows]) * sum;
       estimates[b * rabitq::kBlockRows + v] = estimate;
       mask |= static_cast<uint32_t>(estimate <= threshold) << v;
     }

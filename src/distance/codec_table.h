@@ -45,6 +45,14 @@ extern const CodecTable kAvx512Codec;
 extern const CodecTable kNeonCodec;
 #endif
 
+/// Where lane v's nibbles and factors are in a block (see rabitq.h), and the way back.
+constexpr size_t position_of(size_t lane) {
+  return 2 * (lane % 16) + lane / 16;
+}
+constexpr size_t lane_at(size_t position) {
+  return position / 2 + 16 * (position % 2);
+}
+
 /// Adds sixteen partial sums in a fixed order.
 inline float sum16(const float* partial) {
   float s[8];

@@ -75,10 +75,10 @@ void pack(const uint8_t* bits, size_t row_bytes, std::byte* out) {
   for (size_t b = 0; b < row_bytes; ++b) {
     for (size_t k = 0; k < 8; ++k) {
       const auto row = [&](size_t v) -> uint32_t { return bits[v * row_bytes + b]; };
-      const uint32_t even_low = row(k);
-      const uint32_t even_high = row(k + 16);
-      const uint32_t odd_low = row(k + 8);
-      const uint32_t odd_high = row(k + 24);
+      const uint32_t even_low = row(internal::lane_at(k));
+      const uint32_t even_high = row(internal::lane_at(k + 16));
+      const uint32_t odd_low = row(internal::lane_at(k + 8));
+      const uint32_t odd_high = row(internal::lane_at(k + 24));
       std::byte* group = out + b * 32 + 2 * k;  // a byte of bits is two groups of 16 bytes
       group[0] = static_cast<std::byte>((even_low & 15U) | (even_high & 15U) << 4);
       group[1] = static_cast<std::byte>((odd_low & 15U) | (odd_high & 15U) << 4);
@@ -89,14 +89,15 @@ void pack(const uint8_t* bits, size_t row_bytes, std::byte* out) {
 }
 
 void store_factor(std::byte* factors, size_t lane, uint16_t value) {
-  factors[2 * lane] = static_cast<std::byte>(value & 0xffU);
-  factors[2 * lane + 1] = static_cast<std::byte>(value >> 8);
+  std::byte* at = factors + 2 * internal::position_of(lane);
+  at[0] = static_cast<std::byte>(value & 0xffU);
+  at[1] = static_cast<std::byte>(value >> 8);
 }
 
 float load_factor(const std::byte* factors, size_t lane) {
-  const uint32_t low = std::to_integer<uint32_t>(factors[2 * lane]);
-  const uint32_t high = std::to_integer<uint32_t>(factors[2 * lane + 1]);
-  return from_bf16(static_cast<uint16_t>(low | high << 8));
+  const std::byte* at = factors + 2 * internal::position_of(lane);
+  const uint32_t bits = std::to_integer<uint32_t>(at[0]) | std::to_integer<uint32_t>(at[1]) << 8;
+  return from_bf16(static_cast<uint16_t>(bits));
 }
 
 /// Fills the tables from the rotated unit query. Returns the step of one unit.

@@ -5,16 +5,18 @@
 // to r, and code bit i says whether r[i] >= 0. For a query q the inner product <o, q> is estimated
 // by |o|^2 / |r|_1 * S, where S = sum of +-q[i], the sign being the code's and q rotated alike.
 //
-// Bytes of a block of 32 vectors; D = dim rounded up to a multiple of 64; all little-endian:
+// Bytes of a block of 32 vectors; D = dim rounded up to a multiple of 64; all little-endian. Vector
+// v has position 2 (v mod 16) + v div 16, so that the two halves of each 32-bit word of sums and
+// factors belong to vectors 16 apart:
 //
 //   offset   bytes  what
 //   0        4 D    D / 4 groups of 16 bytes; group g holds coordinates 4g .. 4g + 3 as one nibble
 //                   a vector, coordinate 4g in its lowest bit. Byte 2k of a group (k = 0..7) has
-//                   vector k in its low nibble and vector k + 16 in its high one; byte 2k + 1 has
-//                   vectors k + 8 and k + 24
-//   4 D      64     f_add, 32 x bfloat16: |o|^2 under l2; under ip and cosine -<o, c> / |c|, or
-//                   0 where c is 0
-//   4 D + 64 64     f_rescale, 32 x bfloat16: -t |o|^2 / |r|_1, t = 2 under l2, else 1
+//                   position k in its low nibble and position k + 16 in its high one; byte 2k + 1
+//                   has positions k + 8 and k + 24
+//   4 D      64     f_add, 32 x bfloat16 by position: |o|^2 under l2; under ip and cosine
+//                   -<o, c> / |c|, or 0 where c is 0
+//   4 D + 64 64     f_rescale, likewise: -t |o|^2 / |r|_1, where t = 2 under l2, else 1
 //
 // The estimate of lane v is f_add * query.add_scale + query.add + f_rescale * S. A lane that holds
 // no vector has NaN factors, so it is never a hit. bfloat16 keeps the range of f32, and its

@@ -31,8 +31,9 @@ struct Coded {
                            blocks.data() + i / kBlockRows * encoder.block_bytes());
     }
     for (size_t q = 0; q < 5; ++q) {
-      std::vector<float> query(vectors.begin() + static_cast<std::ptrdiff_t>(q * 3 * dim),
-                               vectors.begin() + static_cast<std::ptrdiff_t>((q * 3 + 1) * dim));
+      std::vector<float> query(
+          vectors.begin() + static_cast<std::ptrdiff_t>(q * 3 % rows * dim),
+          vectors.begin() + static_cast<std::ptrdiff_t>((q * 3 % rows + 1) * dim));
       for (float& x : query) x += 0.3F * normal(random);
       queries.push_back(query);
       prepared.push_back(encoder.prepare(query.data()));

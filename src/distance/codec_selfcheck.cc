@@ -1,0 +1,93 @@
+// codec_selfcheck: compares every instruction set that this machine can run with the scalar one, to
+// the bit where bits are stored. Needs no test framework, so that it also runs under an emulator
+// for an instruction set that this machine lacks.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "distance/codec_table.h"
+#include "distance/rabitq.h"
+
+namespace omendb::distance {
+namespace {
+
+struct Blocks {
+  std::vector<std::byte> bytes;
+  rabitq::PreparedQuery query;
+};
+
+Blocks make_blocks(Isa isa, Metric metric, size_t dim) {
+  std::mt19937 random(static_cast<unsigned>(dim));
+  std::normal_distribution<float> normal(0.3F);
+  std::vector<float> rows(rabitq::kBlockRows * dim);
+  for (float& x : rows) x = normal(random);
+  const std::vector<float> center(dim, 0.3F);
+  const rabitq::Encoder encoder({.metric = metric, .dim = dim, .seed = 7}, center.data());
+  Blocks out{std::vector<std::byte>(2 * encoder.block_bytes()), encoder.prepare(rows.data())};
+  encoder.encode_block(isa, rows.data(), dim * sizeof(float), 32, out.bytes.data());
+  encoder.encode_block(isa, rows.data(), dim * sizeof(float), 5,
+                       out.bytes.data() + encoder.block_bytes());
+  return out;
+}
+
+bool same_estimates(Isa isa, const Blocks& blocks) {
+  float expected[64];
+  float actual[64];
+  uint32_t expected_hits[2];
+  uint32_t hits[2];
+  const float all = std::numeric_limits<float>::infinity();
+  rabitq::block_scan(Isa::kScalar)(blocks.query, blocks.bytes.data(), 2, all, expected,
+                                   expected_hits);
+  rabitq::block_scan(isa)(blocks.query, blocks.bytes.data(), 2, all, actual, hits);
+  bool same = hits[0] == expected_hits[0] && hits[1] == expected_hits[1] && hits[1] == 31U;
+  // Multiplied and added in one rounding or in two: the terms are about as large as dim.
+  const float slack = 4e-6F * static_cast<float>(blocks.query.padded_dim);
+  for (size_t i = 0; i < 37; ++i) same = same && std::fabs(actual[i] - expected[i]) <= slack;
+  return same;
+}
+
+bool check(Isa isa, Metric metric, size_t dim) {
+  const Blocks expected = make_blocks(Isa::kScalar, metric, dim);
+  const Blocks actual = make_blocks(isa, metric, dim);
+  uint32_t expected_sums[32];
+  uint32_t sums[32];
+  const auto& query = expected.query;
+  internal::codec_table(Isa::kScalar)
+      .block_sums(query.tables(), query.padded_dim, expected.bytes.data(), expected_sums);
+  internal::codec_table(isa).block_sums(query.tables(), query.padded_dim, expected.bytes.data(),
+                                        sums);
+  const bool codes = actual.bytes == expected.bytes;
+  const bool same_sums = std::equal(sums, sums + 32, expected_sums);
+  const bool estimates = same_estimates(isa, expected);
+  if (codes && same_sums && estimates) return true;
+  std::fprintf(stderr, "%s, %s, dim %zu: codes %s, sums %s, estimates %s\n", isa_name(isa).data(),
+               metric_name(metric).data(), dim, codes ? "ok" : "DIFFER",
+               same_sums ? "ok" : "DIFFER", estimates ? "ok" : "DIFFER");
+  return false;
+}
+
+int run() {
+  bool ok = true;
+  for (const Isa isa : supported_isas()) {
+    bool good = true;
+    for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+      for (const size_t dim : {1UL, 64UL, 100UL, 128UL, 768UL, 1000UL, 4160UL, 20000UL}) {
+        good = check(isa, metric, dim) && good;
+      }
+    }
+    std::printf("%s: %s\n", isa_name(isa).data(), good ? "ok" : "FAILED");
+    ok = ok && good;
+  }
+  return ok ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace omendb::distance
+
+int main() {
+  return omendb::distance::run();
+}
