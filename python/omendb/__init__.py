@@ -1,0 +1,70 @@
+"""OmenDB: a vector database that lives in a folder, inside your program.
+
+import omendb
+db = omendb.open("./vectors.db")
+ids = db.add(vectors)                        # n x dim numbers; returns ids
+hits = db.search(query, k=10, where="year > 2020 and lang in ('en', 'de')")
+db.close()
+"""
+
+from omendb import _core, errors
+from omendb._database import Collection, CollectionInfo, Database, open
+from omendb._result import Hit, Point, Points, Result, Results
+from omendb.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    CorruptionError,
+    DimensionError,
+    FilterError,
+    InternalError,
+    InvalidArgumentError,
+    LimitError,
+    LockedError,
+    NoSpaceError,
+    NotADatabaseError,
+    NotFoundError,
+    OmendbError,
+    ReadOnlyError,
+    StorageError,
+    TypeMismatchError,
+    UnimplementedError,
+    VersionError,
+)
+
+__version__: str = _core.version()
+
+#: The names of the exceptions, and what a program normally uses.
+__all__ = [
+    "AlreadyExistsError",
+    "ClosedError",
+    "Collection",
+    "CollectionInfo",
+    "CorruptionError",
+    "Database",
+    "DimensionError",
+    "FilterError",
+    "Hit",
+    "InternalError",
+    "InvalidArgumentError",
+    "LimitError",
+    "LockedError",
+    "NoSpaceError",
+    "NotADatabaseError",
+    "NotFoundError",
+    "OmendbError",
+    "Point",
+    "Points",
+    "ReadOnlyError",
+    "Result",
+    "Results",
+    "StorageError",
+    "TypeMismatchError",
+    "UnimplementedError",
+    "VersionError",
+    "open",
+]
+
+# Users see omendb.Hit and omendb.LockedError, wherever they are written.
+for _name in __all__:
+    globals()[_name].__module__ = "omendb"
+del _name, errors

@@ -1,0 +1,462 @@
+"""Database and Collection: the verbs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, NoReturn, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omendb import _core
+from omendb._input import ids_in
+from omendb._result import Id, Point, Points, Result, Results
+from omendb._search import queries_in, search_options
+from omendb._where import Where, compile_where
+from omendb._write import write
+from omendb.errors import ClosedError, InvalidArgumentError
+
+_ALL = ("*",)
+_F32 = np.dtype(np.float32)
+_DURABILITY = {"sync": 1, "none": 3}
+
+Metric = Literal["l2", "cosine", "ip", "hamming"]
+DType = Literal["f32", "f16", "i8", "binary"]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What a collection holds, as one snapshot saw it."""
+
+    name: str
+    dim: int  #: 0 until the first add
+    metric: str
+    dtype: str
+    id_type: str | None  #: "u64" or "str"; None until the first add
+    columns: dict[str, str]  #: metadata columns and their types
+    points: int  #: live points
+    memory_points: int  #: rows in memory, dead ones included
+    segments: int  #: files
+    segment_points: int  #: rows in files, dead ones included
+    segment_bytes: int  #: on disk
+
+
+class _Verbs:
+    """What a collection can do; a database does it to its collection "default".
+
+    Safe to call from any number of threads. Each call that writes is atomic, each that reads sees
+    one snapshot, and the GIL is released while the engine works.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    _core_collection: _core.Collection | None
+    _element: str
+
+    def _open(self) -> _core.Collection:
+        raise NotImplementedError
+
+    def add(
+        self,
+        vectors: Any,
+        *,
+        ids: Any = None,
+        metadata: Any = None,
+        vector: str | None = None,
+        id: str | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Adds new points and returns their ids.
+
+        ``vectors``: n x dim numbers as NumPy, DLPack, Arrow or lists; one vector; a table with a
+        vector column (``vector=`` and ``id=`` name columns, the rest is metadata); dicts with
+        "vector", maybe "id", and metadata; or an iterator of any of these. ``ids``: ints or strs,
+        generated if absent. ``metadata``: a list of dicts, a dict of sequences, or a table.
+
+        Returns a uint64 array, or a list of str for string ids.
+
+        All or nothing, up to 100,000 rows or 256 MiB. More is written in batches of 32,768 rows,
+        each all or nothing, after a check of the whole for NaN, Inf and ids given twice. An
+        iterator's batches are writes of their own. ``progress=True`` shows a bar (tqdm), False
+        never does; by default a long add shows one on a terminal, if tqdm is installed.
+
+        Raises AlreadyExistsError, DimensionError, TypeMismatchError, InvalidArgumentError,
+        LimitError, ReadOnlyError, NoSpaceError, ClosedError. A failed write changes nothing.
+        """
+        core = self._core_collection or self._open()
+        return write(core, self._element, vectors, ids, metadata, vector, id, progress, False)
+
+    def upsert(
+        self,
+        vectors: Any,
+        *,
+        ids: Any = None,
+        metadata: Any = None,
+        vector: str | None = None,
+        id: str | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Like :meth:`add`, but a point whose id exists is replaced whole."""
+        core = self._core_collection or self._open()
+        return write(core, self._element, vectors, ids, metadata, vector, id, progress, True)
+
+    def delete(self, ids: Any = None, *, where: Where = None) -> int:
+        """Deletes by id (ids that do not exist are passed over) or by filter; returns how many.
+
+        Exactly one of the two is given. ``where="true"`` deletes everything.
+        """
+        if (ids is None) == (where is None):
+            raise InvalidArgumentError("delete takes ids or where=, exactly one of the two")
+        core = self._core_collection or self._open()
+        if ids is not None:
+            return core.delete_ids(ids_in(ids))
+        compiled = compile_where(where)
+        if compiled is None or compiled.empty:
+            raise InvalidArgumentError('an empty filter; to delete everything say where="true"')
+        return core.delete_where(compiled)
+
+    @overload
+    def get(
+        self, ids: int | str, *, vectors: bool = True, fields: Sequence[str] | None = None
+    ) -> Point | None: ...
+    @overload
+    def get(
+        self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None
+    ) -> list[Point | None]: ...
+    def get(self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None) -> Any:
+        """The points of these ids in the order asked for, None for an id that does not exist.
+
+        One id (an int or a str) gives one :class:`Point` or None.
+        """
+        found, rows = self._get(ids, vectors, fields)
+        row = 0
+        points: list[Point | None] = []
+        for there in found:
+            points.append(Point(rows, row) if there else None)
+            row += there
+        return points[0] if isinstance(ids, str | int | np.integer) else points
+
+    def get_points(
+        self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None
+    ) -> Points:
+        """Like :meth:`get`, column by column; ids that do not exist are left out."""
+        _, rows = self._get(ids, vectors, fields)
+        return Points(rows, 0, len(rows))
+
+    def _get(
+        self, ids: Any, vectors: bool, fields: Sequence[str] | None
+    ) -> tuple[bytes, _core.Rows]:
+        core = self._core_collection or self._open()
+        if ids is None:
+            raise InvalidArgumentError("get needs ids")
+        return core.get(ids_in(ids), vectors, _fields(fields))
+
+    def count(self, where: Where = None) -> int:
+        """How many points there are, or how many ``where`` matches."""
+        core = self._core_collection or self._open()
+        return core.count(None if where is None else compile_where(where))
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True  # a database without points is still a database
+
+    def scan(
+        self,
+        where: Where = None,
+        *,
+        batch_size: int = 1_000,
+        vectors: bool = True,
+        fields: Sequence[str] | None = None,
+    ) -> Iterator[Points]:
+        """Walks the points of one snapshot in batches; writes made later do not show."""
+        core = self._core_collection or self._open()
+        batch_size = _natural(batch_size, "batch_size")
+        scan = core.scan(compile_where(where), batch_size, vectors, _fields(fields))
+        return _walk(scan)
+
+    @overload
+    def search(
+        self,
+        query: Sequence[float],
+        k: int = 10,
+        *,
+        where: Where = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool = False,
+    ) -> Result: ...
+    @overload
+    def search(
+        self,
+        query: Any,
+        k: int = 10,
+        *,
+        where: Where = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool = False,
+    ) -> Any: ...
+    def search(
+        self,
+        query: Any,
+        k: int = 10,
+        *,
+        where: Where = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool = False,
+    ) -> Any:
+        """Finds the k nearest points: a :class:`Result` for one vector, :class:`Results` for a
+        matrix of them. There are k hits whenever k points match.
+
+        ``where``: a filter, as text (``"year > 2020 and lang in ('en', 'de')"``) or as a dict.
+        ``exact``: equal to brute force, ties by id. ``recall``: the wanted share of the true
+        neighbours, from which the engine chooses its effort; ``effort``: candidates to rerank,
+        instead. ``radius``: only hits with distance <= radius. ``fields``: the metadata columns
+        that hits carry, by default all. ``vectors``: hits carry their vectors too.
+        """
+        core = self._core_collection or self._open()
+        if type(query) is np.ndarray and query.dtype is _F32 and query.flags.c_contiguous:
+            array, bits, single = query, 0, query.ndim == 1
+        else:
+            array, bits, single = queries_in(query, self._element)
+        if effort is not None or type(k) is not int or k < 0:
+            k, effort = search_options(k, effort)
+        rows = core.search(
+            array,
+            bits,
+            k,
+            None if where is None else compile_where(where),
+            exact,
+            recall,
+            effort or 0,
+            radius,
+            vectors,
+            _ALL if fields is None else _fields(fields),
+        )
+        return Result(rows, 0, len(rows)) if single else Results(rows)
+
+    def info(self) -> CollectionInfo:
+        """What the collection holds: dimension, metric, columns, points, bytes on disk."""
+        core = self._core_collection or self._open()
+        return CollectionInfo(**core.info())
+
+    def compact(self) -> None:
+        """Writes what is in memory to disk and merges small files. Waits until it is done."""
+        (self._core_collection or self._open()).compact()
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"omendb.{name} cannot be pickled: it holds an open folder, which one process at a "
+            "time may do. Pass data to the process that opened it"
+        )
+
+
+class Collection(_Verbs):
+    """A named set of points with one schema; from :meth:`Database.collection`."""
+
+    __slots__ = ("_core_collection", "_database", "_element", "_name")
+
+    def __init__(self, database: Database, name: str, core: _core.Collection) -> None:
+        self._database = database
+        self._name = name
+        self._core_collection = core
+        self._element = core.element
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    def __repr__(self) -> str:
+        try:
+            info = self.info()
+        except ClosedError:
+            return f"<omendb.Collection {self._name!r} closed>"
+        except Exception as error:
+            return f"<omendb.Collection {self._name!r}: {error}>"
+        shape = f"{info.dim} x {info.dtype}" if info.dim else info.dtype
+        return f"<omendb.Collection {self._name!r}, {_points(info.points)}, {shape}, {info.metric}>"
+
+
+class Database(_Verbs):
+    """An open database folder; from :func:`omendb.open`.
+
+    Its own verbs act on the collection "default". Use it as a context manager, or close it.
+    """
+
+    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path")
+
+    def __init__(self, core: _core.Database, path: str) -> None:
+        self._core = core
+        self._path = path
+        self._closed = False
+        self._core_collection = None
+        self._element = "f32"
+
+    def _open(self) -> _core.Collection:
+        core = self._core.collection("default", 0, None, None)
+        self._element = core.element
+        self._core_collection = core
+        return core
+
+    @property
+    def path(self) -> str:
+        """The folder, as it was given."""
+        return self._path
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def recovery_notes(self) -> list[str]:
+        """What recovery had to say at open: a torn tail that was dropped. Empty after a clean
+        start."""
+        return list(self._core.recovery_notes)
+
+    def collection(
+        self,
+        name: str,
+        *,
+        dim: int | None = None,
+        metric: Metric | None = None,
+        dtype: DType | None = None,
+    ) -> Collection:
+        """Gets the collection, or creates it.
+
+        ``dim`` is taken from the first add if absent. ``metric`` is "l2" (squared Euclidean),
+        "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` "f32", "f16", "i8" or "binary".
+        Raises AlreadyExistsError if it exists with another schema than is asked for here.
+        """
+        if dim is not None:
+            dim = _natural(dim, "dim")
+        core = self._core.collection(name, dim or 0, metric, dtype)
+        return Collection(self, name, core)
+
+    def collections(self) -> list[str]:
+        """The names of the collections."""
+        return self._core.collection_names()
+
+    def drop(self, name: str) -> None:
+        """Drops a collection and everything in it."""
+        self._core.drop_collection(name)
+        if name == "default":
+            self._core_collection = None
+
+    def flush(self) -> None:
+        """Makes every returned write durable, whatever the durability mode."""
+        self._core.flush()
+
+    def close(self) -> None:
+        """Releases the folder. Later calls raise ClosedError; a second close is fine."""
+        self._core.close()
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        if self._closed:
+            raise ClosedError(f"database {self._path!r} is closed")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"<omendb.Database {self._path!r} closed>"
+        try:
+            names = self.collections()
+            cores = [self._core.collection(name, 0, None, None) for name in names]
+            points = sum(core.info()["points"] for core in cores)
+        except Exception as error:
+            return f"<omendb.Database {self._path!r}: {error}>"
+        collections = "1 collection" if len(names) == 1 else f"{len(names)} collections"
+        return f"<omendb.Database {self._path!r} open, {collections}, {_points(points)}>"
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    durability: str = "sync",
+    create: bool = True,
+    memtable_mb: float | None = None,
+) -> Database:
+    """Opens a database folder, making it if it is missing; ":memory:" lives with the process.
+
+    ``durability``: "sync" (a write that returned survives a power cut), "interval(100)" (a power
+    cut loses at most the last 100 ms, always a suffix) or "none" (until flush or close).
+    ``create=False`` raises NotFoundError instead of making a folder. ``memtable_mb``: megabytes of
+    vectors that a collection gathers in memory before it writes a segment file; 64 by default.
+
+    Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"the path is {text!r}; expected a str or a PathLike of str")
+    mode, interval = _durability(durability)
+    memtable = None if memtable_mb is None else int(memtable_mb * 2**20)
+    if memtable is not None and memtable < 0:
+        raise InvalidArgumentError(f"memtable_mb is {memtable_mb}; expected 0.0625..4096")
+    return Database(_core.open(text, mode, interval, create, memtable), text)
+
+
+def _durability(text: str) -> tuple[int, int]:
+    """(omendb::Durability, milliseconds)"""
+    if isinstance(text, str) and text in _DURABILITY:
+        return _DURABILITY[text], 100
+    interval = re.fullmatch(r"interval(?:\((\d{1,9})\))?", text) if isinstance(text, str) else None
+    if interval is None:
+        raise InvalidArgumentError(
+            f'durability is {text!r}; expected "sync", "interval(milliseconds)" or "none"'
+        )
+    return 2, int(interval[1] or 100)
+
+
+def _walk(scan: _core.Scan) -> Iterator[Points]:
+    while (rows := scan.next()) is not None:
+        yield Points(rows, 0, len(rows))
+
+
+def _fields(fields: Sequence[str] | None) -> Sequence[str]:
+    if fields is None:
+        return _ALL
+    if isinstance(fields, str):
+        raise InvalidArgumentError(f"fields is {fields!r}; expected a list of column names")
+    return list(fields)
+
+
+def _natural(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
+    return int(value)
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count:,} points"
+
+
+__all__ = ["Collection", "CollectionInfo", "Database", "Id", "NDArray", "open"]

@@ -1,0 +1,31 @@
+"""The uncommon ways to ask: queries that are not float32 arrays, odd options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omendb._input import vectors_in
+from omendb.errors import InvalidArgumentError
+
+
+def queries_in(query: Any, element: str) -> tuple[NDArray[Any], int, bool]:
+    """(queries that the engine can borrow, bits, whether it was one vector)"""
+    array, bits = vectors_in(query, element, "queries")
+    if isinstance(query, list | tuple):
+        single = len(query) > 0 and not hasattr(query[0], "__len__")
+    else:
+        single = getattr(query, "ndim", 2) == 1
+    return array, bits, single
+
+
+def search_options(k: Any, effort: Any) -> tuple[int, int]:
+    """k and effort as the engine takes them; what is no natural number is refused here."""
+    for name, value in (("k", k), ("effort", effort)):
+        if value is None and name == "effort":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
+    return int(k), 0 if effort is None else int(effort)

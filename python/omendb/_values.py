@@ -1,0 +1,62 @@
+"""Values that are not plain Python, made plain."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+import numpy as np
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def timestamp_us(moment: dt.datetime) -> int:
+    """Microseconds since 1970-01-01T00:00:00Z; a moment without a time zone is UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def iso(moment: dt.date) -> str:
+    """ISO 8601 in UTC, as filters read it."""
+    if not isinstance(moment, dt.datetime):
+        return moment.isoformat()
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return moment.isoformat() + "Z"
+
+
+def plain(value: Any) -> Any:
+    """None, bool, int, float, str, datetime or a list of these; anything else as it came.
+
+    NumPy scalars and arrays, dates, pandas' NA and NaT, and subclasses become what they stand for.
+    """
+    if isinstance(value, np.datetime64):
+        value = None if np.isnat(value) else _from_numpy_time(value)
+    elif isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    kind = type(value).__name__
+    if value is None or kind in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, dt.datetime):
+        if hasattr(value, "to_pydatetime"):
+            value = value.to_pydatetime(warn=False)
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if isinstance(value, int | str):
+        return value
+    if isinstance(value, set | frozenset | bytes | dict):
+        return value
+    if hasattr(value, "__iter__") and hasattr(value, "__len__"):
+        return list(value)
+    return value
+
+
+def _from_numpy_time(value: np.datetime64) -> dt.datetime:
+    micros = int(value.astype("datetime64[us]").astype(np.int64))
+    return _EPOCH + dt.timedelta(microseconds=micros)

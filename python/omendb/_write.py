@@ -1,0 +1,123 @@
+"""add and upsert: batches in, ids out, long ones in parts with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from omendb import _core
+from omendb._input import Batch, batches_in
+from omendb.errors import InvalidArgumentError, OmendbError
+
+#: One write is all or nothing up to this many rows and bytes; beyond, it is split.
+WHOLE_ROWS = 100_000
+WHOLE_BYTES = 256 << 20
+PART_ROWS = 32_768
+PART_BYTES = 64 << 20
+
+
+class _Bar(Protocol):
+    def update(self, n: int) -> Any: ...
+    def close(self) -> None: ...
+
+
+def write(
+    core: _core.Collection,
+    element: str,
+    data: Any,
+    ids: Any,
+    metadata: Any,
+    vector: str | None,
+    id: str | None,
+    progress: bool | None,
+    upsert: bool,
+) -> Any:
+    """Writes every batch in ``data``; returns the ids of all of them, in order."""
+    written: list[Any] = []
+    rows = 0
+    bar: _Bar | None = None
+    try:
+        for batch in batches_in(data, element, ids=ids, metadata=metadata, vector=vector, id=id):
+            parts = _parts(batch)
+            if len(parts) > 1:
+                _check_whole(batch)
+            if bar is None and (progress or (progress is None and len(parts) > 1)):
+                bar = _progress_bar(None if _is_stream(data) else len(batch), progress)
+            for start, stop in parts:
+                part = batch if len(parts) == 1 else batch.slice(start, stop)
+                written.append(core.write(part.vectors, part.bits, part.ids, part.metadata, upsert))
+                rows += len(part)
+                if bar is not None:
+                    bar.update(len(part))
+    except OmendbError as error:
+        if rows:
+            error.add_note(f"{rows:,} rows were written before this one failed, and stay")
+        raise
+    finally:
+        if bar is not None:
+            bar.close()
+    if not written:
+        raise InvalidArgumentError("there is nothing to add: no batch came out of the data")
+    return _joined(written)
+
+
+def _parts(batch: Batch) -> list[tuple[int, int]]:
+    """Where to cut a batch that is too long to be one write."""
+    rows = len(batch)
+    if rows < WHOLE_ROWS and (batch.nbytes <= WHOLE_BYTES or rows <= 1):
+        return [(0, rows)]
+    step = max(1, min(PART_ROWS, PART_BYTES * rows // max(1, batch.nbytes)))
+    return [(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def _check_whole(batch: Batch) -> None:
+    """Bad input must change nothing, also where one add takes several writes."""
+    rows = len(batch)
+    if batch.ids is not None:
+        if len(batch.ids) != rows:
+            raise InvalidArgumentError(
+                f"{len(batch.ids)} ids for {rows} vectors; expected one each"
+            )
+        if isinstance(batch.ids, tuple):
+            unique = len(set(batch.ids))
+        else:
+            unique = len(np.unique(batch.ids))
+        if unique != rows:
+            raise InvalidArgumentError(f"{rows - unique} ids are given twice; ids must be unique")
+    if batch.vectors.dtype.kind != "f":
+        return
+    for start in range(0, rows, PART_ROWS):
+        finite = np.isfinite(batch.vectors[start : start + PART_ROWS])
+        if not finite.all():
+            row, position = (int(i) for i in np.argwhere(~finite)[0])
+            value = batch.vectors[start + row, position]
+            raise InvalidArgumentError(
+                f"vector {start + row} holds {value} at position {position}; expected finite "
+                "numbers"
+            )
+
+
+def _is_stream(data: Any) -> bool:
+    return isinstance(data, Iterator)
+
+
+def _progress_bar(total: int | None, progress: bool | None) -> _Bar | None:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    # disable=None: shown on terminals only.
+    bar: _Bar = tqdm(
+        total=total, unit=" vectors", unit_scale=True, disable=False if progress else None
+    )
+    return bar
+
+
+def _joined(written: list[Any]) -> Any:
+    if len(written) == 1:
+        return written[0]
+    if isinstance(written[0], list):
+        return [one for part in written for one in part]
+    return np.concatenate(written)

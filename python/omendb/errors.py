@@ -1,0 +1,157 @@
+"""The exceptions of OmenDB.
+
+Each is an :class:`OmendbError` and also the built-in exception that a Python programmer would
+expect in its place, so that both ``except omendb.DimensionError`` and ``except ValueError`` work.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+__all__ = [
+    "AlreadyExistsError",
+    "ClosedError",
+    "CorruptionError",
+    "DimensionError",
+    "FilterError",
+    "InternalError",
+    "InvalidArgumentError",
+    "LimitError",
+    "LockedError",
+    "NoSpaceError",
+    "NotADatabaseError",
+    "NotFoundError",
+    "OmendbError",
+    "ReadOnlyError",
+    "StorageError",
+    "TypeMismatchError",
+    "UnimplementedError",
+    "VersionError",
+]
+
+
+class OmendbError(Exception):
+    """Everything that OmenDB raises."""
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of its message, OSError wants an errno first.
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidArgumentError(OmendbError, ValueError):
+    """A parameter is malformed: k = 0, NaN, a bad name, an id given twice."""
+
+
+class DimensionError(OmendbError, ValueError):
+    """The vectors' dimension differs from the collection's."""
+
+
+class TypeMismatchError(OmendbError, TypeError):
+    """Element type, id kind or column type conflicts with what is there."""
+
+
+class NotFoundError(OmendbError, LookupError):
+    """No such database, collection or column."""
+
+
+class AlreadyExistsError(OmendbError, ValueError):
+    """add() met an id that exists, or a collection has another schema."""
+
+
+class FilterError(OmendbError, ValueError):
+    """A filter does not parse or does not fit the columns."""
+
+    @property
+    def column(self) -> int | None:
+        """Where in the filter's text the mistake is, counted from 1; None if it has no text."""
+        found = re.search(r"\bcolumn (\d+)", str(self))
+        return int(found[1]) if found else None
+
+
+class LockedError(OmendbError, BlockingIOError):
+    """Another process holds the database.
+
+    A BlockingIOError, because that is what ``fcntl.flock`` with LOCK_NB raises in the same place:
+    nothing is wrong with the caller, and trying again later may work.
+    """
+
+
+class CorruptionError(OmendbError, OSError):
+    """Stored bytes fail their checksum or make no sense."""
+
+
+class StorageError(OmendbError, OSError):
+    """The operating system refused a file operation."""
+
+
+class NoSpaceError(StorageError):
+    """The disk is full. ``errno`` is ENOSPC."""
+
+
+class ReadOnlyError(StorageError):
+    """A flush failed earlier, so writes are refused until the database is reopened."""
+
+
+class VersionError(OmendbError, RuntimeError):
+    """The database was written by a newer OmenDB."""
+
+
+class NotADatabaseError(OmendbError, OSError):
+    """The path is a file, or a folder that OmenDB did not make."""
+
+
+class ClosedError(OmendbError, ValueError):
+    """The database was closed. A ValueError, as for a closed file."""
+
+
+class LimitError(OmendbError, ValueError):
+    """A stated maximum (dimension, k, batch, name length) was passed."""
+
+
+class UnimplementedError(OmendbError, NotImplementedError):
+    """Not available in this build."""
+
+
+class InternalError(OmendbError, RuntimeError):
+    """A broken invariant that could be contained; please report it."""
+
+
+#: By omendb::StatusCode, whose numbers are frozen.
+_BY_CODE: dict[int, type[OmendbError]] = {
+    1: InvalidArgumentError,
+    2: DimensionError,
+    3: TypeMismatchError,
+    4: NotFoundError,
+    5: AlreadyExistsError,
+    6: FilterError,
+    7: LockedError,
+    8: CorruptionError,
+    9: StorageError,
+    10: NoSpaceError,
+    11: ReadOnlyError,
+    12: VersionError,
+    13: NotADatabaseError,
+    14: ClosedError,
+    15: LimitError,
+    16: UnimplementedError,
+    17: InternalError,
+}
+
+_ERRNO = {
+    LockedError: errno.EAGAIN,
+    CorruptionError: errno.EIO,
+    StorageError: errno.EIO,
+    NoSpaceError: errno.ENOSPC,
+    ReadOnlyError: errno.EROFS,
+    NotADatabaseError: errno.ENOTDIR,
+}
+
+
+def from_status(code: int, message: str) -> OmendbError:
+    """The exception for a status of the engine; called by the extension module."""
+    kind = _BY_CODE.get(code, InternalError)
+    error = kind(message)
+    if isinstance(error, OSError):
+        error.errno = _ERRNO[kind]
+    return error

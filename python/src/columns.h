@@ -1,0 +1,88 @@
+// Metadata on its way in: Python values to typed columns.
+#pragma once
+
+#include <optional>
+
+#include "common.h"
+
+namespace omendb::python {
+
+/// Collects one column, whose type the first value that is not None decides. Ints widen to floats
+/// when a float turns up; every other mix is an error that names the row and the column.
+class ColumnBuilder {
+ public:
+  explicit ColumnBuilder(std::string name) { column_.name = std::move(name); }
+
+  size_t rows() const { return rows_; }
+  void append(nb::handle value);
+  void append_nulls(size_t count);
+
+  /// The column; none when every value was None. An array column whose arrays are all empty has no
+  /// element type yet: it comes back as string[] with `untyped` set.
+  std::optional<Column> finish(bool* untyped);
+
+ private:
+  enum class Shape : uint8_t { kUnknown, kScalar, kArray };
+
+  void append_scalar(nb::handle value);
+  void append_array(nb::handle value);
+  void append_element(nb::handle value);
+  void append_number(nb::handle value, ColumnType type);
+  void set_shape(Shape shape, nb::handle value);
+  /// False if the value is of another type than the column; ints may widen.
+  bool settle_type(ColumnType type);
+  void push_default();
+  [[noreturn]] void conflict(nb::handle value) const;
+  [[noreturn]] void refuse(std::string_view why) const;
+
+  Column column_;
+  std::optional<ColumnType> type_;
+  Shape shape_ = Shape::kUnknown;
+  size_t rows_ = 0;
+};
+
+/// The metadata of one batch: columns of equal length.
+class Columns {
+ public:
+  explicit Columns(size_t rows) : rows_(rows) {}
+
+  /// One dict (or None) a row.
+  static Columns from_rows(nb::list rows);
+
+  size_t rows() const { return rows_; }
+  size_t bytes() const;
+  std::vector<std::string> names() const;
+  const std::vector<Column>& columns() const { return columns_; }
+
+  /// A column of Python values.
+  void add_values(std::string name, nb::handle values);
+  /// A column of int64, float64, or uint8 (booleans) values; `valid` is None or uint8.
+  void add_array(std::string name, std::string_view type, nb::handle values, nb::handle valid);
+  void add(Column column) { columns_.push_back(std::move(column)); }
+
+  Columns slice(size_t start, size_t stop) const;
+  /// More rows.
+  void append(const Columns& more);
+  /// More columns, of as many rows.
+  void extend(const Columns& beside);
+
+  /// The columns as a collection with these columns takes them: ints become floats where the
+  /// collection has floats, and arrays that are all empty take the collection's type.
+  std::vector<Column> fit(const std::vector<std::pair<std::string, ColumnType>>& schema) const;
+  bool needs_schema() const;
+
+ private:
+  void take(ColumnBuilder* builder);
+  void append_column(const Column& column);
+
+  size_t rows_ = 0;
+  std::vector<Column> columns_;
+  std::vector<Column> empty_arrays_;  ///< string[] until a type turns up
+};
+
+/// Appends row `row` of `from`, a column of the same type, to `to`.
+void append_row(const Column& from, size_t row, Column* to);
+
+void bind_columns(nb::module_& m);
+
+}  // namespace omendb::python

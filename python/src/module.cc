@@ -1,0 +1,328 @@
+// omendb._core: the C++ API as Python sees it, one to one. What is pleasant about the package lives
+// in its Python files; what has to be fast lives here.
+#include <mutex>
+
+#include "arrow_in.h"
+#include "columns.h"
+#include "common.h"
+#include "rows.h"
+
+namespace omendb::python {
+namespace {
+
+/// A scan, safe to share among threads.
+class SharedScan {
+ public:
+  SharedScan(Scan scan, Element element) : scan_(std::move(scan)), element_(element) {}
+
+  std::optional<Rows> next() {
+    auto points = without_gil([&] {
+      std::lock_guard lock(mutex_);
+      return scan_.next();
+    });
+    RowData data{
+        .points = unwrap(std::move(points)), .element = element_, .distances = {}, .offsets = {}};
+    if (data.count() == 0) return std::nullopt;
+    return Rows(std::move(data));
+  }
+
+ private:
+  std::mutex mutex_;
+  Scan scan_;
+  Element element_;
+};
+
+class PyCollection {
+ public:
+  PyCollection(Collection collection, Element element)
+      : collection_(std::move(collection)), element_(element) {}
+
+  nb::object write(nb::handle vectors, size_t bits, nb::handle ids, const Columns* metadata,
+                   bool upsert) {
+    VectorsIn vectors_in(vectors, bits);
+    IdsIn ids_in(ids);
+    auto written = without_gil([&]() -> Result<Ids> {
+      std::vector<Column> fitted;
+      WriteBatch batch{.vectors = vectors_in.view(), .ids = ids_in.view(), .metadata = {}};
+      if (metadata != nullptr && metadata->needs_schema()) {
+        auto info = collection_.info();
+        if (!info.ok()) return info.status();
+        fitted = metadata->fit(info->columns);
+        batch.metadata = fitted;
+      } else if (metadata != nullptr) {
+        batch.metadata = metadata->columns();
+      }
+      return upsert ? collection_.upsert(batch) : collection_.add(batch);
+    });
+    return ids_to_python(unwrap(std::move(written)));
+  }
+
+  uint64_t delete_ids(nb::handle ids) {
+    IdsIn in(ids);
+    return unwrap(without_gil([&] { return collection_.delete_ids(in.view()); }));
+  }
+
+  uint64_t delete_where(const Filter& where) {
+    return unwrap(without_gil([&] { return collection_.delete_where(where); }));
+  }
+
+  nb::tuple get(nb::handle ids, bool vectors, const std::vector<std::string>& fields) const {
+    IdsIn in(ids);
+    auto got = unwrap(without_gil(
+        [&] { return collection_.get(in.view(), {.with_vectors = vectors, .columns = fields}); }));
+    nb::bytes found(reinterpret_cast<const char*>(got.found.data()), got.found.size());
+    return nb::make_tuple(found, Rows({.points = std::move(got.points),
+                                       .element = element_,
+                                       .distances = {},
+                                       .offsets = {}}));
+  }
+
+  uint64_t count(const Filter* where) const {
+    return unwrap(
+        without_gil([&] { return collection_.count(where != nullptr ? *where : Filter()); }));
+  }
+
+  std::unique_ptr<SharedScan> scan(const Filter* where, size_t batch_size, bool vectors,
+                                   const std::vector<std::string>& fields) const {
+    ScanOptions options;
+    if (where != nullptr) options.where = *where;
+    options.batch_size = batch_size;
+    options.with_vectors = vectors;
+    options.columns = fields;
+    auto scan = unwrap(without_gil([&] { return collection_.scan(options); }));
+    return std::make_unique<SharedScan>(std::move(scan), element_);
+  }
+
+  Rows search(nb::handle queries, size_t bits, size_t k, const Filter* where, bool exact,
+              double recall, size_t effort, std::optional<double> radius, bool vectors,
+              const std::vector<std::string>& fields) const {
+    VectorsIn in(queries, bits);
+    SearchOptions options;
+    options.k = k;
+    if (where != nullptr) options.where = *where;
+    options.exact = exact;
+    options.recall = recall;
+    options.effort = effort;
+    options.radius = radius;
+    options.with_vectors = vectors;
+    options.columns = fields;
+    auto found = unwrap(without_gil([&] { return collection_.search(in.view(), options); }));
+    return Rows({.points = std::move(found.points),
+                 .element = element_,
+                 .distances = std::move(found.distances),
+                 .offsets = std::move(found.offsets)});
+  }
+
+  nb::dict info() const {
+    const CollectionInfo info = unwrap(without_gil([&] { return collection_.info(); }));
+    nb::dict columns;
+    for (const auto& [name, type] : info.columns) columns[to_str(name)] = column_type_name(type);
+    nb::dict out;
+    out["name"] = info.name;
+    out["dim"] = info.dim;
+    out["metric"] = metric_name(info.metric);
+    out["dtype"] = element_name(info.element);
+    out["id_type"] =
+        info.id_kind ? nb::cast(*info.id_kind == IdKind::kU64 ? "u64" : "str") : nb::none();
+    out["columns"] = columns;
+    out["points"] = info.points;
+    out["memory_points"] = info.memory_points;
+    out["segments"] = info.segments;
+    out["segment_points"] = info.segment_points;
+    out["segment_bytes"] = info.segment_bytes;
+    return out;
+  }
+
+  std::string_view element() const { return element_name(element_); }
+  void compact() {
+    unwrap(without_gil([&] { return collection_.compact(); }));
+  }
+
+ private:
+  Collection collection_;
+  Element element_;
+};
+
+template <class T>
+T named(std::string_view what, std::string_view name, std::initializer_list<T> all,
+        std::string_view (*name_of)(T)) {
+  std::string known;
+  for (T candidate : all) {
+    if (name_of(candidate) == name) return candidate;
+    known += (known.empty() ? "\"" : ", \"") + std::string(name_of(candidate)) + "\"";
+  }
+  raise(StatusCode::kInvalidArgument,
+        std::string(what) + " is \"" + std::string(name) + "\"; expected one of " + known);
+}
+
+std::unique_ptr<Database> open(const std::string& path, int durability, uint64_t interval_ms,
+                               bool create, std::optional<size_t> memtable_bytes) {
+  OpenOptions options;
+  options.durability = static_cast<Durability>(durability);
+  options.interval_ms = interval_ms;
+  options.create_if_missing = create;
+  if (memtable_bytes) options.memtable_bytes = *memtable_bytes;
+  auto db = without_gil([&] { return Database::open(path, options); });
+  return std::make_unique<Database>(unwrap(std::move(db)));
+}
+
+PyCollection collection(Database& db, const std::string& name, size_t dim,
+                        std::optional<std::string> metric, std::optional<std::string> dtype) {
+  std::optional<CollectionOptions> options;
+  if (dim != 0 || metric || dtype) {
+    options.emplace();
+    options->dim = dim;
+    if (dtype) {
+      options->element =
+          named("dtype", *dtype, {Element::kF32, Element::kF16, Element::kI8, Element::kBinary},
+                element_name);
+    }
+    if (options->element == Element::kBinary) options->metric = Metric::kHamming;
+    if (metric) {
+      options->metric = named(
+          "metric", *metric,
+          {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kHamming}, metric_name);
+    }
+  }
+  Element element = Element::kF32;
+  auto got = without_gil([&]() -> Result<Collection> {
+    auto found = db.collection(name, options);
+    if (!found.ok()) return found;
+    auto info = found->info();
+    if (!info.ok()) return info.status();
+    element = info->element;
+    return found;
+  });
+  return {unwrap(std::move(got)), element};
+}
+
+FilterValue filter_value(nb::handle value) {
+  PyObject* p = value.ptr();
+  if (value.is_none()) return nullptr;
+  if (PyBool_Check(p)) return p == Py_True;
+  if (PyLong_Check(p)) return nb::cast<int64_t>(value);
+  if (PyFloat_Check(p)) return PyFloat_AS_DOUBLE(p);
+  return nb::cast<std::string>(value);
+}
+
+void bind_filter(nb::module_& m) {
+  nb::class_<Filter>(m, "Filter", "A parsed filter; immutable.")
+      .def_static(
+          "parse", [](const std::string& text) { return unwrap(Filter::parse(text)); },
+          nb::arg("text"))
+      .def_static(
+          "compare",
+          [](std::string column, std::string_view op, nb::handle value) {
+            using Compare = Filter::Compare;
+            const Compare compare = op == "="    ? Compare::kEq
+                                    : op == "!=" ? Compare::kNe
+                                    : op == "<"  ? Compare::kLt
+                                    : op == "<=" ? Compare::kLe
+                                    : op == ">"  ? Compare::kGt
+                                                 : Compare::kGe;
+            return Filter::compare(std::move(column), compare, filter_value(value));
+          },
+          nb::arg("column"), nb::arg("op"), nb::arg("value").none(),
+          nb::sig("def compare(column: str, op: str, value: bool | int | float | str | None) -> "
+                  "Filter"))
+      .def_static(
+          "one_of",
+          [](std::string column, nb::list values) {
+            std::vector<FilterValue> out;
+            for (nb::handle value : values) out.push_back(filter_value(value));
+            return Filter::in(std::move(column), std::move(out));
+          },
+          nb::arg("column"), nb::arg("values"),
+          nb::sig(
+              "def one_of(column: str, values: list[bool | int | float | str | None]) -> Filter"))
+      .def_static("like", &Filter::like, nb::arg("column"), nb::arg("pattern"))
+      .def_static(
+          "between",
+          [](std::string column, nb::handle low, nb::handle high) {
+            return Filter::between(std::move(column), filter_value(low), filter_value(high));
+          },
+          nb::arg("column"), nb::arg("low"), nb::arg("high"),
+          nb::sig("def between(column: str, low: bool | int | float | str, high: bool | int | "
+                  "float | str) -> Filter"))
+      .def_static("is_null", &Filter::is_null, nb::arg("column"))
+      .def_static(
+          "contains",
+          [](std::string column, nb::handle value) {
+            return Filter::contains(std::move(column), filter_value(value));
+          },
+          nb::arg("column"), nb::arg("value"),
+          nb::sig("def contains(column: str, value: bool | int | float | str) -> Filter"))
+      .def_static("all_of", &Filter::all_of, nb::arg("parts"))
+      .def_static("any_of", &Filter::any_of, nb::arg("parts"))
+      .def_static("negate", &Filter::negate, nb::arg("part"))
+      .def_prop_ro("empty", &Filter::empty)
+      .def("__str__", &Filter::to_string)
+      .def("__repr__", [](const Filter& f) { return "<omendb filter: " + f.to_string() + ">"; });
+}
+
+void bind_database(nb::module_& m) {
+  nb::class_<Database>(m, "Database", "An open database folder.")
+      .def("collection", &collection, nb::arg("name"), nb::arg("dim"), nb::arg("metric").none(),
+           nb::arg("dtype").none())
+      .def("collection_names",
+           [](Database& db) { return unwrap(without_gil([&] { return db.collection_names(); })); })
+      .def(
+          "drop_collection",
+          [](Database& db, const std::string& name) {
+            unwrap(without_gil([&] { return db.drop_collection(name); }));
+          },
+          nb::arg("name"))
+      .def("flush", [](Database& db) { unwrap(without_gil([&] { return db.flush(); })); })
+      .def("close", [](Database& db) { unwrap(without_gil([&] { return db.close(); })); })
+      .def_prop_ro("path", &Database::path)
+      .def_prop_ro("recovery_notes", &Database::recovery_notes);
+
+  nb::class_<SharedScan>(m, "Scan", "Walks one snapshot in batches.")
+      .def("next", &SharedScan::next);
+
+  nb::class_<PyCollection>(m, "Collection", "A named set of points.")
+      .def("write", &PyCollection::write, nb::arg("vectors"), nb::arg("bits"),
+           nb::arg("ids").none(), nb::arg("metadata").none(), nb::arg("upsert"),
+           nb::sig("def write(self, vectors: object, bits: int, ids: object | None, metadata: "
+                   "Columns | None, upsert: bool) -> typing.Any"))
+      .def("delete_ids", &PyCollection::delete_ids, nb::arg("ids"))
+      .def("delete_where", &PyCollection::delete_where, nb::arg("where"))
+      .def(
+          "get", &PyCollection::get, nb::arg("ids"), nb::arg("vectors"), nb::arg("fields"),
+          nb::sig(
+              "def get(self, ids: object, vectors: bool, fields: collections.abc.Sequence[str]) -> "
+              "tuple[bytes, Rows]"))
+      .def("count", &PyCollection::count, nb::arg("where").none())
+      .def("scan", &PyCollection::scan, nb::arg("where").none(), nb::arg("batch_size"),
+           nb::arg("vectors"), nb::arg("fields"))
+      .def("search", &PyCollection::search, nb::arg("queries"), nb::arg("bits"), nb::arg("k"),
+           nb::arg("where").none(), nb::arg("exact"), nb::arg("recall"), nb::arg("effort"),
+           nb::arg("radius").none(), nb::arg("vectors"), nb::arg("fields"))
+      .def("info", &PyCollection::info, nb::sig("def info(self) -> dict[str, typing.Any]"))
+      .def("compact", &PyCollection::compact)
+      .def_prop_ro("element", &PyCollection::element);
+}
+
+}  // namespace
+}  // namespace omendb::python
+
+NB_MODULE(_core, m) {
+  using namespace omendb::python;  // NOLINT: the module's own namespace
+  m.doc() = "OmenDB's engine, one to one. Use the omendb package instead.";
+  bind_filter(m);
+  bind_columns(m);
+  bind_rows(m);
+  bind_arrow(m);
+  bind_database(m);
+  m.def("open", &open, nb::arg("path"), nb::arg("durability"), nb::arg("interval_ms"),
+        nb::arg("create"), nb::arg("memtable_bytes").none());
+  m.def("version", &omendb::version);
+  m.def("active_isa", &omendb::active_isa);
+  m.def("supported_isas", [] {
+    std::vector<std::string> out;
+    for (std::string_view name : omendb::supported_isas()) out.emplace_back(name);
+    return out;
+  });
+  m.attr("compiler") = OMENDB_COMPILER;
+  m.attr("MAX_BATCH_BYTES") = omendb::kMaxBatchBytes;
+}

@@ -1,0 +1,56 @@
+// Points on their way out: what search, get and scan return.
+#pragma once
+
+#include <optional>
+
+#include "common.h"
+
+namespace omendb::python {
+
+/// The rows of one answer. Immutable and shared, so that NumPy views and Arrow arrays over them
+/// outlive the Python object that they came from.
+struct RowData {
+  Points points;
+  Element element = Element::kF32;
+  std::vector<float> distances;   ///< of a search; one a row
+  std::vector<uint64_t> offsets;  ///< of a search; query q owns [offsets[q], offsets[q + 1])
+
+  size_t count() const { return id_count(points.ids); }
+  size_t row_bytes() const { return count() == 0 ? 0 : points.vectors.size() / count(); }
+};
+
+/// The Python face of RowData.
+class Rows {
+ public:
+  explicit Rows(RowData data) : data_(std::make_shared<const RowData>(std::move(data))) {}
+
+  const RowData& data() const { return *data_; }
+
+  std::pair<size_t, size_t> bounds(size_t query) const;
+  nb::object id(size_t row) const;
+  nb::tuple hit(size_t row) const;
+  nb::object ids(size_t start, size_t stop) const;
+  nb::object distances(size_t start, size_t stop) const;
+  nb::object offsets() const;
+  /// n x dim in the collection's element type (binary: packed uint8), or None if not asked for.
+  nb::object vectors(size_t start, size_t stop) const;
+  nb::object vector(size_t row) const;
+  nb::dict metadata(size_t row) const;
+  std::vector<std::string> columns() const;
+  nb::list column(std::string_view name, size_t start, size_t stop) const;
+  nb::capsule arrow_stream(size_t start, size_t stop, bool with_query) const;
+
+ private:
+  void check_row(size_t row) const;
+  void check_range(size_t start, size_t stop) const;
+  nb::object keep_alive() const;
+
+  std::shared_ptr<const RowData> data_;
+};
+
+/// Row `row` of a column as None, bool, int, float, str, datetime, or a list of these.
+nb::object value_at(const Column& column, size_t row);
+
+void bind_rows(nb::module_& m);
+
+}  // namespace omendb::python
