@@ -296,8 +296,8 @@ OMENDB_API omendb_status omendb_collection_delete_ids(omendb_collection* collect
                                                       uint64_t* deleted) OMENDB_NOEXCEPT;
 
 /*
- * Deletes every point that `where` matches. NULL is refused; "" deletes everything, so that
- * emptying a collection takes intent.
+ * Deletes every point that `where` matches. NULL is refused, so that emptying a collection takes
+ * intent: say "true".
  */
 OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* collection,
                                                         const char* where,
@@ -320,7 +320,7 @@ OMENDB_API omendb_status omendb_collection_get(const omendb_collection* collecti
                                                const omendb_ids* ids, const omendb_fields* fields,
                                                uint8_t* found, omendb_points** out) OMENDB_NOEXCEPT;
 
-/* Counts the points that `where` matches; NULL or "" matches all. */
+/* Counts the points that `where` matches; NULL matches all. */
 OMENDB_API omendb_status omendb_collection_count(const omendb_collection* collection,
                                                  const char* where, uint64_t* out) OMENDB_NOEXCEPT;
 
@@ -339,7 +339,7 @@ OMENDB_API void omendb_scan_free(omendb_scan* scan) OMENDB_NOEXCEPT;
 
 typedef struct omendb_search_options {
   size_t size;
-  const char* where;    /* a filter; NULL or "" = every point */
+  const char* where;    /* a filter; NULL = every point */
   int32_t exact;        /* 1: equal to brute force, ties by id */
   int32_t with_vectors; /* 1: hits carry their vectors */
   double recall;        /* 0 < recall <= 1: wanted share of true neighbours; 0 = 0.95 */

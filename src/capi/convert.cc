@@ -163,7 +163,7 @@ Result<Column> read_column(const omendb_column& column) {
 }
 
 Result<Filter> read_filter(const char* where) {
-  if (where == nullptr || *where == '\0') return Filter{};
+  if (where == nullptr) return Filter{};
   return Filter::parse(where);
 }
 

@@ -90,7 +90,7 @@ Status read_ids(const omendb_ids& ids, IdsIn* out);
 
 Result<Column> read_column(const omendb_column& column);
 
-/// NULL and "" are the filter that matches everything.
+/// NULL is the filter that matches everything.
 Result<Filter> read_filter(const char* where);
 
 /// Column names as the C++ options want them: {"*"} for all.
