@@ -41,7 +41,7 @@ def footprint(plan: parts.Plan) -> list[parts.Json]:
 
 
 def print_row(label: str, *figures: str) -> None:
-    print(f"  {label:<30}" + "".join(f"{figure:>24}" for figure in figures), flush=True)
+    print(f"  {label:<28}" + "".join(f"{figure:>30}" for figure in figures), flush=True)
 
 
 def spread(values: dict[str, float], unit: str) -> str:
