@@ -115,7 +115,7 @@ class _Verbs:
         if ids is not None:
             return core.delete_ids(ids_in(ids))
         compiled = compile_where(where)
-        if compiled is None or compiled.empty:
+        if compiled is None or (not isinstance(where, str) and compiled.empty):
             raise InvalidArgumentError('an empty filter; to delete everything say where="true"')
         return core.delete_where(compiled)
 
@@ -281,10 +281,12 @@ class Collection(_Verbs):
 
     @property
     def name(self) -> str:
+        """What it is called."""
         return self._name
 
     @property
     def database(self) -> Database:
+        """The database that it is in."""
         return self._database
 
     def __repr__(self) -> str:
@@ -326,6 +328,7 @@ class Database(_Verbs):
 
     @property
     def closed(self) -> bool:
+        """Whether close() was called."""
         return self._closed
 
     @property

@@ -26,6 +26,9 @@ GATHER_ROWS = 4_096
 
 _F32 = np.dtype(np.float32)
 
+#: DLPack's kDLCPU and kDLCUDAHost.
+_HOST_MEMORY = (1, 3)
+
 
 @dataclass(slots=True)
 class Batch:
@@ -59,6 +62,8 @@ class Batch:
 def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[Any], int]:
     """(n x dim array that the engine can borrow, bits). One vector is a matrix of one row."""
     array = _to_array(data, what)
+    if array.size == 0 and array.ndim == 1:
+        raise InvalidArgumentError(f"{what} are empty; expected at least one vector")
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:
@@ -113,6 +118,8 @@ def _to_array(data: Any, what: str) -> NDArray[Any]:
     if is_arrow(data):
         return _arrow_vectors(data)
     if hasattr(data, "__dlpack__"):
+        if data.__dlpack_device__()[0] not in _HOST_MEMORY:
+            raise TypeMismatchError(f"{what} are on another device; move them to the CPU first")
         try:
             return np.from_dlpack(data)
         except (BufferError, RuntimeError, TypeError) as error:

@@ -1,0 +1,319 @@
+"""Bad input gets a typed error that says what was wrong, and changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import omendb
+import pytest
+
+NAN, INF = float("nan"), float("inf")
+
+
+def unchanged(db: omendb.Database, call: Callable[[], object]) -> None:
+    before = db.info()
+    try:
+        call()
+    finally:
+        assert db.info() == before
+
+
+BAD_VECTORS = [
+    ([[0.0, NAN]], omendb.InvalidArgumentError, "NaN"),
+    ([[0.0, INF]], omendb.InvalidArgumentError, "Inf"),
+    ([[0.0, -INF]], omendb.InvalidArgumentError, "Inf"),
+    ([[0.0, 1e308]], omendb.InvalidArgumentError, "Inf"),
+    (np.array([[0.0, 1e300]]), omendb.InvalidArgumentError, "Inf"),
+    ([[1.0, 2.0, 3.0]], omendb.DimensionError, "3.*2"),
+    ([[1.0, 2.0], [1.0]], omendb.DimensionError, "row 1 has 1"),
+    (np.zeros((1, 1, 2)), omendb.DimensionError, "shape"),
+    (np.zeros((0, 2), dtype=np.float32), omendb.InvalidArgumentError, "empty"),
+    ([], omendb.InvalidArgumentError, "empty|nothing"),
+    (np.zeros((2, 0), dtype=np.float32), omendb.InvalidArgumentError, "0 dimensions"),
+    (np.array([[True, False]]), omendb.TypeMismatchError, "bool"),
+    (np.array([[1 + 2j, 0]]), omendb.TypeMismatchError, "complex"),
+    (np.array([["a", "b"]]), omendb.TypeMismatchError, "str"),
+    (np.array([[None, 1.0]], dtype=object), omendb.TypeMismatchError, "objects"),
+    ([["a", "b"]], omendb.TypeMismatchError, "str"),
+    ("vectors", omendb.TypeMismatchError, "str"),
+    (b"vectors", omendb.TypeMismatchError, "bytes"),
+    (5, omendb.TypeMismatchError, "int"),
+    (None, omendb.TypeMismatchError, "NoneType"),
+    (iter([]), omendb.InvalidArgumentError, "nothing"),
+    ([{"id": 1}], omendb.InvalidArgumentError, "vector"),
+    ([{"id": 1, "vector": [1, 2]}, 5], omendb.TypeMismatchError, "point 1"),
+]
+
+
+@pytest.mark.parametrize(("vectors", "error", "match"), BAD_VECTORS)
+@pytest.mark.parametrize("verb", ["add", "upsert"])
+def test_bad_vectors(
+    line: omendb.Database, verb: str, vectors: Any, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        unchanged(line, lambda: getattr(line, verb)(vectors))
+
+
+BAD_IDS = [
+    ([1], omendb.InvalidArgumentError, "1 ids for 2"),
+    ([90, 90], omendb.InvalidArgumentError, "90.*twice"),
+    ([90, -1], omendb.InvalidArgumentError, "negative|0\\.\\.2"),
+    ([90, 2**64], omendb.InvalidArgumentError, "18446744073709551616"),
+    ([90, 2**64 - 1], omendb.InvalidArgumentError, "18446744073709551615"),
+    ([90, 1.5], omendb.TypeMismatchError, "float"),
+    ([90, None], omendb.TypeMismatchError, "None"),
+    ([90, "a"], omendb.TypeMismatchError, "int or str|str"),
+    (["a", "b"], omendb.TypeMismatchError, "strings"),
+    (["a", 90], omendb.TypeMismatchError, "90"),
+    ([True, False], omendb.TypeMismatchError, "bool"),
+    (np.array([1.0, 2.0]), omendb.TypeMismatchError, "float"),
+    ([[90], [91]], omendb.InvalidArgumentError, "one dimension"),
+]
+
+
+@pytest.mark.parametrize(("ids", "error", "match"), BAD_IDS)
+def test_bad_ids(line: omendb.Database, ids: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        unchanged(line, lambda: line.add([[0.0, 1.0], [0.0, 2.0]], ids=ids))
+
+
+def test_an_id_that_exists_is_refused_by_add(line: omendb.Database) -> None:
+    with pytest.raises(omendb.AlreadyExistsError, match="3"):
+        unchanged(line, lambda: line.add([[0.0, 1.0], [0.0, 2.0]], ids=[90, 3]))
+    assert line.get(90) is None
+
+
+BAD_METADATA = [
+    ([{"year": 1}], omendb.InvalidArgumentError, "1 rows for 2"),
+    ([{"year": 1}, {"year": "x"}], omendb.TypeMismatchError, 'row 1, column "year"'),
+    ([{"a": 1}, {"a": [1]}], omendb.TypeMismatchError, 'row 1, column "a"'),
+    ([{"a": [1]}, {"a": ["x"]}], omendb.TypeMismatchError, 'row 1, column "a"'),
+    ([{"a": [1, None]}, {}], omendb.TypeMismatchError, "None"),
+    ([{"a": {}}, {}], omendb.TypeMismatchError, "dict"),
+    ([{"a": b"x"}, {}], omendb.TypeMismatchError, "bytes"),
+    ([{"a": 1j}, {}], omendb.TypeMismatchError, "complex"),
+    ([{"a": 2**63}, {}], omendb.TypeMismatchError, "64 bits"),
+    ([{"a": "\ud800"}, {}], omendb.TypeMismatchError, "surrogate"),
+    ([{1: 1}, {}], omendb.TypeMismatchError, "str as key"),
+    ([5, {}], omendb.TypeMismatchError, "row 0"),
+    ({"a": [1]}, omendb.InvalidArgumentError, "1 values for 2"),
+    ({"a": np.array([1])}, omendb.InvalidArgumentError, "1 values for 2"),
+    ({"a": "xy"}, omendb.TypeMismatchError, '"a"'),
+    ({"a": 5}, omendb.TypeMismatchError, '"a"'),
+    ({"a": np.array([2**63, 1], dtype=np.uint64)}, omendb.LimitError, "64 bits"),
+    ("metadata", omendb.TypeMismatchError, "str"),
+    (5, omendb.TypeMismatchError, "int"),
+    ([{"year": "x"}, {}], omendb.TypeMismatchError, "year"),
+    ([{"lang": 5}, {}], omendb.TypeMismatchError, "lang"),
+]
+
+
+@pytest.mark.parametrize(("metadata", "error", "match"), BAD_METADATA)
+def test_bad_metadata(
+    line: omendb.Database, metadata: Any, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        unchanged(line, lambda: line.add([[0.0, 1.0], [0.0, 2.0]], metadata=metadata))
+
+
+BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"k": 0}, omendb.InvalidArgumentError, "k is 0"),
+    ({"k": -1}, omendb.InvalidArgumentError, "k is -1"),
+    ({"k": 1.5}, omendb.InvalidArgumentError, "k is 1.5"),
+    ({"k": True}, omendb.InvalidArgumentError, "k is True"),
+    ({"k": 65_537}, omendb.LimitError, "65,?537"),
+    ({"k": 2**40}, omendb.LimitError, str(2**40)),
+    ({"effort": 0}, omendb.InvalidArgumentError, "effort is 0"),
+    ({"recall": 0.0}, omendb.InvalidArgumentError, "recall"),
+    ({"recall": 1.5}, omendb.InvalidArgumentError, "recall"),
+    ({"recall": NAN}, omendb.InvalidArgumentError, "recall"),
+    ({"radius": NAN}, omendb.InvalidArgumentError, "radius"),
+    ({"fields": "year"}, omendb.InvalidArgumentError, "list of column names"),
+    ({"fields": ["nowhere"]}, omendb.NotFoundError, "nowhere"),
+    ({"where": "nowhere = 1"}, omendb.FilterError, "nowhere"),
+    ({"where": {"nowhere": 1}}, omendb.FilterError, "nowhere"),
+    ({"where": "year ="}, omendb.FilterError, "column"),
+    ({"where": "year = 'x'"}, omendb.FilterError, "year"),
+    ({"where": ""}, omendb.FilterError, "empty"),
+    ({"where": 5}, omendb.FilterError, "int"),
+    ({"where": {"year": {"$foo": 1}}}, omendb.FilterError, "year.\\$foo"),
+    ({"where": {"$xor": []}}, omendb.FilterError, "\\$xor"),
+    ({"where": {"$or": [{"year": {"$gt": [1]}}]}}, omendb.FilterError, "\\$or\\[0\\].year.\\$gt"),
+    ({"where": {"year": {"$in": 5}}}, omendb.FilterError, "year.\\$in"),
+    ({"where": {"year": {"$between": [1]}}}, omendb.FilterError, "between"),
+    ({"where": {"year": {"$null": 1}}}, omendb.FilterError, "True or False"),
+    ({"where": {"lang": {"$like": 1}}}, omendb.FilterError, "pattern"),
+    ({"where": {"year": {}}}, omendb.FilterError, "empty dict"),
+    ({"where": {"$and": {}}}, omendb.FilterError, "list of dicts"),
+    ({"where": {"$and": [5]}}, omendb.FilterError, "\\$and\\[0\\]"),
+    ({"where": {5: 5}}, omendb.FilterError, "keys"),
+    ({"where": {"year": 2**70}}, omendb.FilterError, "64 bits"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "match"), BAD_SEARCHES)
+def test_bad_searches(
+    line: omendb.Database, options: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        line.search([0.0, 0.0], **options)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ([0.0], omendb.DimensionError),
+        ([0.0, NAN], omendb.InvalidArgumentError),
+        ([0.0, 1e308], omendb.InvalidArgumentError),
+        (np.zeros((0, 2), dtype=np.float32), omendb.InvalidArgumentError),
+        ("query", omendb.TypeMismatchError),
+        (np.array([True, False]), omendb.TypeMismatchError),
+        (None, omendb.TypeMismatchError),
+    ],
+)
+def test_bad_queries(line: omendb.Database, query: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        line.search(query)
+
+
+def test_a_filter_error_points_at_the_column_of_the_mistake(line: omendb.Database) -> None:
+    with pytest.raises(omendb.FilterError) as caught:
+        line.search([0.0, 0.0], where="year > 2000 and and lang = 'en'")
+    assert caught.value.column == 17
+    assert "^" in str(caught.value)
+    with pytest.raises(omendb.FilterError) as caught:
+        line.count({"year": {"$foo": 1}})
+    assert caught.value.column is None
+
+
+def test_a_zero_vector_has_no_direction_under_cosine(db: omendb.Database) -> None:
+    docs = db.collection("docs", metric="cosine")
+    docs.add([[1.0, 0.0]])
+    with pytest.raises(omendb.InvalidArgumentError, match="zero"):
+        docs.add([[0.0, 0.0]])
+    with pytest.raises(omendb.InvalidArgumentError, match="zero"):
+        docs.search([0.0, 0.0])
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, "x"])
+def test_bad_batch_sizes(line: omendb.Database, batch_size: Any) -> None:
+    with pytest.raises(omendb.InvalidArgumentError, match="batch_size"):
+        line.scan(batch_size=batch_size)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"durability": "often"}, omendb.InvalidArgumentError),
+        ({"durability": "interval(0)"}, omendb.InvalidArgumentError),
+        ({"durability": "interval(x)"}, omendb.InvalidArgumentError),
+        ({"durability": None}, omendb.InvalidArgumentError),
+        ({"memtable_mb": 0}, omendb.InvalidArgumentError),
+        ({"memtable_mb": -1}, omendb.InvalidArgumentError),
+        ({"create": False}, omendb.NotFoundError),
+    ],
+)
+def test_bad_open_options(path: Path, options: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        omendb.open(path, **options)
+    assert not path.exists()
+
+
+def test_bad_collections(db: omendb.Database) -> None:
+    db.collection("docs", dim=3)
+    for name in ("", "a b", "../x", "x" * 65):
+        with pytest.raises(omendb.InvalidArgumentError, match="name"):
+            db.collection(name)
+    with pytest.raises(omendb.AlreadyExistsError, match="docs"):
+        db.collection("docs", dim=4)
+    with pytest.raises(omendb.InvalidArgumentError, match='"l2", "cosine"'):
+        db.collection("x", metric="euclid")  # type: ignore[arg-type]
+    with pytest.raises(omendb.InvalidArgumentError, match="f64"):
+        db.collection("x", dtype="f64")  # type: ignore[arg-type]
+    for dim in (0, -1, 1.5):
+        with pytest.raises(omendb.InvalidArgumentError, match="dim"):
+            db.collection("x", dim=dim)  # type: ignore[arg-type]
+    with pytest.raises(omendb.LimitError):
+        db.collection("x", dim=65_537)
+    with pytest.raises(omendb.NotFoundError):
+        db.drop("nobody")
+
+
+def test_a_path_that_is_a_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    with pytest.raises(omendb.NotADatabaseError, match=r"notes\.txt"):
+        omendb.open(file)
+    assert file.read_text() == "mine"
+
+
+def test_a_folder_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("int main() {}")
+    with pytest.raises(omendb.NotADatabaseError):
+        omendb.open(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["main.c"]
+
+
+def test_a_second_writer_in_another_process_is_told_who_holds_the_lock(path: Path) -> None:
+    program = f"import omendb; omendb.open({str(path)!r})"
+    with omendb.open(path) as db:
+        db.add([[1.0]])
+        second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        with pytest.raises(omendb.LockedError) as caught:
+            omendb.open(path)
+    assert second.returncode == 1 and "LockedError" in second.stderr
+    assert isinstance(caught.value, BlockingIOError) and caught.value.errno is not None
+    third = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert third.returncode == 0, third.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (omendb.InvalidArgumentError, ValueError),
+        (omendb.DimensionError, ValueError),
+        (omendb.TypeMismatchError, TypeError),
+        (omendb.NotFoundError, LookupError),
+        (omendb.AlreadyExistsError, ValueError),
+        (omendb.FilterError, ValueError),
+        (omendb.LockedError, BlockingIOError),
+        (omendb.CorruptionError, OSError),
+        (omendb.StorageError, OSError),
+        (omendb.NoSpaceError, OSError),
+        (omendb.ReadOnlyError, OSError),
+        (omendb.VersionError, RuntimeError),
+        (omendb.NotADatabaseError, OSError),
+        (omendb.ClosedError, ValueError),
+        (omendb.LimitError, ValueError),
+        (omendb.UnimplementedError, NotImplementedError),
+        (omendb.InternalError, RuntimeError),
+    ],
+)
+def test_every_error_is_also_a_built_in_one(
+    error: type[omendb.OmendbError], builtin: type[Exception]
+) -> None:
+    assert issubclass(error, omendb.OmendbError) and issubclass(error, builtin)
+    assert str(error("what was wrong")) == "what was wrong"
+    assert error.__module__ == "omendb"
+
+
+def test_damage_is_an_error_that_names_the_file(path: Path) -> None:
+    with omendb.open(path) as db:
+        db.add(np.random.default_rng(5).standard_normal((1_000, 32), dtype=np.float32))
+    segment = max(path.rglob("*.seg"), key=lambda p: p.stat().st_size)
+    damaged = bytearray(segment.read_bytes())
+    for at in range(200, len(damaged), 997):
+        damaged[at] ^= 0xFF
+    segment.write_bytes(damaged)
+
+    def read() -> None:
+        with omendb.open(path) as db:
+            db.search(np.zeros(32, dtype=np.float32), exact=True)
+
+    with pytest.raises(omendb.CorruptionError, match=segment.name):
+        read()
