@@ -1,5 +1,7 @@
 #include "segment/segment.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/status_macros.h"
@@ -31,6 +33,9 @@ Status check_header(const storage::SectionFile& file, const SegmentHeader& heade
       header.element != static_cast<uint8_t>(spec.element) ||
       header.id_kind != static_cast<uint8_t>(id_kind) || header.coded != (spec.coded() ? 1 : 0)) {
     return corrupt(file, "the segment's schema differs from its collection's");
+  }
+  if (header.version == 0 || header.rotation_seed != kRotationSeed) {
+    return corrupt(file, "the segment header makes no sense");
   }
   if (header.rows == 0 || header.rows > UINT32_MAX / 2) {
     return corrupt(file, "a segment of " + std::to_string(header.rows) + " rows");
@@ -92,6 +97,9 @@ Status Segment::load_vectors() {
   }
   std::vector<float> center(spec_.dim);
   std::memcpy(center.data(), center_bytes.data(), center_bytes.size());
+  if (!std::all_of(center.begin(), center.end(), [](float x) { return std::isfinite(x); })) {
+    return corrupt(*file_, "the center holds a number that is not finite");
+  }
   encoder_ = make_encoder(spec_, center);
 
   OMEN_ASSIGN_OR_RETURN(codes_, file_->section(key(SectionKind::kCodes)));
