@@ -1,0 +1,110 @@
+// Test support: ids and vectors by the batch, memtables made of them, and everything that a row
+// source says of a row as one comparable value.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "distance/convert.h"
+#include "segment/columns_test_util.h"
+#include "segment/memtable.h"
+#include "segment/segment_writer.h"
+
+namespace omendb::segment::testing {
+
+/// Owned ids of either kind, and the view that calls want.
+struct IdBatch {
+  std::vector<uint64_t> numbers;
+  std::vector<std::string> strings;
+  mutable std::vector<std::string_view> views;
+
+  IdsView view() const {
+    if (strings.empty()) return std::span<const uint64_t>(numbers);
+    views.assign(strings.begin(), strings.end());
+    return std::span<const std::string_view>(views);
+  }
+  size_t size() const { return std::max(numbers.size(), strings.size()); }
+  IdView at(size_t i) const {
+    if (strings.empty()) return numbers[i];
+    return std::string_view(strings[i]);
+  }
+};
+
+/// Distinct ids, shuffled: multiples of 3, so that others are absent; as strings of all lengths.
+inline IdBatch distinct_ids(IdKind kind, size_t count, uint64_t first, std::mt19937& rng) {
+  std::vector<uint64_t> numbers(count);
+  for (size_t i = 0; i < count; ++i) numbers[i] = (first + i) * 3;
+  std::shuffle(numbers.begin(), numbers.end(), rng);
+  if (kind == IdKind::kU64) return {.numbers = numbers};
+  IdBatch batch;
+  for (const uint64_t n : numbers) {
+    batch.strings.push_back(std::string(n % 7, 'a') + "\xC3\xA9" + std::to_string(n));
+  }
+  return batch;
+}
+
+/// Rows of the spec's element type without gaps: never zero, and binary padding bits are 0.
+inline std::vector<std::byte> random_vectors(const VectorSpec& spec, size_t rows,
+                                             std::mt19937& rng) {
+  std::vector<std::byte> bytes(rows * spec.row_bytes());
+  if (spec.element == Element::kBinary) {
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t i = 0; i < spec.dim; ++i) {
+        const auto bit = static_cast<std::byte>((rng() & 1U) << (i % 8));
+        bytes[r * spec.row_bytes() + i / 8] |= bit;
+      }
+    }
+    return bytes;
+  }
+  std::vector<float> row(spec.dim);
+  for (size_t r = 0; r < rows; ++r) {
+    for (float& x : row) x = static_cast<float>(static_cast<int>(rng() % 200) - 100) + 0.5F;
+    distance::from_f32(spec.element, row.data(), spec.dim, bytes.data() + r * spec.row_bytes());
+  }
+  return bytes;
+}
+
+inline VectorsView rows_view(const VectorSpec& spec, const std::vector<std::byte>& bytes) {
+  return {bytes.data(), bytes.size() / spec.row_bytes(), spec.dim, spec.element, 0};
+}
+
+/// A memtable that holds one published batch.
+inline std::shared_ptr<Memtable> filled_memtable(
+    const VectorSpec& spec, IdKind kind, const IdBatch& ids, const std::vector<std::byte>& vectors,
+    std::span<const Column> columns = {},
+    std::shared_ptr<const distance::rabitq::Encoder> encoder = nullptr) {
+  const auto rows = static_cast<uint32_t>(ids.size());
+  auto memtable = std::make_shared<Memtable>(spec, kind, rows, std::move(encoder), Schema());
+  const uint32_t first = memtable->reserve(ids.view(), columns, rows);
+  const bool encoded = memtable->fill(first, rows_view(spec, vectors));
+  memtable->publish(first, rows, encoded);
+  return memtable;
+}
+
+/// All that a row is: its vector's bytes, and its columns as text.
+using RowText = std::pair<std::vector<std::byte>, std::vector<std::string>>;
+inline RowText row_of(const RowSource& source, const VectorSpec& spec, const Schema& schema,
+                      uint32_t slot) {
+  RowText row;
+  const std::byte* place = nullptr;
+  EXPECT_TRUE(source.locate(std::span(&slot, 1), &place).ok());
+  row.first.assign(place, place + spec.row_bytes());
+  for (const ColumnSchema& column : schema) {
+    Column out{.name = column.name, .type = column.type};
+    const ColumnReader* reader = source.columns().find(column.name);
+    if (reader == nullptr) {
+      append_nulls(out, 1);
+    } else {
+      EXPECT_TRUE(reader->gather(std::span(&slot, 1), out).ok());
+    }
+    row.second.push_back(row_text(out, 0));
+  }
+  return row;
+}
+
+}  // namespace omendb::segment::testing
