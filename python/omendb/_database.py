@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._input import ids_in
 from omendb._result import Id, Point, Points, Result, Results
-from omendb._search import queries_in, search_options
+from omendb._search import queries_in, search_options, wrong_option
 from omendb._where import Where, compile_where
 from omendb._write import write
-from omendb.errors import ClosedError, InvalidArgumentError
+from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
 
 _ALL = ("*",)
 _F32 = np.dtype(np.float32)
+_MAX_K = 65_536
 _DURABILITY = {"sync": 1, "none": 3}
 
 Metric = Literal["l2", "cosine", "ip", "hamming"]
@@ -235,20 +236,23 @@ class _Verbs:
             array, bits, single = query, 0, query.ndim == 1
         else:
             array, bits, single = queries_in(query, self._element)
-        if effort is not None or type(k) is not int or k < 0:
+        if effort is not None or type(k) is not int or not 0 <= k <= _MAX_K:
             k, effort = search_options(k, effort)
-        rows = core.search(
-            array,
-            bits,
-            k,
-            None if where is None else compile_where(where),
-            exact,
-            recall,
-            effort or 0,
-            radius,
-            vectors,
-            _ALL if fields is None else _fields(fields),
-        )
+        try:
+            rows = core.search(
+                array,
+                bits,
+                k,
+                None if where is None else compile_where(where),
+                exact,
+                recall,
+                effort or 0,
+                radius,
+                vectors,
+                _ALL if fields is None else _fields(fields),
+            )
+        except TypeError as error:
+            raise wrong_option(error, exact, recall, radius, vectors) from None
         return Result(rows, 0, len(rows)) if single else Results(rows)
 
     def info(self) -> CollectionInfo:
@@ -353,7 +357,7 @@ class Database(_Verbs):
         """
         if dim is not None:
             dim = _natural(dim, "dim")
-        core = self._core.collection(name, dim or 0, metric, dtype)
+        core = self._core.collection(_name(name), dim or 0, metric, dtype)
         return Collection(self, name, core)
 
     def collections(self) -> list[str]:
@@ -362,7 +366,7 @@ class Database(_Verbs):
 
     def drop(self, name: str) -> None:
         """Drops a collection and everything in it."""
-        self._core.drop_collection(name)
+        self._core.drop_collection(_name(name))
         if name == "default":
             self._core_collection = None
 
@@ -421,9 +425,11 @@ def open(
     if not isinstance(text, str):
         raise InvalidArgumentError(f"the path is {text!r}; expected a str or a PathLike of str")
     mode, interval = _durability(durability)
-    memtable = None if memtable_mb is None else int(memtable_mb * 2**20)
-    if memtable is not None and memtable < 0:
-        raise InvalidArgumentError(f"memtable_mb is {memtable_mb}; expected 0.0625..4096")
+    memtable = None
+    if memtable_mb is not None:
+        if not isinstance(memtable_mb, int | float) or not 0.0625 <= memtable_mb <= 4096:
+            raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
+        memtable = int(memtable_mb * 2**20)
     return Database(_core.open(text, mode, interval, create, memtable), text)
 
 
@@ -449,7 +455,17 @@ def _fields(fields: Sequence[str] | None) -> Sequence[str]:
         return _ALL
     if isinstance(fields, str):
         raise InvalidArgumentError(f"fields is {fields!r}; expected a list of column names")
-    return list(fields)
+    names = list(fields)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeMismatchError(f"fields holds {name!r}; expected column names as str")
+    return names
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeMismatchError(f"a collection's name is a str, got {name!r}")
+    return name
 
 
 def _natural(value: Any, name: str) -> int:

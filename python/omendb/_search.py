@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb._input import vectors_in
-from omendb.errors import InvalidArgumentError
+from omendb.errors import InvalidArgumentError, LimitError, OmendbError, TypeMismatchError
 
 
 def queries_in(query: Any, element: str) -> tuple[NDArray[Any], int, bool]:
@@ -28,4 +28,21 @@ def search_options(k: Any, effort: Any) -> tuple[int, int]:
             continue
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
+        if value >= 2**63:
+            raise LimitError(f"{name} is {value}; it has to fit in 63 bits")
     return int(k), 0 if effort is None else int(effort)
+
+
+def wrong_option(
+    error: TypeError, exact: Any, recall: Any, radius: Any, vectors: Any
+) -> OmendbError:
+    """What to raise for a TypeError of the engine's call: the option that is to blame, by name."""
+    if isinstance(error, OmendbError):
+        return error
+    for name, value in (("exact", exact), ("vectors", vectors)):
+        if not isinstance(value, bool):
+            return TypeMismatchError(f"{name} is {value!r}; expected True or False")
+    for name, value in (("recall", recall), ("radius", radius)):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number | None):
+            return TypeMismatchError(f"{name} is {value!r}; expected a number")
+    return TypeMismatchError(str(error))

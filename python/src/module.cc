@@ -309,6 +309,7 @@ void bind_database(nb::module_& m) {
 NB_MODULE(_core, m) {
   using namespace omendb::python;  // NOLINT: the module's own namespace
   m.doc() = "OmenDB's engine, one to one. Use the omendb package instead.";
+  nb::set_leak_warnings(false);  // what lives until exit is the user's business
   bind_filter(m);
   bind_columns(m);
   bind_rows(m);

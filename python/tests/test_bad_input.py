@@ -128,6 +128,12 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"k": True}, omendb.InvalidArgumentError, "k is True"),
     ({"k": 65_537}, omendb.LimitError, "65,?537"),
     ({"k": 2**40}, omendb.LimitError, str(2**40)),
+    ({"k": 2**70}, omendb.LimitError, "k is"),
+    ({"exact": "yes"}, omendb.TypeMismatchError, "exact is 'yes'"),
+    ({"vectors": 1}, omendb.TypeMismatchError, "vectors is 1"),
+    ({"recall": "high"}, omendb.TypeMismatchError, "recall is 'high'"),
+    ({"radius": "wide"}, omendb.TypeMismatchError, "radius is 'wide'"),
+    ({"fields": [5]}, omendb.TypeMismatchError, "fields holds 5"),
     ({"effort": 0}, omendb.InvalidArgumentError, "effort is 0"),
     ({"recall": 0.0}, omendb.InvalidArgumentError, "recall"),
     ({"recall": 1.5}, omendb.InvalidArgumentError, "recall"),
@@ -215,6 +221,7 @@ def test_bad_batch_sizes(line: omendb.Database, batch_size: Any) -> None:
         ({"durability": None}, omendb.InvalidArgumentError),
         ({"memtable_mb": 0}, omendb.InvalidArgumentError),
         ({"memtable_mb": -1}, omendb.InvalidArgumentError),
+        ({"memtable_mb": "x"}, omendb.InvalidArgumentError),
         ({"create": False}, omendb.NotFoundError),
     ],
 )
@@ -242,6 +249,8 @@ def test_bad_collections(db: omendb.Database) -> None:
         db.collection("x", dim=65_537)
     with pytest.raises(omendb.NotFoundError):
         db.drop("nobody")
+    with pytest.raises(omendb.TypeMismatchError, match="name"):
+        db.collection(5)  # type: ignore[arg-type]
 
 
 def test_a_path_that_is_a_file_is_refused_and_left_alone(tmp_path: Path) -> None:

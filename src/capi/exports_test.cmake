@@ -1,4 +1,5 @@
 # Fails when libomendb.so exports a symbol that is not omendb_*, or misses one that omendb.h declares.
+cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE symbols
   COMMAND_ERROR_IS_FATAL ANY)
 file(READ ${HEADER} header)
