@@ -8,6 +8,10 @@ namespace omendb::collection {
 
 namespace {
 
+namespace rabitq = distance::rabitq;
+
+/// Measured between two looks at the k-th distance.
+constexpr size_t kStepRows = 64;
 /// How far ahead of the measuring rows are fetched: a miss takes as long as a few rows' arithmetic.
 constexpr size_t kPrefetchRows = 8;
 constexpr size_t kCacheLine = 64;
@@ -16,23 +20,86 @@ void prefetch_row(const std::byte* row, size_t bytes) {
   for (size_t offset = 0; offset < bytes; offset += kCacheLine) __builtin_prefetch(row + offset);
 }
 
+/// The k nearest distances so far; the farthest of them is the one to beat.
+class Nearest {
+ public:
+  explicit Nearest(size_t k) : k_(k) {}
+  void add(float distance) {
+    if (heap_.size() == k_) {
+      if (distance >= heap_.front()) return;
+      std::pop_heap(heap_.begin(), heap_.end());
+      heap_.pop_back();
+    }
+    heap_.push_back(distance);
+    std::push_heap(heap_.begin(), heap_.end());
+  }
+  float kth() const {
+    return heap_.size() < k_ ? std::numeric_limits<float>::infinity() : heap_.front();
+  }
+
+ private:
+  const size_t k_;
+  std::vector<float> heap_;
+};
+
+/// One standard deviation of the candidates' estimation errors, as their codes state it.
+Result<float> typical_error(const Snapshot& snapshot,
+                            std::span<const rabitq::PreparedQuery> prepared,
+                            std::span<const index::Candidate> candidates) {
+  double sum = 0;
+  std::vector<const std::byte*> codes(snapshot.parts.size());
+  for (const index::Candidate& c : candidates) {
+    const segment::RowSource& rows = *snapshot.parts[c.source].rows;
+    if (codes[c.source] == nullptr) {
+      OMEN_ASSIGN_OR_RETURN(codes[c.source], rows.codes());
+    }
+    const size_t block_bytes = rows.encoder()->block_bytes();
+    const std::byte* block = codes[c.source] + c.slot / rabitq::kBlockRows * block_bytes;
+    const size_t lane = c.slot % rabitq::kBlockRows;
+    sum += rabitq::standard_error(prepared[c.source], block, lane, c.estimate);
+  }
+  return static_cast<float>(sum / static_cast<double>(candidates.size()));
+}
+
 }  // namespace
 
 Status rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-              std::span<const index::Candidate> candidates, float limit,
+              std::span<const rabitq::PreparedQuery> prepared,
+              std::span<index::Candidate> candidates, const RerankOptions& options,
               std::vector<Found>& found) {
-  std::vector<const std::byte*> rows(candidates.size());
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const Part& part = snapshot.parts[candidates[i].source];
-    OMEN_RETURN_IF_ERROR(part.rows->locate(std::span(&candidates[i].slot, 1), &rows[i]));
-  }
   const size_t row_bytes = snapshot.spec.row_bytes();
-  for (size_t i = 0; i < std::min(kPrefetchRows, rows.size()); ++i)
-    prefetch_row(rows[i], row_bytes);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (i + kPrefetchRows < rows.size()) prefetch_row(rows[i + kPrefetchRows], row_bytes);
-    const float distance = kernels.pair(query, rows[i], snapshot.spec.dim);
-    if (distance <= limit) found.push_back({distance, candidates[i].source, candidates[i].slot});
+  Nearest nearest(options.k);
+  for (const Found& hit : found) nearest.add(hit.distance);
+  const bool stops = options.confidence < std::numeric_limits<float>::infinity();
+  float margin = std::numeric_limits<float>::infinity();
+
+  std::vector<const std::byte*> rows(kStepRows);
+  for (size_t begin = 0; begin < candidates.size(); begin += kStepRows) {
+    // The next step: the smallest estimates that are left, in no order.
+    const size_t end = std::min(begin + kStepRows, candidates.size());
+    const auto at = [&](size_t i) { return candidates.begin() + static_cast<ptrdiff_t>(i); };
+    if (end < candidates.size()) std::nth_element(at(begin), at(end), candidates.end());
+    const auto step = candidates.subspan(begin, end - begin);
+    if (stops && begin == 0) {
+      OMEN_ASSIGN_OR_RETURN(const float error, typical_error(snapshot, prepared, step));
+      margin = options.confidence * error;
+    }
+    if (std::min_element(step.begin(), step.end())->estimate > nearest.kth() + margin) break;
+
+    for (size_t i = 0; i < step.size(); ++i) {
+      const Part& part = snapshot.parts[step[i].source];
+      OMEN_RETURN_IF_ERROR(part.rows->locate(std::span(&step[i].slot, 1), &rows[i]));
+    }
+    for (size_t i = 0; i < std::min(kPrefetchRows, step.size()); ++i) {
+      prefetch_row(rows[i], row_bytes);
+    }
+    for (size_t i = 0; i < step.size(); ++i) {
+      if (i + kPrefetchRows < step.size()) prefetch_row(rows[i + kPrefetchRows], row_bytes);
+      const float distance = kernels.pair(query, rows[i], snapshot.spec.dim);
+      if (distance > options.limit) continue;
+      nearest.add(distance);
+      found.push_back({distance, step[i].source, step[i].slot});
+    }
   }
   return {};
 }

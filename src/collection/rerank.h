@@ -1,11 +1,13 @@
-// Measures the candidates of a coded scan.
+// Measures the candidates of a coded scan, as many as it takes.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
 #include "collection/state.h"
 #include "distance/kernels.h"
+#include "distance/rabitq.h"
 #include "index/candidate_queue.h"
 
 namespace omendb::collection {
@@ -17,10 +19,24 @@ struct Found {
   uint32_t slot = 0;
 };
 
-/// Appends to `found` every candidate whose exact distance is at most `limit`.
-/// @param candidates  their `source` is a part of the snapshot.
+struct RerankOptions {
+  size_t k = 10;
+  /// Hits beyond this distance do not count.
+  float limit = std::numeric_limits<float>::infinity();
+  /// Stop at the first candidate whose estimate is this many standard deviations of the estimation
+  /// error beyond the k-th exact distance so far; infinity measures every candidate.
+  float confidence = std::numeric_limits<float>::infinity();
+};
+
+/// Adds the candidates that may be among the k nearest to `found`, with their exact distances.
+/// @param prepared    by part, the query as the part's codes were scanned with it.
+/// @param candidates  `source` is a part of the snapshot; rearranged.
+/// @param found       hits from elsewhere on entry; the k-th of all hits decides when to stop.
 /// @error kCorruption if a candidate's vector is damaged.
+/// The error bound of 1-bit codes: RaBitQ, arXiv 2405.12497, section 3.2.
 Status rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-              std::span<const index::Candidate> candidates, float limit, std::vector<Found>& found);
+              std::span<const distance::rabitq::PreparedQuery> prepared,
+              std::span<index::Candidate> candidates, const RerankOptions& options,
+              std::vector<Found>& found);
 
 }  // namespace omendb::collection

@@ -24,14 +24,30 @@ constexpr uint64_t kFlatRows = 10'000;
 /// measuring them all.
 constexpr size_t kMaskedRowsPerCandidate = 4;
 
-/// Candidates to measure for a query so that the wanted share of the true neighbours is among
-/// them. Fitted on 1,000,000 SIFT descriptors (bench/, 1-bit codes, k = 10): 300 give .95.
+/// Candidates that a query keeps at most, unless it says how many: more for a higher recall.
+constexpr size_t kCandidatesPerHit = 32;
+constexpr double kCandidatesTimesMiss = 51;  // 1,020 at recall .95
+constexpr double kMaxCandidates = 16'384;
+
 size_t choose_effort(const SearchOptions& options) {
   if (options.effort != 0) return std::max(options.effort, options.k);
-  const double miss = std::max(1e-3, 1 - options.recall);
-  const double per_hit = 1.6 / std::pow(miss, 0.98);
-  const double wanted = per_hit * static_cast<double>(options.k);
-  return std::max<size_t>(static_cast<size_t>(wanted), 64);
+  const double wanted = std::min(kCandidatesTimesMiss / (1 - options.recall), kMaxCandidates);
+  return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
+}
+
+/// How many standard deviations of its error a candidate's estimate may lie beyond the k-th
+/// distance before it is given up. A true neighbour right at the k-th distance is found with the
+/// probability of that quantile, a nearer one more surely: over the k of them, half a deviation
+/// less is enough (1,000,000 SIFT descriptors, k = 10: recall .96 for .95 asked, .98 for .98).
+float choose_confidence(const SearchOptions& options) {
+  if (options.effort != 0) return std::numeric_limits<float>::infinity();
+  double low = -8;
+  double high = 8;
+  for (int i = 0; i < 40; ++i) {  // bisects the normal distribution function
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(-middle / std::sqrt(2.0)) < options.recall ? low : high) = middle;
+  }
+  return static_cast<float>(low - 0.5);
 }
 
 /// The largest float that is not beyond the radius.
@@ -85,7 +101,8 @@ class Search {
   Result<std::vector<Plan>> plan(const Matcher& matcher) const;
   Status scan_exactly(const Plan& plan);
   Status scan_codes(const std::vector<Plan>& plans);
-  Status offer_codes(const Plan& plan, std::vector<index::CandidateQueue>& queues);
+  Status offer_codes(const Plan& plan, std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
+                     std::vector<index::CandidateQueue>& queues);
   /// Drops what cannot be among the k nearest any more.
   void cut(std::vector<Found>& found) const;
   Status order_hits(std::vector<Found>& found, std::vector<RowAt>& rows,
@@ -166,37 +183,36 @@ Status Search::scan_codes(const std::vector<Plan>& plans) {
   std::vector<index::CandidateQueue> queues;
   queues.reserve(queries_.count);
   for (size_t q = 0; q < queries_.count; ++q) queues.emplace_back(effort_);
+  std::vector<std::vector<rabitq::PreparedQuery>> prepared(queries_.count);  // by query, by part
+  for (auto& by_part : prepared) by_part.resize(snapshot_.parts.size());
   for (const Plan& plan : plans) {
-    if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, queues));
+    if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, prepared, queues));
   }
+  const RerankOptions rerank_options{options_.k, limit_, choose_confidence(options_)};
   for (size_t q = 0; q < queries_.count; ++q) {
-    OMEN_RETURN_IF_ERROR(
-        rerank(snapshot_, kernels_, queries_.row(q), queues[q].sorted(), limit_, found_[q]));
+    OMEN_RETURN_IF_ERROR(rerank(snapshot_, kernels_, queries_.row(q), prepared[q], queues[q].kept(),
+                                rerank_options, found_[q]));
     cut(found_[q]);
   }
   return {};
 }
 
-Status Search::offer_codes(const Plan& plan, std::vector<index::CandidateQueue>& queues) {
+Status Search::offer_codes(const Plan& plan,
+                           std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
+                           std::vector<index::CandidateQueue>& queues) {
   const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
   OMEN_ASSIGN_OR_RETURN(const std::byte* codes, source.codes());
   index::CodedRows rows{codes, plan.coded_rows, plan.part, 0, nullptr};
   if (plan.mask) rows.mask = plan.mask->words().data();
 
   std::vector<float> widened(queries_.dim);
-  std::vector<rabitq::PreparedQuery> prepared;
   std::vector<index::QueryScan> scans;
-  prepared.reserve(queries_.count);
   for (size_t q = 0; q < queries_.count; ++q) {
     distance::to_f32(queries_.element, queries_.row(q), queries_.dim, widened.data());
-    prepared.push_back(source.encoder()->prepare(widened.data()));
-    scans.push_back({&prepared.back(), &queues[q]});
+    prepared[q][plan.part] = source.encoder()->prepare(widened.data());
+    scans.push_back({&prepared[q][plan.part], &queues[q]});
   }
-  if (scans.size() == 1) {
-    index::coded_scan(prepared[0], rows, queues[0]);
-  } else {
-    index::coded_scan(scans, rows);
-  }
+  index::coded_scan(scans, rows);
   return {};
 }
 

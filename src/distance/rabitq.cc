@@ -125,10 +125,13 @@ double fill_tables(const float* rotated, size_t n, PreparedQuery& out) {
   return step;
 }
 
-/// What 1 - a^2 is at most, where a = |r|_1 / (sqrt(D) |r|): a is close to sqrt(2 / pi), its
-/// standard deviation over rotations is 0.212 / sqrt(D), and four of those are allowed for.
+/// What a = |r|_1 / (sqrt(D) |r|) is close to: sqrt(2 / pi).
+constexpr double kMeanAlignment = 0.79788456;
+
+/// What 1 - a^2 is at most: the standard deviation of a over rotations is 0.212 / sqrt(D), and four
+/// of those are allowed for.
 double largest_miss(double padded) {
-  const double a = 0.79788456 - 0.85 / std::sqrt(padded);
+  const double a = kMeanAlignment - 0.85 / std::sqrt(padded);
   return 1 - a * a;
 }
 
@@ -239,6 +242,7 @@ PreparedQuery Encoder::prepare(const float* query) const {
   const double dims = static_cast<double>(padded);
   const double variance = dims * largest_miss(dims) / (dims - 1) + dims / 4 * step * step / 12;
   out.error_scale = saturate(norm * std::sqrt(variance), kLargestLength);
+  out.reach_scale = saturate(kMeanAlignment * std::sqrt(dims) * norm, kLargestLength);
   return out;
 }
 
@@ -249,6 +253,17 @@ float lower_bound(const PreparedQuery& query, const std::byte* block, size_t lan
   const float rescale = std::fabs(load_factor(adds + kBlockRows * 2, lane));
   const float rounding = 0x1p-9F * (std::fabs(add) + std::fabs(estimate - add - query.add));
   return estimate - epsilon * rescale * query.error_scale - rounding;
+}
+
+float standard_error(const PreparedQuery& query, const std::byte* block, size_t lane,
+                     float estimate) {
+  const std::byte* adds = block + query.padded_dim * 4;
+  const float add = load_factor(adds, lane) * query.add_scale + query.add;
+  const float rescale = std::fabs(load_factor(adds + kBlockRows * 2, lane));
+  const float reach = rescale * query.reach_scale;  // add - estimate if o and q were parallel
+  const float cosine = reach > 0 ? std::clamp((add - estimate) / reach, -1.0F, 1.0F) : 0;
+  // The estimate of the cosine has an error itself; the sine is not taken for less than 0.2.
+  return rescale * query.error_scale * std::sqrt(std::max(1 - cosine * cosine, 0.04F));
 }
 
 BlockScan block_scan(Isa isa) {

@@ -59,6 +59,7 @@ struct PreparedQuery {
   float step = 0;  ///< S = sum of looked-up bytes * step + bias
   float bias = 0;
   float error_scale = 0;  ///< |f_rescale| * error_scale is one standard deviation of the estimate
+  float reach_scale = 0;  ///< |f_rescale| * reach_scale is about t |o| |q|
   /// padded_dim / 4 tables of 16 bytes, each 0..63, on a 64-byte boundary (see tables()).
   struct alignas(64) Line {
     uint8_t bytes[64];
@@ -121,5 +122,11 @@ class Encoder {
 /// @param block, lane  where the candidate's code is; estimate is its estimated distance.
 float lower_bound(const PreparedQuery& query, const std::byte* block, size_t lane, float estimate,
                   float epsilon = kDefaultEpsilon);
+
+/// One standard deviation of the estimate's error for this very candidate: only the part of the
+/// query across the vector's direction is estimated, so the error shrinks with the sine of the
+/// angle between the two, and near neighbours are known better than lower_bound() allows for.
+float standard_error(const PreparedQuery& query, const std::byte* block, size_t lane,
+                     float estimate);
 
 }  // namespace omendb::distance::rabitq

@@ -10,6 +10,11 @@ namespace {
 
 constexpr size_t kLanes = 32;
 
+/// Candidates looked at to guess a threshold, and how far beyond the guess it is set: three
+/// standard deviations of a rank in the middle of such a sample.
+constexpr size_t kSample = 256;
+constexpr size_t kSampleMargin = 24;
+
 /// Room beside the capacity: pruning costs a pass over the buffer, so it should be rare; but until
 /// it happens the threshold is stale and lets too much in.
 constexpr size_t slack(size_t capacity) {
@@ -36,7 +41,7 @@ void CandidateQueue::reset(size_t capacity) {
 
 void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t source,
                            uint32_t first_slot) {
-  if (size_ + kLanes > capacity_ + slack(capacity_)) prune();
+  if (size_ + kLanes > capacity_ + slack(capacity_)) thin_out();
   const float threshold = threshold_;
   const bool open = threshold == std::numeric_limits<float>::infinity();
   Candidate* out = buffer_.data() + size_;
@@ -46,6 +51,28 @@ void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t sour
     out += open || estimates[lane] < threshold ? 1 : 0;
   }
   size_ = static_cast<size_t>(out - buffer_.data());
+}
+
+void CandidateQueue::thin_out() {
+  // A sample tells about where the capacity-th estimate lies; aiming a little beyond it, nearly
+  // always enough lies below. Nothing is dropped before that is counted.
+  const size_t stride = size_ / kSample;
+  for (size_t i = 0; i < kSample; ++i) scratch_[i] = buffer_[i * stride].estimate;
+  const size_t rank = std::min(capacity_ * kSample / size_ + kSampleMargin, kSample - 1);
+  const auto aim = scratch_.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(scratch_.begin(), aim, scratch_.begin() + kSample);
+  const float limit = *aim;
+  size_t below = 0;
+  for (size_t i = 0; i < size_; ++i) below += buffer_[i].estimate < limit ? 1 : 0;
+  if (below < capacity_ || below + kLanes > capacity_ + slack(capacity_) / 2) return prune();
+  threshold_ = limit;
+  size_t kept = 0;
+  for (size_t i = 0; i < size_; ++i) {
+    const Candidate candidate = buffer_[i];
+    buffer_[kept] = candidate;
+    kept += candidate.estimate < limit ? 1 : 0;
+  }
+  size_ = kept;
 }
 
 void CandidateQueue::prune() {
@@ -68,10 +95,15 @@ void CandidateQueue::prune() {
   size_ = kept;
 }
 
-std::span<const Candidate> CandidateQueue::sorted() {
+std::span<Candidate> CandidateQueue::kept() {
   prune();
-  std::sort(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size_));
   return {buffer_.data(), size_};
+}
+
+std::span<const Candidate> CandidateQueue::sorted() {
+  const std::span<Candidate> candidates = kept();
+  std::sort(candidates.begin(), candidates.end());
+  return candidates;
 }
 
 }  // namespace omendb::index

@@ -24,8 +24,8 @@ struct Candidate {
 };
 
 /// Keeps the `capacity` smallest candidates of all that are offered, across any number of scans;
-/// of equal estimates, those offered first. Offers go to a buffer; when it is full, everything
-/// past the capacity-th estimate is dropped and the threshold falls. For one thread at a time;
+/// of equal estimates, those offered first. Offers go to a buffer; when it is full, what is past
+/// about the capacity-th estimate is dropped and the threshold falls. For one thread at a time;
 /// reuse one queue for many queries to keep its memory.
 class CandidateQueue {
  public:
@@ -45,8 +45,13 @@ class CandidateQueue {
   /// Everything kept, at most `capacity`, ascending (ties by source, then slot). Valid until the
   /// queue is next changed; the scan may go on afterwards.
   std::span<const Candidate> sorted();
+  /// The same in no order, for the caller to arrange as it likes.
+  std::span<Candidate> kept();
 
  private:
+  /// Drops what is past about the capacity-th estimate; cheaper than prune().
+  void thin_out();
+  /// Drops what is past the capacity-th estimate.
   void prune();
 
   size_t capacity_ = 0;
