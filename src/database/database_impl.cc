@@ -191,9 +191,12 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
   }
   storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
   const Lsn trim = trimmable();
-  manifest_.wal_trimmed = std::max(manifest_.wal_trimmed, trim);
+  const Lsn trimmed_before = manifest_.wal_trimmed;
+  manifest_.wal_trimmed = std::max(trimmed_before, trim);
   if (Status published = publish_manifest(); !published.ok()) {
+    // Both, or the next manifest would skip records that the old state still needs.
     *found = std::move(before);
+    manifest_.wal_trimmed = trimmed_before;
     return published;
   }
   return wal_->trim(trim);
