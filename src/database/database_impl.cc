@@ -132,7 +132,8 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
   state.id = manifest_.next_collection_id++;
   state.name = name;
   state.spec = {options.dim, options.metric, options.element};
-  state.flushed = wal_->last_appended();
+  // The log holds nothing of a new id, so `flushed` stays 0. The last LSN would not do: its record
+  // may not be durable, and after a crash that LSN is given to another.
   OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
   manifest_.collections.push_back(meta_from_state(state));
   if (Status published = publish_manifest(); !published.ok()) {
