@@ -192,6 +192,9 @@ class Database {
   /// The collection that exists without being asked for.
   Result<Collection> default_collection() { return collection("default"); }
   Result<std::vector<std::string>> collection_names() const;
+  /// Removes the collection and its points. After an error it is gone for this object all the
+  /// same; whether it is gone for good shows at the next open.
+  /// @error kNotFound, kNoSpace, kIoError, kClosed.
   Status drop_collection(std::string_view name);
 
   /// Makes every returned write durable, whatever the durability mode.

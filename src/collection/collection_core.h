@@ -57,6 +57,8 @@ class CollectionCore {
   void freeze();
   /// Later calls fail with kNotFound; files are the caller's to remove.
   void mark_dropped();
+  /// The same, unless a point was ever put. @return whether it is marked.
+  bool mark_dropped_if_untouched();
 
   /// The first operation past `flushed` that is in the log alone; none if all are in segments.
   std::optional<Lsn> oldest_unsealed(Lsn flushed) const;

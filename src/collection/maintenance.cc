@@ -340,4 +340,11 @@ void CollectionCore::mark_dropped() {
   room_.notify_all();
 }
 
+bool CollectionCore::mark_dropped_if_untouched() {
+  MutexLock lock(write_mutex_);
+  if (staged_->spec.dim != 0) return false;
+  dropped_ = true;
+  return true;
+}
+
 }  // namespace omendb::collection

@@ -116,7 +116,11 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
                                                   describe({spec.dim, spec.metric, spec.element}) +
                                                   "; asked for " + describe(*options));
   }
-  // Nothing was ever added: what was not declared then is declared now.
+  // Nothing was ever added, unless just now: what was not declared then is declared now.
+  if (!core->mark_dropped_if_untouched()) {
+    return Status(StatusCode::kAlreadyExists,
+                  "collection \"" + std::string(name) + "\" took its first points meanwhile");
+  }
   OMEN_RETURN_IF_ERROR(remove_collection(*core));
   return create_collection(name, *options);
 }
@@ -151,24 +155,24 @@ Status DatabaseImpl::drop_collection(std::string_view name) {
   if (core == nullptr) {
     return {StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\""};
   }
+  core->mark_dropped();
   return remove_collection(*core);
 }
 
+/// The collection takes no more writes by now. If publication fails, the manifest without it may or
+/// may not be in force: so it does not come back before the next open, which finds out, since a
+/// write acknowledged meanwhile might be lost.
 Status DatabaseImpl::remove_collection(Core& core) {
-  std::vector<storage::CollectionMeta> kept = manifest_.collections;
-  std::erase_if(kept, [&](const auto& meta) { return meta.id == core.id(); });
-  manifest_.collections.swap(kept);
-  if (Status published = publish_manifest(); !published.ok()) {
-    manifest_.collections.swap(kept);
-    return published;
+  {
+    MutexLock lock(map_mutex_);
+    collections_.erase(core.name());
   }
-  core.mark_dropped();
+  std::erase_if(manifest_.collections, [&](const auto& meta) { return meta.id == core.id(); });
+  OMEN_RETURN_IF_ERROR(publish_manifest());
   for (const auto& segment : core.durable_state().segments) {
     segments_.remove_segment(segment.name);
     if (!segment.tombstones.empty()) segments_.remove_tombstones(segment.tombstones);
   }
-  MutexLock lock(map_mutex_);
-  collections_.erase(core.name());
   return {};
 }
 
