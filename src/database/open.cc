@@ -88,14 +88,17 @@ Status DatabaseImpl::open_folder() {
   }
   MutexLock lock(manifest_mutex_);
   if (exists) {
-    // Before anything is written: the folder may be another program's.
-    OMEN_ASSIGN_OR_RETURN(const auto manifest, manifest_store_.load());
-    if (!manifest && !options_.create_if_missing) {
+    // Before anything is written: the folder may be another program's. What looks damaged may be a
+    // manifest that its holder is replacing; the lock will tell.
+    const auto manifest = manifest_store_.load();
+    if (!manifest.ok() && manifest.status().code() != StatusCode::kCorruption) {
+      return manifest.status();
+    }
+    if (manifest.ok() && !*manifest && !options_.create_if_missing) {
       return {StatusCode::kNotFound, "there is no database at \"" + path_ + "\""};
     }
   } else {
     OMEN_RETURN_IF_ERROR(env_->make_directory(path_));
-    OMEN_RETURN_IF_ERROR(env_->sync_directory(storage::parent_directory(path_)));
   }
   const std::string owner = storage::describe_this_process(env_->now_micros());
   OMEN_ASSIGN_OR_RETURN(lock_, env_->lock(join(path_, kLockFile), owner));
@@ -106,6 +109,8 @@ Status DatabaseImpl::open_folder() {
   if (manifest) {
     manifest_ = std::move(*manifest);
   } else {
+    // Also if the folder was there: whoever made it may not have synced its name.
+    OMEN_RETURN_IF_ERROR(env_->sync_directory(storage::parent_directory(path_)));
     std::random_device random;
     for (uint8_t& byte : manifest_.database_uuid) byte = static_cast<uint8_t>(random());
     OMEN_RETURN_IF_ERROR(manifest_store_.publish(manifest_));
