@@ -99,7 +99,23 @@ def try_pip(words: list[str]) -> None:
     run([sys.executable, "-c", "import omendb"], ROOT / "tests")
 
 
+def try_cmake(words: list[str]) -> None:
+    kind = ["--build"] if "--build" in words else []
+    preset = words[words.index("--preset") + 1]
+    assert f'"{preset}"' in run(["cmake", *kind, "--list-presets"], ROOT), f"no preset {preset!r}"
+
+
+def try_compiler(words: list[str]) -> None:
+    """The C blocks of the same documents are compiled; here the folders must be the right ones."""
+    assert "-Iinclude" in words
+    assert (ROOT / "include/omendb/omendb.h").exists()
+    libraries = [word.removeprefix("-Lbuild/release/") for word in words if word.startswith("-L")]
+    assert all((ROOT / library / "CMakeLists.txt").exists() for library in libraries)
+
+
 TRIES = {
+    "cc": try_compiler,
+    "cmake": try_cmake,
     "make": try_make,
     "scripts/build.sh": try_script,
     "ctest": try_ctest,
@@ -109,13 +125,14 @@ TRIES = {
 
 
 def try_line(line: str) -> None:
-    words = shlex.split(line, comments=True)
-    while words and re.match(r"^[A-Z_]+=", words[0]):
-        words = words[1:]
-    if not words:
-        return
-    assert words[0] in TRIES, f"nothing tries {words[0]!r}; known: {', '.join(TRIES)}"
-    TRIES[words[0]](words)
+    """Tries each command of a line of commands that are joined by &&."""
+    for command in line.split("&&"):
+        words = shlex.split(command, comments=True)
+        while words and re.match(r"^[A-Z_]+=", words[0]):
+            words = words[1:]
+        if words:
+            assert words[0] in TRIES, f"nothing tries {words[0]!r}; known: {', '.join(TRIES)}"
+            TRIES[words[0]](words)
 
 
 # --- the tests ------------------------------------------------------------------------------------
@@ -178,7 +195,13 @@ def test_links_lead_to_files_and_name_what_those_hold(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["make no-such-target", "curl -O x", "ctest --test-dir build/dev -R NoSuchTestIsHere"]
+    "line",
+    [
+        "make no-such-target",
+        "curl -O x",
+        "cmake --preset no-such",
+        "ctest --test-dir build/dev -R NoSuchTestIsHere",
+    ],
 )
 def test_a_command_that_would_not_work_is_found(line: str) -> None:
     with pytest.raises(AssertionError):

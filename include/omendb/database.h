@@ -67,21 +67,21 @@ struct CollectionInfo {
 
 /// One batch of points. Everything is borrowed for the call.
 struct WriteBatch {
-  VectorsView vectors;
-  IdsView ids;                       ///< as many as vectors, or std::monostate
-  std::span<const Column> metadata;  ///< columns of vectors.count rows; absent fields are NULL
+  VectorsView vectors = {};
+  IdsView ids = {};                       ///< as many as vectors, or std::monostate
+  std::span<const Column> metadata = {};  ///< columns of vectors.count rows; absent fields are NULL
 };
 
 struct SearchOptions {
   size_t k = 10;  ///< 1..kMaxK; more than there are points returns them all
-  Filter where;
-  bool exact = false;            ///< equal to brute force, ties by id
-  double recall = 0.95;          ///< 0 < recall <= 1: wanted share of the true neighbours
-  size_t effort = 0;             ///< candidates to rerank for a query; 0 = chosen from recall
-  std::optional<double> radius;  ///< only hits with distance <= radius
+  Filter where = {};
+  bool exact = false;                 ///< equal to brute force, ties by id
+  double recall = 0.95;               ///< 0 < recall <= 1: wanted share of the true neighbours
+  size_t effort = 0;                  ///< candidates to rerank for a query; 0 = chosen from recall
+  std::optional<double> radius = {};  ///< only hits with distance <= radius
   bool with_vectors = false;
   /// Columns to return with hits; none by default, {"*"} for all.
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
 };
 
 /// Points, column by column. Vectors are in the collection's element type.
@@ -109,7 +109,7 @@ struct GetResult {
 };
 
 struct ScanOptions {
-  Filter where;
+  Filter where = {};
   size_t batch_size = 1'000;  ///< 1..kMaxK
   bool with_vectors = true;
   std::vector<std::string> columns = {"*"};
@@ -158,7 +158,8 @@ class Collection {
   Result<uint64_t> count(const Filter& where = {}) const;
   Result<Scan> scan(const ScanOptions& options = {}) const;
 
-  /// Finds the k nearest live points to each query.
+  /// Finds the k nearest live points to each query. A batch of queries is shared between the
+  /// process's processors.
   /// @param queries  n x dim, row-major; f32 against f32, f16 and i8 collections, or the
   ///                 collection's own element type.
   /// @return n rows of at most k hits, nearest first; ties by id.
