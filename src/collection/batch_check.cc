@@ -112,20 +112,27 @@ Status check_padding(const VectorsView& vectors, std::string_view what) {
   return {};
 }
 
-/// Converts one row of floats, or says why it does not fit.
-Status convert_row(const float* from, Element to, size_t dim, std::byte* out, std::string_view what,
-                   size_t row) {
-  for (size_t i = 0; i < dim; ++i) {
+/// Converts one row of floats to the collection's element, or says why it does not fit.
+Status convert_row(std::span<const float> from, const segment::VectorSpec& spec, std::byte* out,
+                   std::string_view what, size_t row) {
+  const Element to = spec.element;
+  for (size_t i = 0; i < from.size(); ++i) {
+    // What rounds to a number of the type; ties go to the even neighbour, so 127.5 would be 128.
     const bool fits = to == Element::kF16 ? std::fabs(from[i]) < 65'520.0f
-                                          : from[i] >= -128.5f && from[i] <= 127.5f;
+                                          : from[i] >= -128.5f && from[i] < 127.5f;
     if (!fits) {
       return invalid(std::string(what) + " " + to_string(row) + " holds " + to_string(from[i]) +
                      " at position " + to_string(i) + ", which " + std::string(element_name(to)) +
                      " cannot hold");
     }
   }
-  distance::from_f32(to, from, dim, out);
-  return {};
+  distance::from_f32(to, from.data(), from.size(), out);
+  if (spec.metric != Metric::kCosine) return {};
+  std::vector<float> rounded(from.size());
+  distance::to_f32(to, out, from.size(), rounded.data());
+  if (std::ranges::any_of(rounded, [](float x) { return x != 0; })) return {};
+  return invalid(std::string(what) + " " + to_string(row) + " rounds to all zeros as " +
+                 std::string(element_name(to)) + ", so it has no direction; cosine needs one");
 }
 
 }  // namespace
@@ -146,8 +153,8 @@ Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::
     const float* row = as_floats(vectors, r, scratch);
     OMEN_RETURN_IF_ERROR(check_row_values(row, vectors.dim, spec.metric, what, r));
     if (!convert) continue;
-    OMEN_RETURN_IF_ERROR(convert_row(row, spec.element, vectors.dim,
-                                     checked.converted.data() + r * out_bytes, what, r));
+    OMEN_RETURN_IF_ERROR(
+        convert_row({row, vectors.dim}, spec, checked.converted.data() + r * out_bytes, what, r));
   }
   if (convert) {
     checked.view = {checked.converted.data(), vectors.count, vectors.dim, spec.element, 0};
