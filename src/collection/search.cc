@@ -50,6 +50,13 @@ float choose_confidence(const SearchOptions& options) {
   return static_cast<float>(low - 0.5);
 }
 
+/// Queries that pass over the rows together. Coded: their candidates should fit the cache. Exact:
+/// the tile gains with every query until their panels leave it. Fewer than the least are not worth
+/// a thread.
+constexpr size_t kMaxCodedBatch = 64;
+constexpr size_t kMaxExactBatch = 1'024;
+constexpr size_t kMinBatch = 8;
+
 /// The largest float that is not beyond the radius.
 float radius_limit(const std::optional<double>& radius) {
   if (!radius) return std::numeric_limits<float>::infinity();
@@ -87,7 +94,8 @@ class Search {
         limit_(radius_limit(options.radius)),
         found_(queries.count) {}
 
-  Status run(const Matcher& matcher);
+  /// @param pool  null = the calling thread alone.
+  Status run(const Matcher& matcher, ThreadPool* pool);
   Result<SearchResult> take();
 
  private:
@@ -98,11 +106,20 @@ class Search {
     std::optional<Bitmap> mask;
   };
 
+  /// Queries that pass over the rows together, on one thread.
+  struct Batch {
+    VectorsView queries;
+    std::span<std::vector<Found>> found;
+  };
+
   Result<std::vector<Plan>> plan(const Matcher& matcher) const;
-  Status scan_exactly(const Plan& plan);
-  Status scan_codes(const std::vector<Plan>& plans);
-  Status offer_codes(const Plan& plan, std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
-                     std::vector<index::CandidateQueue>& queues);
+  std::vector<Batch> split(size_t threads, bool coded);
+  Status run_batch(const std::vector<Plan>& plans, const Batch& batch) const;
+  Status scan_exactly(const Plan& plan, const Batch& batch) const;
+  Status scan_codes(const std::vector<Plan>& plans, const Batch& batch) const;
+  Status offer_codes(const Plan& plan, const Batch& batch,
+                     std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
+                     std::vector<index::CandidateQueue>& queues) const;
   /// Drops what cannot be among the k nearest any more.
   void cut(std::vector<Found>& found) const;
   Status order_hits(std::vector<Found>& found, std::vector<RowAt>& rows,
@@ -138,17 +155,48 @@ Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) const {
   return plans;
 }
 
-Status Search::run(const Matcher& matcher) {
-  OMEN_ASSIGN_OR_RETURN(const std::vector<Plan> plans, plan(matcher));
-  bool any_coded = false;
-  for (const Plan& plan : plans) {
-    OMEN_RETURN_IF_ERROR(scan_exactly(plan));
-    any_coded = any_coded || plan.coded_rows > 0;
+std::vector<Search::Batch> Search::split(size_t threads, bool coded) {
+  const size_t most = coded ? kMaxCodedBatch : kMaxExactBatch;
+  const size_t even = (queries_.count + threads - 1) / threads;
+  const size_t size = std::clamp(even, std::min(kMinBatch, queries_.count), most);
+  std::vector<Batch> batches;
+  for (size_t first = 0; first < queries_.count; first += size) {
+    Batch batch{queries_, {}};
+    batch.queries.data = queries_.row(first);
+    batch.queries.count = std::min(size, queries_.count - first);
+    batch.found = std::span(found_).subspan(first, batch.queries.count);
+    batches.push_back(batch);
   }
-  return any_coded ? scan_codes(plans) : Status();
+  return batches;
 }
 
-Status Search::scan_exactly(const Plan& plan) {
+Status Search::run(const Matcher& matcher, ThreadPool* pool) {
+  OMEN_ASSIGN_OR_RETURN(const std::vector<Plan> plans, plan(matcher));
+  const bool coded =
+      std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.coded_rows > 0; });
+  const std::vector<Batch> batches = split(pool == nullptr ? 1 : pool->threads() + 1, coded);
+  if (batches.size() == 1) return run_batch(plans, batches[0]);
+  std::vector<Status> results(batches.size());
+  const auto work = [&](size_t b) { results[b] = run_batch(plans, batches[b]); };
+  if (pool != nullptr) {
+    pool->parallel_for(batches.size(), work);
+  } else {
+    for (size_t b = 0; b < batches.size(); ++b) work(b);
+  }
+  for (Status& result : results) OMEN_RETURN_IF_ERROR(std::move(result));
+  return {};
+}
+
+Status Search::run_batch(const std::vector<Plan>& plans, const Batch& batch) const {
+  bool any_coded = false;
+  for (const Plan& plan : plans) {
+    OMEN_RETURN_IF_ERROR(scan_exactly(plan, batch));
+    any_coded = any_coded || plan.coded_rows > 0;
+  }
+  return any_coded ? scan_codes(plans, batch) : Status();
+}
+
+Status Search::scan_exactly(const Plan& plan, const Batch& batch) const {
   const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
   const uint32_t first = plan.coded_rows;
   const uint32_t count = source.rows() - first;
@@ -158,57 +206,59 @@ Status Search::scan_exactly(const Plan& plan) {
   if (plan.mask) block.mask = plan.mask->words().data() + first / 64;
 
   std::vector<index::TopK> tops;
-  tops.reserve(queries_.count);
-  for (const auto& found : found_) {
+  tops.reserve(batch.queries.count);
+  for (const auto& found : batch.found) {
     // Earlier parts give a limit: nothing beyond the k-th so far can get in.
     float limit = limit_;
     if (found.size() >= options_.k) limit = std::min(limit, found.back().distance);
     tops.emplace_back(options_.k, limit, &source);
   }
-  if (queries_.count == 1) {
-    index::exact_scan(kernels_, queries_.row(0), queries_.dim, block, tops[0]);
+  if (batch.queries.count == 1) {
+    index::exact_scan(kernels_, batch.queries.row(0), batch.queries.dim, block, tops[0]);
   } else {
-    index::BatchScan(snapshot_.spec.metric, queries_).scan(block, tops);
+    index::BatchScan(snapshot_.spec.metric, batch.queries).scan(block, tops);
   }
-  for (size_t q = 0; q < queries_.count; ++q) {
+  for (size_t q = 0; q < batch.queries.count; ++q) {
     for (const index::Neighbor& hit : std::move(tops[q]).sorted()) {
-      found_[q].push_back({hit.distance, plan.part, hit.slot});
+      batch.found[q].push_back({hit.distance, plan.part, hit.slot});
     }
-    cut(found_[q]);
+    cut(batch.found[q]);
   }
   return {};
 }
 
-Status Search::scan_codes(const std::vector<Plan>& plans) {
+Status Search::scan_codes(const std::vector<Plan>& plans, const Batch& batch) const {
   std::vector<index::CandidateQueue> queues;
-  queues.reserve(queries_.count);
-  for (size_t q = 0; q < queries_.count; ++q) queues.emplace_back(effort_);
-  std::vector<std::vector<rabitq::PreparedQuery>> prepared(queries_.count);  // by query, by part
+  queues.reserve(batch.queries.count);
+  for (size_t q = 0; q < batch.queries.count; ++q) queues.emplace_back(effort_);
+  std::vector<std::vector<rabitq::PreparedQuery>> prepared(
+      batch.queries.count);  // by query, by part
   for (auto& by_part : prepared) by_part.resize(snapshot_.parts.size());
   for (const Plan& plan : plans) {
-    if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, prepared, queues));
+    if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, batch, prepared, queues));
   }
   const RerankOptions rerank_options{options_.k, limit_, choose_confidence(options_)};
-  for (size_t q = 0; q < queries_.count; ++q) {
-    OMEN_RETURN_IF_ERROR(rerank(snapshot_, kernels_, queries_.row(q), prepared[q], queues[q].kept(),
-                                rerank_options, found_[q]));
-    cut(found_[q]);
+  for (size_t q = 0; q < batch.queries.count; ++q) {
+    OMEN_RETURN_IF_ERROR(rerank(snapshot_, kernels_, batch.queries.row(q), prepared[q],
+                                queues[q].kept(), rerank_options, batch.found[q]));
+    cut(batch.found[q]);
   }
   return {};
 }
 
-Status Search::offer_codes(const Plan& plan,
+Status Search::offer_codes(const Plan& plan, const Batch& batch,
                            std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
-                           std::vector<index::CandidateQueue>& queues) {
+                           std::vector<index::CandidateQueue>& queues) const {
   const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
   OMEN_ASSIGN_OR_RETURN(const std::byte* codes, source.codes());
   index::CodedRows rows{codes, plan.coded_rows, plan.part, 0, nullptr};
   if (plan.mask) rows.mask = plan.mask->words().data();
 
-  std::vector<float> widened(queries_.dim);
+  std::vector<float> widened(batch.queries.dim);
   std::vector<index::QueryScan> scans;
-  for (size_t q = 0; q < queries_.count; ++q) {
-    distance::to_f32(queries_.element, queries_.row(q), queries_.dim, widened.data());
+  for (size_t q = 0; q < batch.queries.count; ++q) {
+    distance::to_f32(batch.queries.element, batch.queries.row(q), batch.queries.dim,
+                     widened.data());
     prepared[q][plan.part] = source.encoder()->prepare(widened.data());
     scans.push_back({&prepared[q][plan.part], &queues[q]});
   }
@@ -272,14 +322,15 @@ Result<SearchResult> Search::take() {
 }  // namespace
 
 Result<SearchResult> search(const Snapshot& snapshot, std::string_view collection,
-                            const VectorsView& queries, const SearchOptions& options) {
+                            const VectorsView& queries, const SearchOptions& options,
+                            ThreadPool* pool) {
   OMEN_RETURN_IF_ERROR(check_options(options));
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
                         check_vectors(queries, snapshot.spec, collection, "query"));
   OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(options.where, *snapshot.columns));
   OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
   Search search(snapshot, options, checked.view);
-  OMEN_RETURN_IF_ERROR(search.run(matcher));
+  OMEN_RETURN_IF_ERROR(search.run(matcher, pool));
   return search.take();
 }
 

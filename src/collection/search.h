@@ -3,13 +3,16 @@
 
 #include <string_view>
 
+#include "base/thread_pool.h"
 #include "collection/state.h"
 #include "omendb/database.h"
 
 namespace omendb::collection {
 
 /// See omendb::Collection::search. Pure: any number of threads may search one snapshot.
+/// @param pool  shares the queries of a batch; null = the calling thread answers them all.
 Result<SearchResult> search(const Snapshot& snapshot, std::string_view collection,
-                            const VectorsView& queries, const SearchOptions& options);
+                            const VectorsView& queries, const SearchOptions& options,
+                            ThreadPool* pool = nullptr);
 
 }  // namespace omendb::collection

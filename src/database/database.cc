@@ -128,7 +128,8 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
   const CallGuard guard(*handle_->database);
   OMEN_RETURN_IF_ERROR(guard.status());
   OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-  return collection::search(*snapshot, handle_->core->name(), queries, options);
+  return collection::search(*snapshot, handle_->core->name(), queries, options,
+                            &handle_->database->search_pool());
 }
 
 Result<CollectionInfo> Collection::info() const {

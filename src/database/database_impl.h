@@ -1,6 +1,7 @@
 // An open database folder: lock, manifest, log, collections, and the thread that tends them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "base/thread_pool.h"
 #include "collection/collection_core.h"
 #include "omendb/database.h"
 #include "storage/manifest.h"
@@ -36,6 +38,8 @@ class DatabaseImpl final : public collection::Host {
 
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
   const std::string& path() const { return path_; }
+  /// One thread fewer than this process has processors: the caller of a search takes part.
+  ThreadPool& search_pool() { return search_pool_; }
 
   Status enter();
   void leave();
@@ -93,6 +97,8 @@ class DatabaseImpl final : public collection::Host {
   mutable Mutex map_mutex_;
   std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
       OMEN_GUARDED_BY(map_mutex_);
+
+  ThreadPool search_pool_{std::max(1U, std::thread::hardware_concurrency()) - 1};
 
   Mutex calls_mutex_;
   CondVar calls_ended_;
