@@ -18,11 +18,13 @@ namespace {
 
 namespace rabitq = distance::rabitq;
 
-/// Below this many rows the exact scan is as fast as the coded one, and it is exact.
+/// Below this many rows nothing is estimated: the exact scan is as fast, and it is exact.
 constexpr uint64_t kFlatRows = 10'000;
-/// A filter that leaves fewer rows of a part than this many times the candidates is answered by
-/// measuring them all.
-constexpr size_t kMaskedRowsPerCandidate = 4;
+/// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
+/// are a stream, and a batch of queries shares the stream.
+constexpr size_t kRowsPerCandidate = 8;
+constexpr size_t kRowsPerCandidateInBatch = 20;
+constexpr size_t kBatchThatShares = 8;
 
 /// Candidates that a query keeps at most, unless it says how many: more for a higher recall.
 constexpr size_t kCandidatesPerHit = 32;
@@ -135,22 +137,24 @@ class Search {
 };
 
 Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) const {
-  uint64_t total_rows = 0;
-  for (const Part& part : snapshot_.parts) total_rows += part.rows->rows();
-  const bool may_estimate =
-      !options_.exact && options_.recall < 1 && total_rows >= kFlatRows && snapshot_.spec.coded();
   std::vector<Plan> plans;
+  uint64_t matches = 0;
   for (uint32_t p = 0; p < snapshot_.parts.size(); ++p) {
     const Part& part = snapshot_.parts[p];
     Plan plan{p, 0, std::nullopt};
     OMEN_ASSIGN_OR_RETURN(plan.mask, matcher.mask(part));
-    const size_t matches = plan.mask ? plan.mask->count() : part.rows->rows();
-    if (matches == 0) continue;
-    if (may_estimate && matches > effort_ * kMaskedRowsPerCandidate) {
-      // Whole words of the mask: what is left over is measured.
-      plan.coded_rows = part.rows->coded_rows() / 64 * 64;
-    }
+    const size_t in_part = plan.mask ? plan.mask->count() : part.rows->rows();
+    if (in_part == 0) continue;
+    matches += in_part;
     plans.push_back(std::move(plan));
+  }
+  const size_t per_candidate =
+      queries_.count < kBatchThatShares ? kRowsPerCandidate : kRowsPerCandidateInBatch;
+  const bool estimate = !options_.exact && options_.recall < 1 && snapshot_.spec.coded() &&
+                        matches >= kFlatRows && matches > effort_ * per_candidate;
+  for (Plan& plan : plans) {
+    // Whole words of the mask: what is left over is measured.
+    if (estimate) plan.coded_rows = snapshot_.parts[plan.part].rows->coded_rows() / 64 * 64;
   }
   return plans;
 }
