@@ -27,6 +27,34 @@ size_t column_bytes(std::span<const Column> columns) {
   return bytes;
 }
 
+/// What the manifest names and is not there is damage; "not found" would say that of the database.
+Status named_by_manifest(const Status& status) {
+  if (status.code() != StatusCode::kNotFound) return status;
+  return {StatusCode::kCorruption,
+          "the manifest names a file that is missing: " + status.message()};
+}
+
+Result<Part> open_part(segment::SegmentStore& files, const CollectionState& state,
+                       const SegmentState& named) {
+  auto opened = files.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
+  if (!opened.ok()) return named_by_manifest(opened.status());
+  Part part;
+  part.segment = *std::move(opened);
+  part.rows = part.segment;
+  part.segment_name = named.name;
+  part.watermark = part.segment->rows();
+  if (part.watermark != named.rows) {
+    return Status(StatusCode::kCorruption,
+                  part.segment->path() + ": has " + std::to_string(part.watermark) +
+                      " rows; the manifest says " + std::to_string(named.rows));
+  }
+  if (named.tombstones.empty()) return part;
+  auto dead = files.read_tombstones(named.tombstones, part.watermark);
+  if (!dead.ok()) return named_by_manifest(dead.status());
+  part.dead = *std::move(dead);
+  return part;
+}
+
 }  // namespace
 
 CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state)
@@ -43,16 +71,7 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   snapshot->columns = std::make_shared<segment::Schema>(state.columns);
   std::shared_ptr<const distance::rabitq::Encoder> encoder;
   for (const SegmentState& segment : state.segments) {
-    Part part;
-    OMEN_ASSIGN_OR_RETURN(part.segment, host.segments().open(segment.name, state.spec,
-                                                             state.id_kind.value_or(IdKind::kU64)));
-    if (!segment.tombstones.empty()) {
-      OMEN_ASSIGN_OR_RETURN(
-          part.dead, host.segments().read_tombstones(segment.tombstones, part.segment->rows()));
-    }
-    part.rows = part.segment;
-    part.segment_name = segment.name;
-    part.watermark = part.segment->rows();
+    OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
     snapshot->live += part.watermark - segment::dead_count(part.dead);
     encoder = part.segment->shared_encoder();
     snapshot->parts.push_back(std::move(part));
