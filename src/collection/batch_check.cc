@@ -32,6 +32,12 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
             name + " has " + to_string(vectors.dim) + " dimensions; collection \"" +
                 std::string(collection) + "\" has " + to_string(spec.dim)};
   }
+  const bool converts = vectors.element == Element::kF32 && spec.element != Element::kBinary;
+  if (vectors.element != spec.element && !converts) {
+    return {StatusCode::kTypeMismatch,
+            name + "s are " + std::string(element_name(vectors.element)) + "; collection \"" +
+                std::string(collection) + "\" holds " + std::string(element_name(spec.element))};
+  }
   const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
   if (vectors.data == nullptr) return invalid(name + "s without data");
   if (vectors.row_stride() < row_bytes) {
@@ -42,12 +48,6 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
     return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
                                             "s of " + to_string(row_bytes) + " bytes; at most " +
                                             to_string(kMaxBatchBytes) + " bytes in a batch"};
-  }
-  const bool converts = vectors.element == Element::kF32 && spec.element != Element::kBinary;
-  if (vectors.element != spec.element && !converts) {
-    return {StatusCode::kTypeMismatch,
-            name + "s are " + std::string(element_name(vectors.element)) + "; collection \"" +
-                std::string(collection) + "\" holds " + std::string(element_name(spec.element))};
   }
   return {};
 }
