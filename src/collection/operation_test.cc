@@ -1,0 +1,241 @@
+#include "collection/operation.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/bytes.h"
+#include "segment/columns.h"
+#include "segment/segment_test_util.h"
+
+namespace omendb::collection {
+namespace {
+
+using Record = std::vector<std::byte>;
+
+Record joined(const EncodedOperation& encoded) {
+  Record record;
+  for (const auto part : encoded.parts()) record.insert(record.end(), part.begin(), part.end());
+  return record;
+}
+
+/// A put of a few rows in every form: ids, element, gaps between rows, columns.
+struct RandomPut {
+  std::mt19937 rng;
+  segment::VectorSpec spec;
+  std::vector<std::byte> vectors;
+  size_t stride = 0;
+  segment::testing::IdBatch ids;
+  std::vector<Column> columns;
+  PutOperation put;
+
+  explicit RandomPut(uint32_t seed) : rng(seed) {
+    spec.element = static_cast<Element>(1 + rng() % 4);
+    spec.dim = 1 + rng() % 20;
+    const size_t rows = 1 + rng() % 6;
+    const auto packed = segment::testing::random_vectors(spec, rows, rng);
+    stride = rng() % 2 == 0 ? 0 : spec.row_bytes() + rng() % 5;
+    const size_t step = stride == 0 ? spec.row_bytes() : stride;
+    vectors.resize(rows * step);
+    for (size_t r = 0; r < rows; ++r) {
+      std::copy_n(packed.begin() + static_cast<ptrdiff_t>(r * spec.row_bytes()), spec.row_bytes(),
+                  vectors.begin() + static_cast<ptrdiff_t>(r * step));
+    }
+    for (const auto& column : segment::testing::every_type()) {
+      if (rng() % 2 == 0) columns.push_back(segment::testing::random_column(column, rows, rng));
+    }
+    put.collection_id = static_cast<uint32_t>(rng());
+    put.vectors = {vectors.data(), rows, spec.dim, spec.element, stride};
+    put.columns = columns;
+    const auto form = rng() % 3;
+    if (form == 0) {
+      put.first_id = rng();
+    } else {
+      ids = segment::testing::distinct_ids(form == 1 ? IdKind::kU64 : IdKind::kString, rows,
+                                           rng() % 1'000, rng);
+      put.ids = ids.view();
+    }
+  }
+};
+
+void expect_same_ids(const IdsView& a, const IdsView& b) {
+  ASSERT_EQ(a.index(), b.index());
+  ASSERT_EQ(segment::id_count(a), segment::id_count(b));
+  for (size_t i = 0; i < segment::id_count(a); ++i) {
+    ASSERT_EQ(segment::id_at(a, i), segment::id_at(b, i));
+  }
+}
+
+void expect_same(const PutOperation& a, const PutOperation& b) {
+  EXPECT_EQ(a.collection_id, b.collection_id);
+  ASSERT_EQ(a.vectors.count, b.vectors.count);
+  ASSERT_EQ(a.vectors.dim, b.vectors.dim);
+  ASSERT_EQ(a.vectors.element, b.vectors.element);
+  const size_t row_bytes = vector_bytes(a.vectors.element, a.vectors.dim);
+  for (size_t r = 0; r < a.vectors.count; ++r) {
+    ASSERT_EQ(std::memcmp(a.vectors.row(r), b.vectors.row(r), row_bytes), 0) << "row " << r;
+  }
+  expect_same_ids(a.ids, b.ids);
+  EXPECT_TRUE(!std::holds_alternative<std::monostate>(a.ids) || a.first_id == b.first_id);
+  ASSERT_EQ(a.columns.size(), b.columns.size());
+  for (size_t c = 0; c < a.columns.size(); ++c) {
+    EXPECT_EQ(a.columns[c].name, b.columns[c].name);
+    ASSERT_EQ(a.columns[c].type, b.columns[c].type);
+    for (size_t r = 0; r < a.vectors.count; ++r) {
+      ASSERT_EQ(segment::testing::row_text(a.columns[c], r),
+                segment::testing::row_text(b.columns[c], r));
+    }
+  }
+}
+
+TEST(Operation, APutComesBackInEveryForm) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const RandomPut from(seed);
+    const Record record = joined(EncodedOperation(from.put));
+    DecodedOperation decoded;
+    const Status status = decode_operation(record, decoded);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    const auto* put = std::get_if<PutOperation>(&decoded.operation);
+    ASSERT_NE(put, nullptr);
+    expect_same(from.put, *put);
+    EXPECT_EQ(*operation_collection(record), from.put.collection_id);
+  }
+}
+
+TEST(Operation, ADeleteComesBackWithItsIds) {
+  for (const IdKind kind : {IdKind::kU64, IdKind::kString}) {
+    std::mt19937 rng(3);
+    const auto ids = segment::testing::distinct_ids(kind, 17, 0, rng);
+    const Record record = joined(EncodedOperation(DeleteOperation{9, ids.view()}));
+    DecodedOperation decoded;
+    ASSERT_TRUE(decode_operation(record, decoded).ok());
+    const auto& erase = std::get<DeleteOperation>(decoded.operation);
+    EXPECT_EQ(erase.collection_id, 9U);
+    expect_same_ids(erase.ids, ids.view());
+  }
+}
+
+TEST(Operation, EveryTruncationAndEveryByteTooManyIsRefused) {
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const RandomPut from(seed);
+    Record record = joined(EncodedOperation(from.put));
+    for (size_t bytes = 0; bytes < record.size(); ++bytes) {
+      const Record cut(record.begin(), record.begin() + static_cast<ptrdiff_t>(bytes));
+      DecodedOperation decoded;
+      ASSERT_EQ(decode_operation(cut, decoded).code(), StatusCode::kCorruption)
+          << "seed " << seed << ", " << bytes << " bytes";
+    }
+    record.push_back(std::byte{0});
+    DecodedOperation decoded;
+    EXPECT_EQ(decode_operation(record, decoded).code(), StatusCode::kCorruption);
+  }
+}
+
+RC_GTEST_PROP(Operation, AMutatedRecordIsRefusedOrDecodesToSomethingConsistent, (uint32_t seed)) {
+  const RandomPut from(seed);
+  Record record = joined(EncodedOperation(from.put));
+  const auto flips = *rc::gen::inRange(1, 6);
+  for (int i = 0; i < flips; ++i) {
+    // The head decides most, so half of the flips are there.
+    const size_t reach =
+        *rc::gen::arbitrary<bool>() ? std::min<size_t>(20, record.size()) : record.size();
+    record[*rc::gen::inRange<size_t>(0, reach)] = *rc::gen::element(
+        std::byte{0}, std::byte{1}, std::byte{0x7f}, std::byte{0x80}, std::byte{0xff});
+  }
+  DecodedOperation decoded;
+  const Status status = decode_operation(record, decoded);
+  if (!status.ok()) {
+    RC_ASSERT(status.code() == StatusCode::kCorruption);
+    return;
+  }
+  const auto encode = [](const auto& operation) { return joined(EncodedOperation(operation)); };
+  const Record again = std::visit(encode, decoded.operation);
+  DecodedOperation twice;
+  RC_ASSERT(decode_operation(again, twice).ok());
+  RC_ASSERT(std::visit(encode, twice.operation) == again);
+  if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
+    const size_t ids = segment::id_count(put->ids);
+    RC_ASSERT(ids == 0 || ids == put->vectors.count);
+    // What replay asks before it trusts offsets: must not read past them either.
+    segment::check_columns(put->columns, put->vectors.count, {}).ignore();
+  }
+}
+
+TEST(Operation, ARecordOfAnUnknownKindOrAbsurdCountsIsRefused) {
+  const auto code = [](auto write) {
+    Record record;
+    ByteWriter out(record);
+    write(out);
+    DecodedOperation decoded;
+    return decode_operation(record, decoded).code();
+  };
+  EXPECT_EQ(code([](ByteWriter& out) {
+              out.u8(3);
+              out.u32(1);
+            }),
+            StatusCode::kCorruption);
+  for (uint8_t form = 1; form <= 4; ++form) {  // four billion rows that are not there
+    EXPECT_EQ(code([&](ByteWriter& out) {
+                out.u8(1);
+                out.u32(1);
+                out.u8(1);
+                out.u32(65'536);
+                out.u32(UINT32_MAX);
+                out.u8(form);
+                out.u64(0);
+              }),
+              StatusCode::kCorruption);
+  }
+  EXPECT_EQ(code([](ByteWriter& out) {  // a delete must say which
+              out.u8(2);
+              out.u32(1);
+              out.u32(1);
+              out.u8(3);
+              out.u64(0);
+            }),
+            StatusCode::kCorruption);
+}
+
+// --- docs/format.md ----------------------------------------------------------------------------
+
+Record dump_in_docs(const std::string& mark) {
+  std::ifstream docs(OMENDB_FORMAT_MD);
+  EXPECT_TRUE(docs.good()) << OMENDB_FORMAT_MD;
+  std::string line;
+  while (std::getline(docs, line) && line != "```" + mark) continue;
+  Record bytes;
+  while (std::getline(docs, line) && line != "```") {
+    std::istringstream in(line);
+    size_t offset = 0;
+    unsigned value = 0;
+    in >> std::hex >> offset;
+    EXPECT_EQ(offset, bytes.size());
+    while (in >> value) bytes.push_back(static_cast<std::byte>(value));
+  }
+  return bytes;
+}
+
+TEST(OperationFormat, ThePutInTheDocsIsWhatIsWrittenAndRead) {
+  const std::vector<float> vectors = {1, 2, 3, 4};
+  const std::vector<uint64_t> ids = {7, 8};
+  const Column lang{.name = "lang",
+                    .type = ColumnType::kString,
+                    .valid = {1, 0},
+                    .string_offsets = {0, 2, 2},
+                    .bytes = "en"};
+  const PutOperation put{.collection_id = 1,
+                         .vectors = {vectors.data(), 2, 2, Element::kF32, 0},
+                         .ids = std::span<const uint64_t>(ids),
+                         .columns = std::span(&lang, 1)};
+  const Record documented = dump_in_docs("put-operation");
+  EXPECT_EQ(joined(EncodedOperation(put)), documented);
+  DecodedOperation decoded;
+  ASSERT_TRUE(decode_operation(documented, decoded).ok());
+  expect_same(put, std::get<PutOperation>(decoded.operation));
+}
+
+}  // namespace
+}  // namespace omendb::collection

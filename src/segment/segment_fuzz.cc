@@ -1,0 +1,166 @@
+// A segment file whose checksums hold and whose sections are anything: it is refused, or searched,
+// looked up and gathered from without a read past its ends. Input: options, then pieces of
+// [section, length u16, bytes] that are laid over the sections of a good segment, then what is left
+// as ids to look for.
+#include <cstring>
+#include <map>
+
+#include "base/check.h"
+#include "index/coded_scan.h"
+#include "index/exact_scan.h"
+#include "segment/encoding.h"
+#include "segment/segment_writer.h"
+
+namespace omendb::segment {
+namespace {
+
+constexpr uint32_t kRows = 40;
+constexpr size_t kDim = 5;
+
+struct Shape {
+  VectorSpec spec;
+  IdKind id_kind;
+};
+
+Shape shape_of(uint8_t options) {
+  static constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+  static constexpr Element kElements[] = {Element::kF32, Element::kF16, Element::kI8,
+                                          Element::kBinary};
+  const Element element = kElements[options / 4 % 4];
+  const Metric metric = element == Element::kBinary ? Metric::kHamming : kMetrics[options % 3];
+  return {{kDim, metric, element}, (options & 16) != 0 ? IdKind::kString : IdKind::kU64};
+}
+
+using Sections = std::map<uint32_t, std::vector<std::byte>>;
+
+/// The sections of a segment as the writer would have written them, of zeros for vectors and codes.
+Sections good_sections(const Shape& shape) {
+  SegmentHeader header{};
+  header.version = kSegmentVersion;
+  header.metric = static_cast<uint8_t>(shape.spec.metric);
+  header.element = static_cast<uint8_t>(shape.spec.element);
+  header.id_kind = static_cast<uint8_t>(shape.id_kind);
+  header.coded = shape.spec.coded() ? 1 : 0;
+  header.dim = kDim;
+  header.rows = kRows;
+  header.rotation_seed = kRotationSeed;
+  header.max_id = UINT64_MAX;
+  std::vector<uint64_t> numbers(kRows + (shape.id_kind == IdKind::kString ? 1 : 0));
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  const auto copy = [](auto bytes) { return std::vector<std::byte>(bytes.begin(), bytes.end()); };
+  Sections sections;
+  const auto section = [&](SectionKind kind) -> std::vector<std::byte>& {
+    return sections[static_cast<uint32_t>(kind)];
+  };
+  section(SectionKind::kHeader) = copy(std::as_bytes(std::span(&header, 1)));
+  const bool strings = shape.id_kind == IdKind::kString;
+  section(strings ? SectionKind::kIdOffsets : SectionKind::kIds) =
+      copy(std::as_bytes(std::span(numbers)));
+  if (strings) section(SectionKind::kIdBytes).assign(kRows, std::byte{'a'});
+  section(SectionKind::kVectors).resize(kRows * shape.spec.row_bytes());
+  if (shape.spec.coded()) {
+    section(SectionKind::kCenter).resize(kDim * sizeof(float));
+    section(SectionKind::kCodes).resize(distance::rabitq::coded_bytes(kDim, kRows));
+  }
+  return sections;
+}
+
+/// Lays pieces of the input over the sections. @return what is left of it.
+std::span<const uint8_t> overlay(Sections& sections, std::span<const uint8_t> input) {
+  static constexpr uint32_t kKinds[] = {1, 2, 3, 4, 10, 11, 12, 100};
+  while (input.size() >= 4 && (input[0] & 128) == 0) {
+    std::vector<std::byte>& section = sections[kKinds[input[0] % 8]];
+    const bool resize = (input[0] & 64) != 0;
+    const size_t offset = input[1] * size_t{4};
+    const size_t wanted = input[2] + size_t{256} * (input[3] % 4);
+    input = input.subspan(4);
+    const auto bytes = std::as_bytes(input.first(std::min(wanted, input.size())));
+    input = input.subspan(bytes.size());
+    if (resize) section.resize(offset + bytes.size());
+    for (size_t i = 0; i < bytes.size() && offset + i < section.size(); ++i) {
+      section[offset + i] = bytes[i];
+    }
+  }
+  return input;
+}
+
+bool write_file(const std::shared_ptr<storage::Env>& env, const Sections& sections) {
+  auto writer = storage::SectionFileWriter::create(env, "f", kSegmentFileKind);
+  for (const auto& [kind, bytes] : sections) {
+    OMEN_CHECK((*writer)->begin({kind, 0}).ok() && (*writer)->append(bytes).ok() &&
+               (*writer)->end().ok());
+  }
+  return (*writer)->finish().ok();
+}
+
+void read_rows(const Segment& segment, const VectorSpec& spec) {
+  uint32_t sum = 0;
+  for (uint32_t slot = 0; slot < segment.rows(); ++slot) {
+    const auto id = segment.id(slot);
+    if (id.ok()) sum += static_cast<uint32_t>(describe(*id).size());
+    const std::byte* row = nullptr;
+    if (segment.locate(std::span(&slot, 1), &row).ok()) {
+      for (size_t i = 0; i < spec.row_bytes(); ++i) sum += std::to_integer<uint32_t>(row[i]);
+    }
+  }
+  asm volatile("" : : "r"(sum));  // the reads above happen
+}
+
+void search(const Segment& segment, const VectorSpec& spec) {
+  std::vector<float> query(kDim, 1.0F);
+  if (spec.coded()) {
+    index::CandidateQueue queue(10);
+    const auto prepared = segment.encoder()->prepare(query.data());
+    const auto codes = segment.codes();
+    OMEN_CHECK(codes.ok());
+    index::coded_scan(prepared, {*codes, segment.coded_rows(), 0, 0, nullptr}, queue);
+    for (const index::Candidate& candidate : queue.sorted()) {
+      OMEN_CHECK(candidate.slot < segment.rows());
+    }
+  }
+  const auto rows = segment.vectors(0, segment.rows());
+  OMEN_CHECK(rows.ok());
+  std::vector<std::byte> same(rows->rows, rows->rows + spec.row_bytes());
+  index::TopK top(7, std::numeric_limits<float>::infinity(), &segment);
+  index::exact_scan(distance::kernels(spec.metric, spec.element), same.data(), kDim,
+                    {rows->rows, spec.row_bytes(), rows->count, 0}, top);
+  OMEN_CHECK(std::move(top).sorted().size() <= 7);
+}
+
+void look_up(const Segment& segment, IdKind kind, std::span<const uint8_t> wanted) {
+  const std::string text(wanted.begin(), wanted.end());
+  uint64_t number = 0;
+  std::memcpy(&number, wanted.data(), std::min<size_t>(wanted.size(), 8));
+  const IdView id = kind == IdKind::kU64 ? IdView(number) : IdView(std::string_view(text));
+  const auto found = segment.find(id);
+  if (found.ok() && *found) OMEN_CHECK(*segment.id(**found) == id);
+}
+
+/// Writes what can be read of the segment into a new one, which must then open.
+void merge(const std::shared_ptr<storage::Env>& env, const Shape& shape,
+           const std::shared_ptr<const Segment>& segment) {
+  const WriteSource source{segment, nullptr};
+  const auto written =
+      write_segment(env, "g", shape.spec, shape.id_kind, Schema(), std::span(&source, 1));
+  if (written.ok()) OMEN_CHECK(written->segment->rows() == segment->rows());
+}
+
+}  // namespace
+}  // namespace omendb::segment
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace omendb;
+  if (size == 0) return 0;
+  const segment::Shape shape = segment::shape_of(data[0]);
+  segment::Sections sections = segment::good_sections(shape);
+  const auto rest = segment::overlay(sections, {data + 1, size - 1});
+  const auto env = storage::Env::in_memory();
+  if (!segment::write_file(env, sections)) return 0;
+  const auto opened = segment::Segment::open(env, "f", shape.spec, shape.id_kind);
+  if (!opened.ok()) return 0;
+  segment::read_rows(**opened, shape.spec);
+  segment::search(**opened, shape.spec);
+  segment::look_up(**opened, shape.id_kind, rest);
+  segment::merge(env, shape, *opened);
+  return 0;
+}
