@@ -170,9 +170,51 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   }
 }
 
+OMEN_INLINE __m256i code_products(__m256i codes, __m256i even, __m256i odd) {
+  const __m256i low = _mm256_and_si256(codes, _mm256_set1_epi16(0xff));
+  return _mm256_add_epi32(_mm256_madd_epi16(low, even),
+                          _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), odd));
+}
+
+OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t padded) {
+  __m256i acc[4];
+  OMEN_UNROLL
+  for (size_t r = 0; r < 4; ++r) acc[r] = _mm256_setzero_si256();
+  size_t i = 0;
+  for (; i + 32 <= padded; i += 32) {
+    const int16_t* at = weights + i / 64 * 64 + i % 64 / 2;
+    const __m256i even = load_bytes(at);
+    const __m256i odd = load_bytes(at + 32);
+    OMEN_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const __m256i codes = load_bytes(rows.codes(r) + i);
+      acc[r] = _mm256_add_epi32(acc[r], code_products(codes, even, odd));
+    }
+  }
+  if (i < padded) {  // sixteen more
+    const int16_t* at = weights + i / 64 * 64 + i % 64 / 2;
+    const __m256i even = load_bytes(at);
+    const __m256i odd = load_bytes(at + 32);
+    OMEN_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const void* half = rows.codes(r) + i;
+      const __m128i codes = _mm_loadu_si128(static_cast<const __m128i*>(half));
+      acc[r] = _mm256_add_epi32(acc[r], code_products(_mm256_zextsi128_si256(codes), even, odd));
+    }
+  }
+  const __m256i pairs =
+      _mm256_hadd_epi32(_mm256_hadd_epi32(acc[0], acc[1]), _mm256_hadd_epi32(acc[2], acc[3]));
+  const __m128i sums =
+      _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+  return reinterpret_cast<Ints4>(sums);
+}
+
+#include "distance/sq8_generic.inl"
+
 }  // namespace
 
-const CodecTable kAvx2Codec = {rotate, residual, sign_bits, block_sums, block_scan};
+const CodecTable kAvx2Codec = {rotate,     residual,   sign_bits,
+                               block_sums, block_scan, {scan_codes, gather_codes}};
 
 }  // namespace omendb::distance::internal
 OMEN_TARGET_END

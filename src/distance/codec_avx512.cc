@@ -150,9 +150,55 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   }
 }
 
+OMEN_INLINE __m512i code_products(__m512i codes, __m512i even, __m512i odd) {
+  const __m512i low = _mm512_and_si512(codes, _mm512_set1_epi16(0xff));
+  return _mm512_add_epi32(_mm512_madd_epi16(low, even),
+                          _mm512_madd_epi16(_mm512_srli_epi16(codes, 8), odd));
+}
+
+OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t padded) {
+  __m512i acc[4];
+  OMEN_UNROLL
+  for (size_t r = 0; r < 4; ++r) acc[r] = _mm512_setzero_si512();
+  size_t i = 0;
+  for (; i + 64 <= padded; i += 64) {
+    const __m512i even = _mm512_load_si512(weights + i);
+    const __m512i odd = _mm512_load_si512(weights + i + 32);
+    OMEN_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const __m512i codes = _mm512_loadu_si512(rows.codes(r) + i);
+      acc[r] = _mm512_add_epi32(acc[r], code_products(codes, even, odd));
+    }
+  }
+  if (i < padded) {
+    const __mmask64 rest = (1ULL << (padded - i)) - 1;
+    const __m512i even = _mm512_load_si512(weights + i);
+    const __m512i odd = _mm512_load_si512(weights + i + 32);
+    OMEN_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const __m512i codes = _mm512_maskz_loadu_epi8(rest, rows.codes(r) + i);
+      acc[r] = _mm512_add_epi32(acc[r], code_products(codes, even, odd));
+    }
+  }
+  __m256i halves[4];
+  OMEN_UNROLL
+  for (size_t r = 0; r < 4; ++r) {
+    halves[r] =
+        _mm256_add_epi32(_mm512_castsi512_si256(acc[r]), _mm512_extracti64x4_epi64(acc[r], 1));
+  }
+  const __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(halves[0], halves[1]),
+                                          _mm256_hadd_epi32(halves[2], halves[3]));
+  const __m128i sums =
+      _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+  return reinterpret_cast<Ints4>(sums);
+}
+
+#include "distance/sq8_generic.inl"
+
 }  // namespace
 
-const CodecTable kAvx512Codec = {rotate, residual, sign_bits, block_sums, block_scan};
+const CodecTable kAvx512Codec = {rotate,     residual,   sign_bits,
+                                 block_sums, block_scan, {scan_codes, gather_codes}};
 
 }  // namespace omendb::distance::internal
 OMEN_TARGET_END

@@ -142,9 +142,37 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   }
 }
 
+OMEN_INLINE int32x4_t code_products(int32x4_t acc, int16x8_t codes, int16x8_t weights) {
+  return vmlal_high_s16(vmlal_s16(acc, vget_low_s16(codes), vget_low_s16(weights)), codes, weights);
+}
+
+OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t padded) {
+  int32x4_t acc[4];
+  OMEN_UNROLL
+  for (size_t r = 0; r < 4; ++r) acc[r] = vdupq_n_s32(0);
+  for (size_t i = 0; i < padded; i += 16) {
+    const int16_t* at = weights + i / 64 * 64 + i % 64 / 2;
+    const int16x8_t even = vld1q_s16(at);
+    const int16x8_t odd = vld1q_s16(at + 32);
+    OMEN_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const void* sixteen = rows.codes(r) + i;
+      const uint16x8_t codes = vreinterpretq_u16_u8(vld1q_u8(static_cast<const uint8_t*>(sixteen)));
+      const uint16x8_t low = vandq_u16(codes, vdupq_n_u16(0xff));
+      acc[r] = code_products(acc[r], vreinterpretq_s16_u16(low), even);
+      acc[r] = code_products(acc[r], vreinterpretq_s16_u16(vshrq_n_u16(codes, 8)), odd);
+    }
+  }
+  return reinterpret_cast<Ints4>(
+      vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])));
+}
+
+#include "distance/sq8_generic.inl"
+
 }  // namespace
 
-const CodecTable kNeonCodec = {rotate, residual, sign_bits, block_sums, block_scan};
+const CodecTable kNeonCodec = {rotate,     residual,   sign_bits,
+                               block_sums, block_scan, {scan_codes, gather_codes}};
 
 }  // namespace omendb::distance::internal
 #endif

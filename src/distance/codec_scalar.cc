@@ -83,8 +83,25 @@ void block_scan(const rabitq::PreparedQuery& query, const std::byte* blocks, siz
   }
 }
 
+OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t padded) {
+  uint32_t sums[4] = {};
+  for (size_t r = 0; r < 4; ++r) {
+    const auto* codes = reinterpret_cast<const uint8_t*>(rows.codes(r));
+    for (size_t i = 0; i < padded; ++i) {
+      const int32_t weight = weights[i / 64 * 64 + i % 2 * 32 + i % 64 / 2];
+      sums[r] += static_cast<uint32_t>(weight * codes[i]);
+    }
+  }
+  Ints4 out;
+  std::memcpy(&out, sums, sizeof(out));
+  return out;
+}
+
+#include "distance/sq8_generic.inl"
+
 }  // namespace
 
-const CodecTable kScalarCodec = {rotate, residual, sign_bits, block_sums, block_scan};
+const CodecTable kScalarCodec = {rotate,     residual,   sign_bits,
+                                 block_sums, block_scan, {scan_codes, gather_codes}};
 
 }  // namespace omendb::distance::internal

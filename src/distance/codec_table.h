@@ -7,6 +7,7 @@
 #include "distance/kernels.h"
 #include "distance/rabitq.h"
 #include "distance/rotation.h"
+#include "distance/sq8.h"
 
 namespace omendb::distance::internal {
 
@@ -20,9 +21,9 @@ struct RowSums {
   float dot;      ///< sum of v[i] * other[i]
 };
 
-/// Kernels over padded rows: n is a multiple of 64, pointers are on 64-byte boundaries. All but
-/// block_scan return the same bits on every instruction set: what the others compute is stored, and
-/// sums are integers. Estimates may differ in the last place.
+/// Kernels of the codecs. Those over padded rows: n is a multiple of 64, pointers are on 64-byte
+/// boundaries. All but block_scan return the same bits on every instruction set: what the others
+/// compute is stored, and sums are integers. Estimates may differ in the last place.
 struct CodecTable {
   void (*rotate)(const RotationPlan& plan, float* values);
   /// values[i] = values[i] * scale - center[i]; the sums are over the new values.
@@ -33,6 +34,7 @@ struct CodecTable {
   void (*block_sums)(const uint8_t* tables, size_t padded_dim, const std::byte* block,
                      uint32_t* sums);
   rabitq::BlockScan block_scan;
+  sq8::Kernels sq8;
 };
 
 const CodecTable& codec_table(Isa isa);
@@ -44,6 +46,14 @@ extern const CodecTable kAvx512Codec;
 #elif defined(__aarch64__)
 extern const CodecTable kNeonCodec;
 #endif
+
+/// Four codes to be compared at once, and a sum for each.
+struct CodeRows {
+  const std::byte* at[4];
+
+  const std::byte* codes(size_t r) const { return at[r] + sizeof(sq8::Factors); }
+};
+typedef int32_t Ints4 __attribute__((vector_size(16)));
 
 /// Where lane v's nibbles and factors are in a block (see rabitq.h), and the way back.
 constexpr size_t position_of(size_t lane) {
