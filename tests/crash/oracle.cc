@@ -182,10 +182,22 @@ std::string describe(const State& state) {
 
 // --- History -----------------------------------------------------------------------------------
 
-void History::issue(const std::string& name, std::optional<State> after) {
+void History::issue(const std::string& name, Candidate candidate) {
   auto& candidates = candidates_[name];
   if (candidates.empty()) candidates.push_back({});
-  candidates.push_back({++operation_, std::move(after)});
+  candidates.push_back(std::move(candidate));
+}
+
+void History::issue(const std::string& name, State after) {
+  issue(name, Candidate{++operation_, std::move(after), true});
+}
+
+void History::issue_create(const std::string& name) {
+  issue(name, Candidate{++operation_, State{}, false});
+}
+
+void History::issue_drop(const std::string& name) {
+  issue(name, Candidate{++operation_, std::nullopt, false});
 }
 
 void History::acknowledge(const std::string& name) {
@@ -207,13 +219,17 @@ void History::flushed() {
 
 bool History::fits(uint64_t operation, const std::map<std::string, State>& recovered) const {
   for (const auto& [name, candidates] : candidates_) {
-    const Candidate* at = &candidates.front();
-    for (const Candidate& candidate : candidates) {
-      if (candidate.operation <= operation) at = &candidate;
-    }
     const auto found = recovered.find(name);
-    if (at->state.has_value() != (found != recovered.end())) return false;
-    if (at->state && *at->state != found->second) return false;
+    const auto is = [&](const Candidate& candidate) {
+      return found == recovered.end() ? !candidate.state : candidate.state == found->second;
+    };
+    const Candidate* at = &candidates.front();
+    bool fit = false;
+    for (const Candidate& candidate : candidates) {
+      if (candidate.ordered && candidate.operation <= operation) at = &candidate;
+      fit = fit || (!candidate.ordered && is(candidate));
+    }
+    if (!fit && !is(*at)) return false;
   }
   return true;
 }
@@ -243,7 +259,7 @@ void History::restart(const std::map<std::string, State>& recovered) {
   for (auto& [name, candidates] : candidates_) {
     const auto found = recovered.find(name);
     visible_[name] = found == recovered.end() ? std::nullopt : std::optional(found->second);
-    candidates = {{operation_, visible_[name]}};
+    candidates = {{operation_, visible_[name], true}};
   }
 }
 

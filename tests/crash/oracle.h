@@ -42,8 +42,12 @@ class History {
   /// @param durable  an acknowledged operation must survive; else only those before a flush.
   explicit History(bool durable = true) : durable_(durable) {}
 
-  /// The collection will hold `after`; none = it will not exist.
-  void issue(const std::string& name, std::optional<State> after);
+  /// The collection will hold `after`.
+  void issue(const std::string& name, State after);
+  /// The collection will be there, empty, or be gone. That is no part of the log, so it has no
+  /// order among the writes.
+  void issue_create(const std::string& name);
+  void issue_drop(const std::string& name);
   /// The operation issued last to the collection returned OK.
   void acknowledge(const std::string& name);
   /// The same for creating and dropping collections, which are durable at once in every mode.
@@ -65,8 +69,10 @@ class History {
  private:
   struct Candidate {
     uint64_t operation = 0;
-    std::optional<State> state;
+    std::optional<State> state;  // none = no such collection
+    bool ordered = true;
   };
+  void issue(const std::string& name, Candidate candidate);
   bool fits(uint64_t operation, const std::map<std::string, State>& recovered) const;
 
   const bool durable_;

@@ -78,7 +78,7 @@ class Session {
 
   Status drop(const std::string& name) {
     if (!history_.visible(name)) return {};
-    history_.issue(name, std::nullopt);
+    history_.issue_drop(name);
     const Status dropped = database_.drop_collection(name);
     if (dropped.ok()) {
       history_.acknowledge_durable(name);
@@ -102,7 +102,7 @@ class Session {
 
   Result<Collection> get(const std::string& name) {
     const bool there = history_.visible(name).has_value();
-    if (!there) history_.issue(name, State{});
+    if (!there) history_.issue_create(name);
     auto collection = database_.collection(name);
     if (!there && collection.ok()) history_.acknowledge_durable(name);
     return collection;
