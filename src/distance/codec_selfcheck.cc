@@ -11,6 +11,7 @@
 
 #include "distance/codec_table.h"
 #include "distance/rabitq.h"
+#include "distance/sq8.h"
 
 namespace omendb::distance {
 namespace {
@@ -70,6 +71,33 @@ bool check(Isa isa, Metric metric, size_t dim) {
   return false;
 }
 
+/// Seven rows, so that a whole group and a part of one are compared.
+bool check_sq8(Isa isa, Metric metric, size_t dim) {
+  std::mt19937 random(static_cast<unsigned>(dim));
+  std::normal_distribution<float> normal(0.3F);
+  std::vector<float> rows(7 * dim);
+  for (float& x : rows) x = normal(random);
+  const sq8::Encoder encoder({.metric = metric, .dim = dim});
+  std::vector<std::byte> codes(7 * encoder.code_bytes());
+  encoder.encode(rows.data(), dim * sizeof(float), 7, codes.data());
+  const sq8::PreparedQuery query = encoder.prepare(rows.data());
+  const uint32_t slots[7] = {6, 0, 3, 3, 5, 1, 2};
+  float expected[7];
+  float scanned[7];
+  float gathered[7];
+  sq8::kernels(Isa::kScalar).scan(query, codes.data(), encoder.code_bytes(), 7, expected);
+  sq8::kernels(isa).scan(query, codes.data(), encoder.code_bytes(), 7, scanned);
+  sq8::kernels(isa).gather(query, codes.data(), encoder.code_bytes(), slots, 7, gathered);
+  bool same = true;
+  for (size_t i = 0; i < 7; ++i) {
+    same = same && scanned[i] == expected[i] && gathered[i] == expected[slots[i]];
+  }
+  if (same) return true;
+  std::fprintf(stderr, "%s, %s, dim %zu: 8-bit distances DIFFER\n", isa_name(isa).data(),
+               metric_name(metric).data(), dim);
+  return false;
+}
+
 int run() {
   bool ok = true;
   for (const Isa isa : supported_isas()) {
@@ -77,6 +105,7 @@ int run() {
     for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
       for (const size_t dim : {1UL, 64UL, 100UL, 128UL, 768UL, 1000UL, 4160UL, 20000UL}) {
         good = check(isa, metric, dim) && good;
+        good = check_sq8(isa, metric, dim) && good;
       }
     }
     std::printf("%s: %s\n", isa_name(isa).data(), good ? "ok" : "FAILED");
