@@ -151,7 +151,7 @@ Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) const {
   const size_t per_candidate =
       queries_.count < kBatchThatShares ? kRowsPerCandidate : kRowsPerCandidateInBatch;
   const bool estimate = !options_.exact && options_.recall < 1 && snapshot_.spec.coded() &&
-                        matches >= kFlatRows && matches > effort_ * per_candidate;
+                        matches >= kFlatRows && matches / per_candidate > effort_;
   for (Plan& plan : plans) {
     // Whole words of the mask: what is left over is measured.
     if (estimate) plan.coded_rows = snapshot_.parts[plan.part].rows->coded_rows() / 64 * 64;
