@@ -76,7 +76,8 @@ std::string try_case(const Case& c, bool& fired) {
     env->arm({});
   }
   if (why = recover(env, c, history); !why.empty()) return why;
-  if (why = write_on(env, history); !why.empty()) return why;
+  const auto power_off = [&] { env->arm({.at_operation = env->operations()}); };
+  if (why = write_on(env, history, power_off); !why.empty()) return why;
   env->restart(Survival::kNothing);  // what was just written is acknowledged
   bool opened = false;
   why = verify(env, history, opened);

@@ -240,7 +240,8 @@ std::string verify(const std::shared_ptr<storage::Env>& env, History& history, b
   return why;
 }
 
-std::string write_on(const std::shared_ptr<storage::Env>& env, History& history) {
+std::string write_on(const std::shared_ptr<storage::Env>& env, History& history,
+                     const std::function<void()>& power_off) {
   uint32_t batch = 1'000;
   auto database = open_database(env, Durability::kSync);
   if (!database.ok()) return "open to write on: " + database.status().to_string();
@@ -255,6 +256,7 @@ std::string write_on(const std::shared_ptr<storage::Env>& env, History& history)
       if (!status.ok()) return "writing on in " + name + ": " + status.to_string();
     }
   }
+  power_off();
   return {};
 }
 

@@ -2,6 +2,7 @@
 // short.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,7 +29,9 @@ std::string run_workload(const std::shared_ptr<storage::Env>& env, const Workloa
 /// @return empty, or what is wrong. `opened` tells whether open() returned OK.
 std::string verify(const std::shared_ptr<storage::Env>& env, History& history, bool& opened);
 
-/// Writes to every collection and to a new one, acknowledged, and leaves without sealing.
-std::string write_on(const std::shared_ptr<storage::Env>& env, History& history);
+/// Writes to every collection and to a new one, acknowledged; then calls power_off(), so that the
+/// database cannot seal what it leaves in the log.
+std::string write_on(const std::shared_ptr<storage::Env>& env, History& history,
+                     const std::function<void()>& power_off);
 
 }  // namespace omendb::crash
