@@ -412,6 +412,7 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       const bool fits = put->vectors.element == staged_->spec.element && rows > 0 &&
                         (staged_->spec.dim == 0 || put->vectors.dim == staged_->spec.dim) &&
                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
+                        check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
                         segment::check_columns(put->columns, rows, *staged_->columns).ok();
       if (!fits) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
