@@ -253,6 +253,68 @@ TEST(Rabitq, LowerBoundIsBelowTheEstimateByEpsilonDeviations) {
   }
 }
 
+struct Spread {
+  double mean;
+  double deviation;
+};
+
+/// Errors of many estimates in units of standard_error(), for rows at about the given angle from
+/// the query as seen from the center, of varied lengths. Cosine compares directions of whole
+/// vectors, so there the center is 0.
+Spread spread_of_errors(Metric metric, size_t dim, double angle, uint32_t seed) {
+  double sum = 0;
+  double squares = 0;
+  constexpr uint32_t kRounds = 32;  // near rows share most of their error, so many rotations
+  constexpr size_t kRows = 64;
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    Fixture data(metric, dim, kRows, seed + round);
+    if (metric == Metric::kCosine) std::fill(data.center_.begin(), data.center_.end(), 0.0F);
+    std::normal_distribution<float> normal;
+    const auto along = static_cast<float>(std::cos(angle));
+    const auto across = static_cast<float>(std::sin(angle));
+    for (size_t i = 0; i < data.rows_.size(); ++i) {
+      const size_t d = i % dim;
+      const float length = 0.5F + static_cast<float>(i / dim % 4) * 0.5F;
+      const float q = data.query_[d] - data.center_[d];
+      data.rows_[i] = data.center_[d] + length * (along * q + across * normal(data.random_));
+    }
+    const Encoder encoder({.metric = metric, .dim = dim, .seed = seed * 100 + round},
+                          data.center_.data());
+    const auto codes = encode(encoder, active_isa(), data.rows_.data(), kRows);
+    const PreparedQuery query = encoder.prepare(data.query_.data());
+    std::vector<float> estimates(kRows);
+    std::vector<uint32_t> hits(kRows / 32);
+    block_scan()(query, codes.data(), kRows / 32, 0, estimates.data(), hits.data());
+    for (size_t i = 0; i < kRows; ++i) {
+      const std::byte* block = codes.data() + i / 32 * encoder.block_bytes();
+      const double exact = exact_distance(metric, data.query(), data.row(i));
+      const double error = static_cast<double>(estimates[i]) - exact;
+      const float sigma = standard_error(query, block, i % 32, estimates[i]);
+      sum += error / static_cast<double>(sigma);
+      squares += error * error / static_cast<double>(sigma) / static_cast<double>(sigma);
+    }
+  }
+  constexpr double kCount = kRounds * kRows;
+  const double mean = sum / kCount;
+  return {mean, std::sqrt(squares / kCount - mean * mean)};
+}
+
+TEST(Rabitq, StandardErrorIsThatOfNearAndOfFarVectors) {
+  constexpr double kDegree = 3.14159265358979 / 180;
+  for (const Metric metric : kMetrics) {
+    for (const size_t dim : {128UL, 768UL}) {
+      for (const double degrees : {10.0, 25.0, 45.0, 90.0, 135.0}) {
+        const Spread spread = spread_of_errors(metric, dim, degrees * kDegree, 31);
+        const std::string what = std::string(metric_name(metric)) + " dim " + std::to_string(dim) +
+                                 " at " + std::to_string(degrees) + " degrees";
+        EXPECT_LE(spread.deviation, 1.1) << what;
+        EXPECT_GE(spread.deviation, 0.5) << what;
+        EXPECT_NEAR(spread.mean, 0, 0.25) << what;
+      }
+    }
+  }
+}
+
 TEST(Rabitq, EmptyLanesAreNeverHits) {
   for (const size_t n : {1UL, 7UL, 16UL, 31UL}) {
     const Fixture data(Metric::kInnerProduct, 100, 32, 9);
