@@ -15,8 +15,8 @@ OMEN_INLINE Floats4 load_floats(const std::byte* p) {
 // same bits everywhere.
 template <bool kInnerProduct>
 OMEN_INLINE Floats4 code_distances(const sq8::PreparedQuery& query, const CodeRows& rows) {
-  const Floats4 sums = __builtin_convertvector(
-      code_sums(query.weights(), rows, query.padded_dim), Floats4);
+  const Floats4 sums =
+      __builtin_convertvector(code_sums(query.weights(), rows, query.padded_dim), Floats4);
   const Floats4 a = load_floats(rows.at[0]);
   const Floats4 b = load_floats(rows.at[1]);
   const Floats4 c = load_floats(rows.at[2]);
