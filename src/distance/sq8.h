@@ -16,7 +16,8 @@
 // Why 16 bits for the query: its rounding is then 1/256 of the code's and not noticed, where that
 // of eight bits would be as large as the code's. A scan of 10,000 codes of 128 dimensions takes 31
 // to 34 us with AVX2 and 30 to 32 us with AVX-512, of 768 dimensions 200 and 155 us; encoding a
-// vector 0.4 and 2.1 us (sq8_bench, one core of a Zen 4 at 3.7 GHz, best of 300 rounds).
+// vector 0.4 and 2.1 us (best of many rounds on one core of a Zen 4 at 3.7 GHz; sq8_bench, which
+// averages, measures the same calls).
 //
 // Bytes of a code; no alignment is needed, little-endian:
 //
