@@ -131,6 +131,8 @@ class CollectionCore {
   std::atomic<bool> dropped_{false};
 
   mutable Mutex maintenance_mutex_;
+  /// What manifests name whose publication failed; removed once one that does not is in force.
+  std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(maintenance_mutex_);
   mutable Mutex state_mutex_;
   CollectionState durable_ OMEN_GUARDED_BY(state_mutex_);
 

@@ -1,7 +1,7 @@
 // Sealing and merging: how rows move from memory to segments, and from small segments to large
 // ones, while writers write and readers read.
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "collection/collection_core.h"
@@ -186,9 +186,19 @@ Result<bool> CollectionCore::seal_oldest() {
 
 Status CollectionCore::publish_state(const CollectionState& state) {
   OMEN_RETURN_IF_ERROR(host_.segments().sync_names());
-  // If this fails, the manifest may or may not be in force: files that it might name stay, and the
-  // next open removes those that it does not.
-  OMEN_RETURN_IF_ERROR(host_.publish(state));
+  if (Status published = host_.publish(state); !published.ok()) {
+    // The manifest may or may not be in force: files that it might name stay until another is.
+    for (const SegmentState& segment : state.segments) left_behind_.push_back(segment);
+    return published;
+  }
+  for (const SegmentState& old : std::exchange(left_behind_, {})) {
+    const auto named = std::find_if(state.segments.begin(), state.segments.end(),
+                                    [&](const SegmentState& s) { return s.name == old.name; });
+    const bool segment_named = named != state.segments.end();
+    if (!segment_named) host_.segments().remove_segment(old.name);
+    if (old.tombstones.empty() || (segment_named && named->tombstones == old.tombstones)) continue;
+    host_.segments().remove_tombstones(old.tombstones);
+  }
   MutexLock lock(state_mutex_);
   durable_ = state;
   return {};

@@ -89,6 +89,7 @@ class DatabaseImpl final : public collection::Host {
   std::unique_ptr<storage::Wal> wal_;
   std::vector<std::string> recovery_notes_;
   std::atomic<uint64_t> next_file_number_{1};
+  std::atomic<uint64_t> appends_{0};
 
   Mutex manifest_mutex_;
   storage::ManifestStore manifest_store_ OMEN_GUARDED_BY(manifest_mutex_);
