@@ -7,7 +7,6 @@
 
 using omendb::Result;
 using omendb::Status;
-using omendb::StatusCode;
 using omendb::capi::fenced;
 using omendb::capi::IdsIn;
 using omendb::capi::read_column_names;

@@ -84,6 +84,7 @@ Filter Filter::all_of(std::vector<Filter> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return std::move(parts[0]);
   std::vector<NodePtr> nodes;
+  nodes.reserve(parts.size());
   for (Filter& part : parts) nodes.push_back(std::move(part.root_));
   return Filter(joined(Kind::kAnd, std::move(nodes)));
 }
@@ -92,6 +93,7 @@ Filter Filter::any_of(std::vector<Filter> parts) {
   if (parts.empty()) return Filter(constant_node(false));
   if (parts.size() == 1) return std::move(parts[0]);
   std::vector<NodePtr> nodes;
+  nodes.reserve(parts.size());
   for (Filter& part : parts) nodes.push_back(std::move(part.root_));
   return Filter(joined(Kind::kOr, std::move(nodes)));
 }

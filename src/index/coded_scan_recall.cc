@@ -65,6 +65,7 @@ std::vector<float> mean(const Matrix<float>& data, size_t rows) {
     for (size_t d = 0; d < data.columns; ++d) sums[d] += static_cast<double>(data.row(i)[d]);
   }
   std::vector<float> out;
+  out.reserve(sums.size());
   for (const double sum : sums) out.push_back(static_cast<float>(sum / static_cast<double>(rows)));
   return out;
 }

@@ -64,7 +64,8 @@ void expect_same(const ColumnSource& source, const Model& model, uint32_t rows, 
       }
     }
     std::vector<uint32_t> numbers;
-    for (int i = 0; rows > 0 && i < 100; ++i) numbers.push_back(static_cast<uint32_t>(rng() % rows));
+    for (int i = 0; rows > 0 && i < 100; ++i)
+      numbers.push_back(static_cast<uint32_t>(rng() % rows));
     Column gathered{.name = column.name, .type = column.type};
     ASSERT_TRUE(reader->gather(numbers, gathered).ok());
     ASSERT_EQ(gathered.row_count(), numbers.size());
