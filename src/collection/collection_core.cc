@@ -179,7 +179,12 @@ Result<std::shared_ptr<CollectionCore::Pending>> CollectionCore::log_and_stage_p
 
 Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids, PutMode mode) {
   DeadByPart dead(staged_->parts.size());
-  // Generated ids are larger than every id there is.
+  // Every id there is lies below next_auto_id; generated ids are not even listed.
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    if (std::ranges::all_of(*numbers, [&](uint64_t id) { return id >= staged_->next_auto_id; })) {
+      return dead;
+    }
+  }
   const size_t count = segment::id_count(ids);
   for (size_t i = 0; i < count; ++i) {
     const IdView id = segment::id_at(ids, i);
