@@ -56,7 +56,7 @@ class ScanCursor {
   const collection::Matcher matcher_;
   uint32_t part_ = 0;
   size_t slot_ = 0;
-  Bitmap matches_;  // of part_, once slot_ > 0 or the part was begun
+  Bitmap matches_;  // of part_, if part_begun_
   bool part_begun_ = false;
 };
 

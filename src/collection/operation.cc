@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/status_macros.h"
+#include "segment/growing_ids.h"
 
 namespace omendb::collection {
 
@@ -15,14 +16,6 @@ enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
 
 Status bad(const char* what) {
   return {StatusCode::kCorruption, std::string("a log record holds ") + what};
-}
-
-size_t count_ids(const IdsView& ids) {
-  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) return numbers->size();
-  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
-    return strings->size();
-  }
-  return 0;
 }
 
 void write_ids(ByteWriter& out, const IdsView& ids, uint64_t first_id) {
@@ -181,7 +174,7 @@ EncodedOperation::EncodedOperation(const DeleteOperation& erase) {
   ByteWriter head(head_);
   head.u8(static_cast<uint8_t>(Kind::kDelete));
   head.u32(erase.collection_id);
-  head.u32(static_cast<uint32_t>(count_ids(erase.ids)));
+  head.u32(static_cast<uint32_t>(segment::id_count(erase.ids)));
   write_ids(head, erase.ids, 0);
   parts_.push_back(head_);
 }
