@@ -181,9 +181,8 @@ Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids,
   DeadByPart dead(staged_->parts.size());
   // Every id there is lies below next_auto_id; generated ids are not even listed.
   if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
-    if (std::ranges::all_of(*numbers, [&](uint64_t id) { return id >= staged_->next_auto_id; })) {
-      return dead;
-    }
+    const uint64_t beyond = staged_->next_auto_id;
+    if (std::ranges::all_of(*numbers, [=](uint64_t id) { return id >= beyond; })) return dead;
   }
   const size_t count = segment::id_count(ids);
   for (size_t i = 0; i < count; ++i) {
