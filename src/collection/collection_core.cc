@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "collection/batch_check.h"
+#include "collection/fill.h"
 #include "collection/match.h"
 
 namespace omendb::collection {
@@ -123,7 +124,8 @@ Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
     OMEN_ASSIGN_OR_RETURN(ids, choose_ids(batch, put));
     OMEN_ASSIGN_OR_RETURN(pending, log_and_stage_put(put, mode));
   }
-  pending->encoded = pending->memtable->fill(pending->first, put.vectors);
+  pending->encoded =
+      fill_while_flushing(host_, pending->lsn, *pending->memtable, pending->first, put.vectors);
   OMEN_RETURN_IF_ERROR(finish(pending));
   return ids;
 }
@@ -173,7 +175,6 @@ Result<std::shared_ptr<CollectionCore::Pending>> CollectionCore::log_and_stage_p
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  host_.start_flush();
   return stage_put(lsn, put, dead);
 }
 
@@ -341,7 +342,6 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
                                   std::shared_ptr<Pending>& pending) {
   const EncodedOperation record(DeleteOperation{id_, ids});
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  host_.start_flush();
   pending = stage_delete(lsn, dead);
   return {};
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/thread_pool.h"
 #include "segment/memtable.h"
 #include "segment/segment_store.h"
 
@@ -61,7 +62,10 @@ class Host {
   virtual ~Host() = default;
   /// Orders and logs an operation; durable after wait_durable().
   virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
+  /// Has the log written and synced by a thread of its own.
   virtual void start_flush() = 0;
+  /// Whether somebody is at that.
+  virtual bool flushing() const = 0;
   virtual Status wait_durable(Lsn lsn) = 0;
   /// wait_durable(), whatever the durability mode.
   virtual Status sync(Lsn lsn) = 0;
@@ -70,6 +74,7 @@ class Host {
   /// A name that no file of this database ever had.
   virtual std::string new_file_name() = 0;
   virtual segment::SegmentStore& segments() = 0;
+  virtual ThreadPool& pool() = 0;
   /// There is sealing or merging to do.
   virtual void wake_background() = 0;
 };

@@ -129,7 +129,7 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
   OMEN_RETURN_IF_ERROR(guard.status());
   OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
   return collection::search(*snapshot, handle_->core->name(), queries, options,
-                            &handle_->database->search_pool());
+                            &handle_->database->pool());
 }
 
 Result<CollectionInfo> Collection::info() const {

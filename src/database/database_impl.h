@@ -38,8 +38,6 @@ class DatabaseImpl final : public collection::Host {
 
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
   const std::string& path() const { return path_; }
-  /// One thread fewer than this process has processors: the caller of a search takes part.
-  ThreadPool& search_pool() { return search_pool_; }
 
   Status enter();
   void leave();
@@ -47,11 +45,15 @@ class DatabaseImpl final : public collection::Host {
   // collection::Host
   Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
   void start_flush() override { wal_->start_flush(); }
+  bool flushing() const override { return wal_->flushing(); }
   Status wait_durable(Lsn lsn) override { return wal_->wait_durable(lsn); }
   Status sync(Lsn lsn) override { return wal_->sync(lsn); }
   Status publish(const collection::CollectionState& state) override;
   std::string new_file_name() override;
   segment::SegmentStore& segments() override { return segments_; }
+  /// One thread fewer than this machine has processors: the caller of a search or an add takes
+  /// part.
+  ThreadPool& pool() override { return pool_; }
   void wake_background() override;
 
  private:
@@ -99,7 +101,7 @@ class DatabaseImpl final : public collection::Host {
   std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
       OMEN_GUARDED_BY(map_mutex_);
 
-  ThreadPool search_pool_{std::max(1U, std::thread::hardware_concurrency()) - 1};
+  ThreadPool pool_{std::max(1U, std::thread::hardware_concurrency()) - 1};
 
   Mutex calls_mutex_;
   CondVar calls_ended_;

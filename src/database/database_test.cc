@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 namespace omendb {
 namespace {
@@ -129,6 +131,66 @@ TEST_F(DatabaseTest, SealsMergesAndStaysExactWhileItGrows) {
   auto found = collection->search({query.data(), 1, kDim}, {.k = 15, .exact = true});
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(hits_of(*found, 0), brute_force(rows, ids, query.data(), kDim, 15));
+}
+
+TEST_F(DatabaseTest, LargeBatchesFromManyThreadsAreWholeWhoeverFillsThem) {
+  constexpr size_t kDim = 128;
+  constexpr size_t kThreads = 4;
+  constexpr size_t kBatches = 8;
+  const auto batch_rows = [](size_t thread, size_t b) { return 700 + 311 * ((thread + b) % 5); };
+  for (const Durability durability : {Durability::kSync, Durability::kNone}) {
+    std::filesystem::remove_all(folder_);
+    uint64_t points = 0;
+    for (const bool reopened : {false, true}) {
+      Database database = open({.durability = durability});
+      auto collection = database.default_collection();
+      ASSERT_TRUE(collection.ok());
+      std::atomic<size_t> failures{0};
+      std::vector<std::thread> threads;
+      for (size_t t = 0; t < kThreads && !reopened; ++t) {
+        threads.emplace_back([&, t] {
+          for (size_t b = 0; b < kBatches; ++b) {
+            const size_t rows = batch_rows(t, b);
+            const auto batch = integer_vectors(rows, kDim, static_cast<uint32_t>(t * 100 + b));
+            std::vector<uint64_t> ids(rows);
+            for (size_t i = 0; i < rows; ++i) ids[i] = (t * kBatches + b) * 10'000 + i;
+            if (!collection->add({.vectors = {batch.data(), rows, kDim}, .ids = ids}).ok()) {
+              ++failures;
+            }
+          }
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+      ASSERT_EQ(failures, 0U);
+      points = 0;
+      for (size_t t = 0; t < kThreads; ++t) {
+        for (size_t b = 0; b < kBatches; ++b) {
+          const size_t rows = batch_rows(t, b);
+          const auto expected = integer_vectors(rows, kDim, static_cast<uint32_t>(t * 100 + b));
+          std::vector<uint64_t> ids(rows);
+          for (size_t i = 0; i < rows; ++i) ids[i] = (t * kBatches + b) * 10'000 + i;
+          const auto got = collection->get(std::span<const uint64_t>(ids), {});
+          ASSERT_TRUE(got.ok()) << got.status().to_string();
+          const auto* values = reinterpret_cast<const float*>(got->points.vectors.data());
+          for (size_t i = 0; i < rows; ++i) {
+            ASSERT_TRUE(std::equal(values + i * kDim, values + (i + 1) * kDim,
+                                   expected.begin() + static_cast<ptrdiff_t>(i * kDim)))
+                << "row " << i << " of batch " << b << " of thread " << t;
+          }
+          points += rows;
+        }
+      }
+      EXPECT_EQ(collection->count().value(), points);
+      // The codes, too, are those of the rows: the nearest of a row is itself.
+      const auto probe = integer_vectors(batch_rows(1, 1), kDim, 101);
+      for (size_t i = 0; i < probe.size() / kDim; i += 97) {
+        const uint64_t id = (kBatches + 1) * 10'000 + i;
+        const auto found = collection->search({&probe[i * kDim], 1, kDim}, {.k = 1});
+        ASSERT_TRUE(found.ok());
+        EXPECT_EQ(hits_of(*found, 0), (std::vector<Hit>{{id, 0}}));
+      }
+    }
+  }
 }
 
 TEST_F(DatabaseTest, CodedSearchFindsTheWantedShareOfTheTrueNeighbours) {

@@ -21,9 +21,11 @@ uint64_t mix(uint64_t x) {  // the finaliser of MurmurHash3: sequential ids spre
   return x ^ (x >> 33);
 }
 
-uint64_t hash_id(const IdView& id) {
-  if (const auto* number = std::get_if<uint64_t>(&id)) return mix(*number);
-  return mix(std::hash<std::string_view>{}(std::get<std::string_view>(id)));
+uint64_t hash_id(uint64_t id) {
+  return mix(id);
+}
+uint64_t hash_id(std::string_view id) {
+  return mix(std::hash<std::string_view>{}(id));
 }
 
 }  // namespace
@@ -94,15 +96,26 @@ void GrowingIds::store_string(std::string_view id) {
   strings_[size_++] = {place, static_cast<uint32_t>(id.size())};
 }
 
-IdView GrowingIds::at(uint32_t slot) const {
-  if (kind_ == IdKind::kU64) return u64_[slot];
-  return std::string_view(strings_[slot].data, strings_[slot].size);
+template <>
+uint64_t GrowingIds::value<uint64_t>(uint32_t slot) const {
+  return u64_[slot];
 }
 
-size_t GrowingIds::probe(const IdView& id) const {
+template <>
+std::string_view GrowingIds::value<std::string_view>(uint32_t slot) const {
+  return {strings_[slot].data, strings_[slot].size};
+}
+
+IdView GrowingIds::at(uint32_t slot) const {
+  if (kind_ == IdKind::kU64) return value<uint64_t>(slot);
+  return value<std::string_view>(slot);
+}
+
+template <class Id>
+size_t GrowingIds::probe(Id id) const {
   const size_t mask = table_.size() - 1;
   size_t place = hash_id(id) & mask;
-  while (table_[place] != kNone && at(table_[place]) != id) place = (place + 1) & mask;
+  while (table_[place] != kNone && value<Id>(table_[place]) != id) place = (place + 1) & mask;
   return place;
 }
 
@@ -113,26 +126,74 @@ void GrowingIds::grow_table(uint32_t rows) {
   std::vector<uint32_t> old(wanted, kNone);
   old.swap(table_);
   for (uint32_t slot : old) {
-    if (slot != kNone) table_[probe(at(slot))] = slot;
+    if (slot == kNone) continue;
+    const size_t place =
+        kind_ == IdKind::kU64 ? probe(value<uint64_t>(slot)) : probe(value<std::string_view>(slot));
+    table_[place] = slot;
   }
 }
 
-void GrowingIds::index_new_rows(uint32_t first) {
-  grow_table(table_used_ + (size_ - first));
+template <class Id>
+void GrowingIds::add_to_table(uint32_t first) {
   for (uint32_t slot = first; slot < size_; ++slot) {
-    uint32_t& entry = table_[probe(at(slot))];
+    uint32_t& entry = table_[probe(value<Id>(slot))];
     older_[slot] = entry;
     if (entry == kNone) ++table_used_;
     entry = slot;
   }
 }
 
+void GrowingIds::index_new_rows(uint32_t first) {
+  if (first == size_ || add_to_runs(first)) return;
+  grow_table(table_used_ + (size_ - first));
+  if (kind_ == IdKind::kU64) {
+    add_to_table<uint64_t>(first);
+  } else {
+    add_to_table<std::string_view>(first);
+  }
+}
+
+bool GrowingIds::add_to_runs(uint32_t first) {
+  if (kind_ != IdKind::kU64) return false;
+  const std::span<const uint64_t> ids(u64_.get() + first, size_ - first);
+  const bool past_all = first == 0 || ids.front() > largest_;
+  largest_ = std::max(largest_, *std::ranges::max_element(ids));
+  const bool rise = std::ranges::adjacent_find(ids, std::greater_equal<>()) == ids.end();
+  if (!past_all || !rise) return false;
+  if (!runs_.empty() && runs_.back().end == first) {
+    runs_.back().end = size_;
+  } else {
+    runs_.push_back({first, size_});
+  }
+  return true;
+}
+
+uint32_t GrowingIds::find_in_runs(uint64_t id) const {
+  const auto after =
+      std::ranges::upper_bound(runs_, id, {}, [this](const Run& run) { return u64_[run.first]; });
+  if (after == runs_.begin()) return kNone;
+  const Run run = *std::prev(after);
+  const std::span<const uint64_t> ids(u64_.get() + run.first, run.end - run.first);
+  // Mostly one follows the other; then its place is known.
+  const uint64_t offset = id - ids.front();
+  if (offset < ids.size() && ids[offset] == id) return run.first + static_cast<uint32_t>(offset);
+  const auto found = std::ranges::lower_bound(ids, id);
+  if (found == ids.end() || *found != id) return kNone;
+  return run.first + static_cast<uint32_t>(found - ids.begin());
+}
+
 std::optional<uint32_t> GrowingIds::find(const IdView& id, uint32_t watermark) const {
+  const auto* number = std::get_if<uint64_t>(&id);
+  if ((number != nullptr) != (kind_ == IdKind::kU64)) return std::nullopt;
   MutexLock lock(mutex_);
-  if (table_.empty()) return std::nullopt;
-  uint32_t slot = table_[probe(id)];
-  while (slot != kNone && slot >= watermark) slot = older_[slot];
-  if (slot == kNone) return std::nullopt;
+  uint32_t slot = kNone;
+  if (!table_.empty()) {
+    slot = table_[number != nullptr ? probe(*number) : probe(std::get<std::string_view>(id))];
+    while (slot != kNone && slot >= watermark) slot = older_[slot];
+  }
+  // A run's number was new when it came, so whatever the table holds of it is newer.
+  if (slot == kNone && number != nullptr) slot = find_in_runs(*number);
+  if (slot == kNone || slot >= watermark) return std::nullopt;
   return slot;
 }
 

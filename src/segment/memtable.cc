@@ -10,7 +10,8 @@ namespace omendb::segment {
 
 namespace {
 constexpr uint32_t kBlock = distance::rabitq::kBlockRows;
-}
+constexpr size_t kPopulateBytes = size_t{64} << 10;
+}  // namespace
 
 /// What a snapshot sees of a memtable.
 class MemtableView final : public RowSource {
@@ -61,7 +62,7 @@ Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
       capacity_(capacity),
       ids_(id_kind, capacity),
       columns_(std::move(known)),
-      vectors_(std::make_unique_for_overwrite<std::byte[]>(size_t{capacity} * spec.row_bytes())) {
+      vectors_(make_large_array<std::byte>(size_t{capacity} * spec.row_bytes())) {
   if (encoder != nullptr) {
     encoder_owner_ = std::move(encoder);
     adopt_encoder(0);
@@ -99,6 +100,20 @@ bool Memtable::fill(uint32_t first, const VectorsView& vectors) {
   return true;
 }
 
+void Memtable::populate_ahead(uint32_t rows, uint32_t batch) {
+  const size_t row_bytes = spec_.row_bytes();
+  const size_t used = rows * row_bytes;
+  const size_t ahead = std::max(batch * row_bytes, kPopulateBytes);
+  size_t done = populated_.load(std::memory_order_relaxed);
+  if (used + batch * row_bytes <= done) return;
+  const size_t begin = std::max(used, done);
+  const size_t end = std::min(used + ahead, capacity_ * row_bytes);
+  if (begin >= end || !populated_.compare_exchange_strong(done, end, std::memory_order_relaxed)) {
+    return;
+  }
+  populate(vectors_.get() + begin, end - begin);
+}
+
 void Memtable::publish(uint32_t first, uint32_t rows, bool encoded) {
   if (!spec_.coded()) return;
   const uint32_t end = first + rows;
@@ -118,8 +133,7 @@ void Memtable::adopt_encoder(uint32_t rows) {
   if (encoder_owner_ == nullptr) {
     encoder_owner_ = make_encoder(spec_, vectors_.get(), rows);
   }
-  codes_ = std::make_unique_for_overwrite<std::byte[]>(
-      distance::rabitq::coded_bytes(spec_.dim, capacity_));
+  codes_ = make_large_array<std::byte>(distance::rabitq::coded_bytes(spec_.dim, capacity_));
   encode_blocks(*encoder_owner_, 0, rows);
   encoder_.store(encoder_owner_.get(), std::memory_order_release);
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/large_array.h"
 #include "segment/row_source.h"
 #include "segment/vector_spec.h"
 
@@ -21,6 +22,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// Below this, no codes: an exact scan of so few is faster, and a center drawn from fewer vectors
   /// would be a poor one for those that follow.
   static constexpr uint32_t kRowsBeforeCoding = 4'096;
+  /// Rows are encoded by aligned blocks of this many.
+  static constexpr uint32_t kBlockRows = distance::rabitq::kBlockRows;
 
   /// @param capacity  rows that fit; memory is touched as they arrive.
   /// @param encoder   of the segments before this memtable; null = make one when there are rows.
@@ -40,6 +43,10 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// @param vectors  in the collection's element type, finite.
   /// @return whether the batch's whole blocks were encoded; publish() wants to know.
   bool fill(uint32_t first, const VectorsView& vectors);
+
+  /// Readies memory past `rows` for the next batch, which is thought to be as large as this one.
+  /// Any thread, at any time; of use where nobody waits for it.
+  void populate_ahead(uint32_t rows, uint32_t batch);
 
   void publish(uint32_t first, uint32_t rows, bool encoded);
 
@@ -62,8 +69,9 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   uint32_t reserved_ = 0;
   GrowingIds ids_;
   GrowingColumns columns_;
-  std::unique_ptr<std::byte[]> vectors_;
-  std::unique_ptr<std::byte[]> codes_;
+  LargeArray<std::byte> vectors_;
+  std::atomic<size_t> populated_{0};  // bytes of vectors_
+  LargeArray<std::byte> codes_;
   std::shared_ptr<const distance::rabitq::Encoder> encoder_owner_;  // publisher
   std::atomic<const distance::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
 };

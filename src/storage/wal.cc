@@ -43,6 +43,10 @@ class FileWal final : public Wal {
   Status wait_durable(Lsn lsn) override { return drive(lsn, options_.sync_on_wait); }
   Status sync(Lsn lsn) override { return drive(lsn, true); }
   void start_flush() override;
+  bool flushing() const override {
+    const MutexLock lock(mutex_);
+    return writing_ || syncing_ || flush_wanted_;
+  }
   Lsn last_appended() const override {
     const MutexLock lock(mutex_);
     return last_appended_;

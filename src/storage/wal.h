@@ -47,8 +47,10 @@ class Wal {
   virtual Status wait_durable(Lsn lsn) = 0;
   /// Like wait_durable(), with fdatasync whatever the options.
   virtual Status sync(Lsn lsn) = 0;
-  /// Starts writing what is appended so far, without waiting.
+  /// Has a thread of the log write (and sync, if the options say so) what is appended so far.
   virtual void start_flush() = 0;
+  /// Whether a write or a sync is under way: who waits now would wait for another's first.
+  virtual bool flushing() const = 0;
 
   virtual Lsn last_appended() const = 0;
   /// Forgets records up to and including `lsn`: files wholly below it are removed or recycled. The

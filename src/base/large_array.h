@@ -1,0 +1,47 @@
+// Memory for big arrays that are filled from their beginning.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+#include <sys/mman.h>
+
+namespace omendb {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+template <class T>
+using LargeArray = std::unique_ptr<T[], FreeMemory>;
+
+/// `n` elements, unset, from the start of a page. Memory is taken as it is touched.
+/// @throws std::bad_alloc
+template <class T>
+LargeArray<T> make_large_array(size_t n) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  constexpr size_t kPage = 4'096;
+  const size_t bytes = (n * sizeof(T) + kPage - 1) / kPage * kPage;
+  void* memory = std::aligned_alloc(kPage, std::max(bytes, kPage));
+  if (memory == nullptr) throw std::bad_alloc();
+  return LargeArray<T>(static_cast<T*>(memory));
+}
+
+/// Has the system back the pages of [begin, begin + bytes) now, in one call: a fault on the first
+/// touch of each costs more than what is then copied there. Contents stay. A hint, nothing more.
+inline void populate(void* begin, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  constexpr uintptr_t kPage = 4'096;
+  const auto first = reinterpret_cast<uintptr_t>(begin) / kPage * kPage;
+  const auto end = reinterpret_cast<uintptr_t>(begin) + bytes;
+  ::madvise(reinterpret_cast<void*>(first), end - first, MADV_POPULATE_WRITE);
+#else
+  (void)begin, (void)bytes;
+#endif
+}
+
+}  // namespace omendb

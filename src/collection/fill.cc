@@ -1,0 +1,55 @@
+#include "collection/fill.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace omendb::collection {
+
+namespace {
+
+/// To fill this much takes as long as to wake a thread, a few times over.
+constexpr size_t kChunkBytes = size_t{256} << 10;
+
+}  // namespace
+
+bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
+                         const VectorsView& vectors) {
+  constexpr uint32_t kBlock = segment::Memtable::kBlockRows;
+  const auto rows = static_cast<uint32_t>(vectors.count);
+  const size_t chunk_rows =
+      std::max<size_t>(kChunkBytes / vectors.row_stride() / kBlock, 1) * kBlock;
+  if (rows < chunk_rows) {
+    const bool encoded = memtable.fill(first, vectors);
+    memtable.populate_ahead(first + rows, rows);
+    return encoded;
+  }
+
+  // Chunks meet where blocks do, so that each block is encoded by one of them.
+  const uint32_t start = first / kBlock * kBlock;
+  const size_t chunks = (first + rows - start + chunk_rows - 1) / chunk_rows;
+  std::atomic<bool> encoded{true};
+  const auto fill = [&](size_t chunk) {
+    const size_t begin = std::max<size_t>(start + chunk * chunk_rows, first);
+    const size_t end = std::min<size_t>(start + (chunk + 1) * chunk_rows, first + rows);
+    VectorsView part = vectors;
+    part.data = vectors.row(begin - first);
+    part.count = end - begin;
+    if (!memtable.fill(static_cast<uint32_t>(begin), part)) encoded = false;
+  };
+  // A lone writer flushes itself, which saves it a thread switch there and back.
+  const bool lone = !host.flushing();
+  if (!lone) host.start_flush();
+  const size_t flushes = lone ? 1 : 0;
+  host.pool().parallel_for(flushes + chunks + 1, [&](size_t i) {
+    if (i < flushes) {
+      host.wait_durable(lsn).ignore();
+    } else if (i < flushes + chunks) {
+      fill(i - flushes);
+    } else {
+      memtable.populate_ahead(first + rows, rows);
+    }
+  });
+  return encoded;
+}
+
+}  // namespace omendb::collection

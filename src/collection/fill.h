@@ -1,0 +1,17 @@
+// What happens to a batch between stage and publish.
+#pragma once
+
+#include <cstdint>
+
+#include "collection/state.h"
+
+namespace omendb::collection {
+
+/// Copies and encodes a batch into the rows reserved for it, on this thread and those of the
+/// host's pool, while the log's flush is under way: by this thread too, unless another is at it.
+/// What became of the flush, Host::wait_durable() says.
+/// @return  whether all of it was encoded; Memtable::publish() wants to know.
+bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
+                         const VectorsView& vectors);
+
+}  // namespace omendb::collection
