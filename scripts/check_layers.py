@@ -42,6 +42,8 @@ ENV_ONLY = {
     "dirent.h", "fcntl.h", "filesystem", "fstream", "sys/file.h", "sys/mman.h", "sys/stat.h",
     "sys/statvfs.h", "unistd.h",
 }  # fmt: skip
+# What is said of memory that belongs to no file.
+MEMORY_ADVICE = (Path("src/base/large_array.cc"), "sys/mman.h")
 INTRINSICS = {"arm_acle.h", "arm_neon.h", "cpuid.h", "immintrin.h", "nmmintrin.h"}
 INTRINSICS_LAYERS = {"base", "distance", "index"}
 POSIX = {
@@ -165,9 +167,9 @@ def check_file(root: Path, path: Path) -> Iterator[str]:
             angle, name = found[1] == "<", found[2]
             if layer == "include":
                 problem = check_public_header(name, angle)
-            elif angle:
+            elif angle and (relative, name) != MEMORY_ADVICE:
                 problem = check_angle(layer, name, is_test)
-            else:
+            elif not angle:
                 problem = check_quoted(layer, name, is_test, path.parent)
         elif layer != "storage" and not is_test and CLOCK_CALL.search(line.split("//")[0]):
             problem = f"{layer} reads a clock; clocks belong to storage's Env"

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
 #include <type_traits>
-
-#include <sys/mman.h>
 
 namespace omendb {
 
@@ -33,15 +30,6 @@ LargeArray<T> make_large_array(size_t n) {
 
 /// Has the system back the pages of [begin, begin + bytes) now, in one call: a fault on the first
 /// touch of each costs more than what is then copied there. Contents stay. A hint, nothing more.
-inline void populate(void* begin, size_t bytes) {
-#ifdef MADV_POPULATE_WRITE
-  constexpr uintptr_t kPage = 4'096;
-  const auto first = reinterpret_cast<uintptr_t>(begin) / kPage * kPage;
-  const auto end = reinterpret_cast<uintptr_t>(begin) + bytes;
-  ::madvise(reinterpret_cast<void*>(first), end - first, MADV_POPULATE_WRITE);
-#else
-  (void)begin, (void)bytes;
-#endif
-}
+void populate(void* begin, size_t bytes);
 
 }  // namespace omendb

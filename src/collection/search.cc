@@ -18,13 +18,16 @@ namespace {
 
 namespace rabitq = distance::rabitq;
 
-/// Below this many rows nothing is estimated: the exact scan is as fast, and it is exact.
-constexpr uint64_t kFlatRows = 10'000;
+/// Up to this many rows nothing is estimated: the exact scan is as fast, and it is exact.
+constexpr uint64_t kFlatRows = 16'384;
 /// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
 /// are a stream, and a batch of queries shares the stream.
 constexpr size_t kRowsPerCandidate = 8;
 constexpr size_t kRowsPerCandidateInBatch = 20;
 constexpr size_t kBatchThatShares = 8;
+
+/// An exact scan of fewer matches than this looks at no 8-bit codes first.
+constexpr size_t kRowsWorthCodes = 1'024;
 
 /// Candidates that a query keeps at most, unless it says how many: more for a higher recall.
 constexpr size_t kCandidatesPerHit = 32;
@@ -36,6 +39,10 @@ size_t choose_effort(const SearchOptions& options) {
   const double wanted = std::min(kCandidatesTimesMiss / (1 - options.recall), kMaxCandidates);
   return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
 }
+
+/// If the error bound says that those were too few, a query starts again with so many times more.
+constexpr size_t kWiderBy = 8;
+constexpr size_t kMeasureAll = std::numeric_limits<size_t>::max();
 
 /// How many standard deviations of its error a candidate's estimate may lie beyond the k-th
 /// distance before it is given up. A true neighbour right at the k-th distance is found with the
@@ -104,6 +111,7 @@ class Search {
   /// A part, or what is left of it, and the plan for it.
   struct Plan {
     uint32_t part = 0;
+    size_t matches = 0;
     uint32_t coded_rows = 0;  ///< [0, coded_rows) by codes, the rest exactly
     std::optional<Bitmap> mask;
   };
@@ -114,11 +122,12 @@ class Search {
     std::span<std::vector<Found>> found;
   };
 
-  Result<std::vector<Plan>> plan(const Matcher& matcher) const;
+  Result<std::vector<Plan>> plan(const Matcher& matcher);
   std::vector<Batch> split(size_t threads, bool coded);
-  Status run_batch(const std::vector<Plan>& plans, const Batch& batch) const;
-  Status scan_exactly(const Plan& plan, const Batch& batch) const;
-  Status scan_codes(const std::vector<Plan>& plans, const Batch& batch) const;
+  /// @param effort  candidates that a query keeps; kMeasureAll reads no codes.
+  Status run_batch(const std::vector<Plan>& plans, const Batch& batch, size_t effort) const;
+  Status scan_exactly(const Plan& plan, uint32_t first, const Batch& batch) const;
+  Status scan_codes(const std::vector<Plan>& plans, const Batch& batch, size_t effort) const;
   Status offer_codes(const Plan& plan, const Batch& batch,
                      std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
                      std::vector<index::CandidateQueue>& queues) const;
@@ -133,25 +142,27 @@ class Search {
   const distance::Kernels& kernels_;
   const size_t effort_;
   const float limit_;
+  uint64_t matches_ = 0;                   // of the filter, dead rows included
   std::vector<std::vector<Found>> found_;  // by query
 };
 
-Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) const {
+Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) {
   std::vector<Plan> plans;
-  uint64_t matches = 0;
+  uint64_t rows = 0;
   for (uint32_t p = 0; p < snapshot_.parts.size(); ++p) {
     const Part& part = snapshot_.parts[p];
-    Plan plan{p, 0, std::nullopt};
+    rows += part.rows->rows();
+    Plan plan{p, 0, 0, std::nullopt};
     OMEN_ASSIGN_OR_RETURN(plan.mask, matcher.mask(part));
-    const size_t in_part = plan.mask ? plan.mask->count() : part.rows->rows();
-    if (in_part == 0) continue;
-    matches += in_part;
+    plan.matches = plan.mask ? plan.mask->count() : part.rows->rows();
+    if (plan.matches == 0) continue;
+    matches_ += plan.matches;
     plans.push_back(std::move(plan));
   }
   const size_t per_candidate =
       queries_.count < kBatchThatShares ? kRowsPerCandidate : kRowsPerCandidateInBatch;
   const bool estimate = !options_.exact && options_.recall < 1 && snapshot_.spec.coded() &&
-                        matches >= kFlatRows && matches / per_candidate > effort_;
+                        rows > kFlatRows && matches_ / per_candidate > effort_;
   for (Plan& plan : plans) {
     // Whole words of the mask: what is left over is measured.
     if (estimate) plan.coded_rows = snapshot_.parts[plan.part].rows->coded_rows() / 64 * 64;
@@ -179,9 +190,9 @@ Status Search::run(const Matcher& matcher, ThreadPool* pool) {
   const bool coded =
       std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.coded_rows > 0; });
   const std::vector<Batch> batches = split(pool == nullptr ? 1 : pool->threads() + 1, coded);
-  if (batches.size() == 1) return run_batch(plans, batches[0]);
+  if (batches.size() == 1) return run_batch(plans, batches[0], effort_);
   std::vector<Status> results(batches.size());
-  const auto work = [&](size_t b) { results[b] = run_batch(plans, batches[b]); };
+  const auto work = [&](size_t b) { results[b] = run_batch(plans, batches[b], effort_); };
   if (pool != nullptr) {
     pool->parallel_for(batches.size(), work);
   } else {
@@ -191,23 +202,31 @@ Status Search::run(const Matcher& matcher, ThreadPool* pool) {
   return {};
 }
 
-Status Search::run_batch(const std::vector<Plan>& plans, const Batch& batch) const {
+Status Search::run_batch(const std::vector<Plan>& plans, const Batch& batch, size_t effort) const {
   bool any_coded = false;
   for (const Plan& plan : plans) {
-    OMEN_RETURN_IF_ERROR(scan_exactly(plan, batch));
-    any_coded = any_coded || plan.coded_rows > 0;
+    const uint32_t coded = effort == kMeasureAll ? 0 : plan.coded_rows;
+    OMEN_RETURN_IF_ERROR(scan_exactly(plan, coded, batch));
+    any_coded = any_coded || coded > 0;
   }
-  return any_coded ? scan_codes(plans, batch) : Status();
+  return any_coded ? scan_codes(plans, batch, effort) : Status();
 }
 
-Status Search::scan_exactly(const Plan& plan, const Batch& batch) const {
+/// Measures the rows from `first` on.
+Status Search::scan_exactly(const Plan& plan, uint32_t first, const Batch& batch) const {
   const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
-  const uint32_t first = plan.coded_rows;
   const uint32_t count = source.rows() - first;
   if (count == 0) return {};
   OMEN_ASSIGN_OR_RETURN(const segment::RowRun run, source.vectors(first, count));
   index::RowBlock block{run.rows, snapshot_.spec.row_bytes(), count, first};
   if (plan.mask) block.mask = plan.mask->words().data() + first / 64;
+  if (plan.matches >= kRowsWorthCodes && count >= source.rows() / 2) {
+    OMEN_ASSIGN_OR_RETURN(const auto coarse, source.coarse(source.rows()));
+    if (coarse.codes != nullptr) {
+      block.coarse_encoder = coarse.encoder;
+      block.coarse_codes = coarse.codes + first * coarse.encoder->code_bytes();
+    }
+  }
 
   std::vector<index::TopK> tops;
   tops.reserve(batch.queries.count);
@@ -231,21 +250,35 @@ Status Search::scan_exactly(const Plan& plan, const Batch& batch) const {
   return {};
 }
 
-Status Search::scan_codes(const std::vector<Plan>& plans, const Batch& batch) const {
+Status Search::scan_codes(const std::vector<Plan>& plans, const Batch& batch, size_t effort) const {
   std::vector<index::CandidateQueue> queues;
   queues.reserve(batch.queries.count);
-  for (size_t q = 0; q < batch.queries.count; ++q) queues.emplace_back(effort_);
+  for (size_t q = 0; q < batch.queries.count; ++q) queues.emplace_back(effort);
   std::vector<std::vector<rabitq::PreparedQuery>> prepared(
       batch.queries.count);  // by query, by part
   for (auto& by_part : prepared) by_part.resize(snapshot_.parts.size());
   for (const Plan& plan : plans) {
     if (plan.coded_rows > 0) OMEN_RETURN_IF_ERROR(offer_codes(plan, batch, prepared, queues));
   }
-  const RerankOptions rerank_options{options_.k, limit_, choose_confidence(options_)};
+  RerankOptions rerank_options{options_.k, limit_, choose_confidence(options_)};
   for (size_t q = 0; q < batch.queries.count; ++q) {
-    OMEN_RETURN_IF_ERROR(rerank(snapshot_, kernels_, batch.queries.row(q), prepared[q],
-                                queues[q].kept(), rerank_options, batch.found[q]));
-    cut(batch.found[q]);
+    const auto candidates = queues[q].kept();
+    rerank_options.dropped_from = queues[q].threshold();
+    OMEN_ASSIGN_OR_RETURN(const bool sure,
+                          rerank(snapshot_, kernels_, batch.queries.row(q), prepared[q], candidates,
+                                 rerank_options, batch.found[q]));
+    if (sure || options_.effort != 0) {
+      cut(batch.found[q]);
+      continue;
+    }
+    // Codes tell these rows apart so badly that more candidates are needed, or all rows.
+    Batch one{batch.queries, batch.found.subspan(q, 1)};
+    one.queries.data = batch.queries.row(q);
+    one.queries.count = 1;
+    one.found[0].clear();
+    const size_t wider = effort * kWiderBy;
+    const bool worth_codes = matches_ / kRowsPerCandidate > wider;
+    OMEN_RETURN_IF_ERROR(run_batch(plans, one, worth_codes ? wider : kMeasureAll));
   }
   return {};
 }

@@ -15,8 +15,8 @@ namespace {
 using segment::VectorSpec;
 
 constexpr size_t kDim = 24;
-constexpr uint32_t kSegmentRows = 7'000;
-constexpr uint32_t kMemtableRows = 6'050;  // not a multiple of 64: a tail without codes
+constexpr uint32_t kSegmentRows = 9'000;
+constexpr uint32_t kMemtableRows = 8'050;  // not a multiple of 64: a tail without codes
 constexpr uint32_t kTailRows = 90;         // a memtable too young for codes
 
 struct Hit {
@@ -43,7 +43,6 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
     add_part(written->segment);
     add_part(add_memtable(kMemtableRows, written->segment->shared_encoder()));
     add_part(add_memtable(kTailRows, nullptr));
-    EXPECT_GT(snapshot_.live, 10'800U) << "too few for codes, even with 960 of 1,000 matching";
   }
 
   std::shared_ptr<const segment::RowSource> add_memtable(

@@ -193,12 +193,25 @@ OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t
   return reinterpret_cast<Ints4>(sums);
 }
 
+OMEN_INLINE Floats4 square_root(Floats4 x) {
+  return _mm_sqrt_ps(x);
+}
+
+OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
+  void* const to = out;
+  _mm_storeu_si128(static_cast<__m128i*>(to),
+                   _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(codes[0])));
+}
+
+// Bounds of 10,000 rows of 128-d: 39 us, with 4 groups 46.
+constexpr size_t kCodeGroups = 1;
+
 #include "distance/sq8_generic.inl"
 
 }  // namespace
 
-const CodecTable kAvx512Codec = {rotate,     residual,   sign_bits,
-                                 block_sums, block_scan, {scan_codes, gather_codes}};
+const CodecTable kAvx512Codec = {rotate,     residual,    sign_bits, block_sums,
+                                 block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::distance::internal
 OMEN_TARGET_END

@@ -14,6 +14,9 @@ constexpr size_t kLanes = Lane::kLanes;
 constexpr size_t kRegs = 64 / kLanes;  // that hold 64 coordinates
 constexpr size_t kSums = 16 / kLanes;  // that hold sixteen partial sums
 
+typedef int32_t IntReg __attribute__((vector_size(sizeof(Reg))));
+typedef float Floats4 __attribute__((vector_size(16)));
+
 template <size_t h>
 OMEN_INLINE Reg butterfly_within(Reg x) {
   return Lane::template swap<h>(x) + Lane::template alternate<h>(x);

@@ -167,12 +167,29 @@ OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t
       vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])));
 }
 
+OMEN_INLINE Floats4 square_root(Floats4 x) {
+  return reinterpret_cast<Floats4>(vsqrtq_f32(reinterpret_cast<float32x4_t>(x)));
+}
+
+OMEN_INLINE uint16x8_t narrow(IntReg a, IntReg b) {
+  return vcombine_u16(vmovn_u32(reinterpret_cast<uint32x4_t>(a)),
+                      vmovn_u32(reinterpret_cast<uint32x4_t>(b)));
+}
+
+OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
+  void* const to = out;
+  vst1q_u8(static_cast<uint8_t*>(to), vcombine_u8(vmovn_u16(narrow(codes[0], codes[1])),
+                                                  vmovn_u16(narrow(codes[2], codes[3]))));
+}
+
+constexpr size_t kCodeGroups = 1;
+
 #include "distance/sq8_generic.inl"
 
 }  // namespace
 
-const CodecTable kNeonCodec = {rotate,     residual,   sign_bits,
-                               block_sums, block_scan, {scan_codes, gather_codes}};
+const CodecTable kNeonCodec = {rotate,     residual,    sign_bits, block_sums,
+                               block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::distance::internal
 #endif

@@ -97,11 +97,23 @@ OMEN_INLINE Ints4 code_sums(const int16_t* weights, const CodeRows& rows, size_t
   return out;
 }
 
+OMEN_INLINE Floats4 square_root(Floats4 x) {
+  return Floats4{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]), std::sqrt(x[3])};
+}
+
+OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
+  for (size_t i = 0; i < 16; ++i) {
+    out[i] = static_cast<std::byte>(codes[i / kLanes][i % kLanes]);
+  }
+}
+
+constexpr size_t kCodeGroups = 1;
+
 #include "distance/sq8_generic.inl"
 
 }  // namespace
 
-const CodecTable kScalarCodec = {rotate,     residual,   sign_bits,
-                                 block_sums, block_scan, {scan_codes, gather_codes}};
+const CodecTable kScalarCodec = {rotate,     residual,    sign_bits, block_sums,
+                                 block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::distance::internal

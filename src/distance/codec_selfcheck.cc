@@ -79,7 +79,9 @@ bool check_sq8(Isa isa, Metric metric, size_t dim) {
   for (float& x : rows) x = normal(random);
   const sq8::Encoder encoder({.metric = metric, .dim = dim});
   std::vector<std::byte> codes(7 * encoder.code_bytes());
-  encoder.encode(rows.data(), dim * sizeof(float), 7, codes.data());
+  encoder.encode(Isa::kScalar, rows.data(), dim * sizeof(float), 7, codes.data());
+  std::vector<std::byte> same_codes(codes.size());
+  encoder.encode(isa, rows.data(), dim * sizeof(float), 7, same_codes.data());
   const sq8::PreparedQuery query = encoder.prepare(rows.data());
   const uint32_t slots[7] = {6, 0, 3, 3, 5, 1, 2};
   float expected[7];
@@ -88,13 +90,20 @@ bool check_sq8(Isa isa, Metric metric, size_t dim) {
   sq8::kernels(Isa::kScalar).scan(query, codes.data(), encoder.code_bytes(), 7, expected);
   sq8::kernels(isa).scan(query, codes.data(), encoder.code_bytes(), 7, scanned);
   sq8::kernels(isa).gather(query, codes.data(), encoder.code_bytes(), slots, 7, gathered);
-  bool same = true;
-  for (size_t i = 0; i < 7; ++i) {
-    same = same && scanned[i] == expected[i] && gathered[i] == expected[slots[i]];
-  }
+  bool same = codes == same_codes;
+  const auto compare = [&] {
+    for (size_t i = 0; i < 7; ++i) {
+      same = same && scanned[i] == expected[i] && gathered[i] == expected[slots[i]];
+    }
+  };
+  compare();
+  sq8::kernels(Isa::kScalar).bounds(query, codes.data(), encoder.code_bytes(), 7, expected);
+  sq8::kernels(isa).bounds(query, codes.data(), encoder.code_bytes(), 7, scanned);
+  sq8::kernels(isa).gather_bounds(query, codes.data(), encoder.code_bytes(), slots, 7, gathered);
+  compare();
   if (same) return true;
-  std::fprintf(stderr, "%s, %s, dim %zu: 8-bit distances DIFFER\n", isa_name(isa).data(),
-               metric_name(metric).data(), dim);
+  std::fprintf(stderr, "%s, %s, dim %zu: 8-bit codes, distances or bounds DIFFER\n",
+               isa_name(isa).data(), metric_name(metric).data(), dim);
   return false;
 }
 

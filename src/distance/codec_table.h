@@ -21,6 +21,31 @@ struct RowSums {
   float dot;      ///< sum of v[i] * other[i]
 };
 
+struct CodeRange {
+  float low;
+  float high;
+};
+/// The 256 levels low + code * scale.
+struct CodeLevels {
+  float low;
+  float scale;
+  float inverse;  ///< 1 / scale; 0 where scale is
+};
+/// Of one row's codes and what they miss: at most 255^2 * kMaxDimension, which fits.
+struct CodeSums {
+  uint32_t codes;
+  uint32_t squares;
+  double misses;  ///< sum of (value - level)^2
+};
+/// The steps of 8-bit coding, over rows whose length is a multiple of 16.
+struct Sq8Coding {
+  double (*square_sum)(const float* values, size_t n);
+  void (*multiply)(float* values, float factor, size_t n);
+  CodeRange (*range)(const float* values, size_t n);
+  /// Values lie between the first and the last level, up to rounding, and all squares are in range.
+  CodeSums (*quantize)(const float* values, size_t n, const CodeLevels& levels, std::byte* codes);
+};
+
 /// Kernels of the codecs. Those over padded rows: n is a multiple of 64, pointers are on 64-byte
 /// boundaries. All but block_scan return the same bits on every instruction set: what the others
 /// compute is stored, and sums are integers. Estimates may differ in the last place.
@@ -35,6 +60,7 @@ struct CodecTable {
                      uint32_t* sums);
   rabitq::BlockScan block_scan;
   sq8::Kernels sq8;
+  Sq8Coding sq8_coding;
 };
 
 const CodecTable& codec_table(Isa isa);

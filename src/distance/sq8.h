@@ -14,23 +14,26 @@
 // coordinates costs nothing.
 //
 // Why 16 bits for the query: its rounding is then 1/256 of the code's and not noticed, where that
-// of eight bits would be as large as the code's. A scan of 10,000 codes of 128 dimensions takes 31
-// to 34 us with AVX2 and 30 to 32 us with AVX-512, of 768 dimensions 200 and 155 us; encoding a
-// vector 0.4 and 2.1 us (best of many rounds on one core of a Zen 4 at 3.7 GHz; sq8_bench, which
-// averages, measures the same calls).
+// of eight bits would be as large as the code's. A scan of 10,000 codes of 128 dimensions takes 34
+// us with AVX2 and with AVX-512, their bounds 40 and 39 us; of 768 dimensions 215 to 240 and 160 to
+// 190 us, either way; encoding a vector 0.065 and 0.21 us (best of many rounds on one core of a
+// Zen 4 at 3.7 GHz; sq8_bench, which averages, measures the same calls).
 //
 // Bytes of a code; no alignment is needed, little-endian:
 //
 //   offset  bytes  what
 //   0       4      scale, f32
 //   4       4      mean of x', f32
-//   8       4      |x' - mean|^2, f32 (cosine: half of it; ip: 0)
-//   12      4      |x - x'|, f32: what coding moved the vector by
+//   8       4      |x' - mean|^2, f32 (cosine: half of it; ip: |x'|, rounded up)
+//   12      4      |x - x'|, f32, rounded up: what coding moved the vector by, at most; infinity
+//                  where the vector's range exceeds 2^40 or its mean 2^50
 //   16      P      codes, P = dim rounded up to a multiple of 16; padding is 0
 //
 // Error, while no squared length exceeds 2^100 and but for the rounding of a few f32 operations:
 //   l2, cosine   |sqrt(d') - sqrt(d)| <= |x - x'| + |q - q'|, cosine with 2 d and 2 d' for d and d'
 //   ip           |d' - d| <= |q| |x - x'| + |x'| |q - q'|
+// Kernels::bounds takes that from d', and what rounding there is, so that an exact search need not
+// read the vector of a row whose bound exceeds its threshold.
 #pragma once
 
 #include <cstddef>
@@ -59,18 +62,40 @@ constexpr size_t code_bytes(size_t dim) {
   return sizeof(Factors) + padded_dim(dim);
 }
 
+/// Where a bound of ip would exceed this, none is given.
+constexpr float kMaxBound = 0x1p100F;
+
+/// What a distance is put together from.
+struct DistanceTerms {
+  float mean_scale = 0;  ///< dim (cosine: half of it; ip: -dim * mean)
+  float add = 0;         ///< the query's own part of the distance
+  float sum_scale = 0;   ///< 2 * step (cosine, ip: step)
+};
+
+/// What a lower bound is put together from; all slack is in these (see sq8.cc).
+///   l2, cosine  max(0, root_scale * sqrt(d' by `terms`) - (|x - x'| + error))^2 * square_scale
+///               - offset
+///   ip          d' - (|x - x'| * error_scale + |x'| * error) - offset
+struct BoundTerms {
+  DistanceTerms terms;     ///< not ip
+  float root_scale = 0;    ///< not ip
+  float square_scale = 0;  ///< not ip
+  float error_scale = 0;   ///< ip
+  float error = 0;         ///< infinity: a query of which nothing is known
+  float offset = 0;
+};
+
 /// A query as the kernels want it. Holds everything that it needs; it may outlive its Encoder.
 /// Immutable once made.
 struct PreparedQuery {
   size_t padded_dim = 0;
   bool inner_product = false;
   float mean = 0;
-  float mean_scale = 0;  ///< dim (cosine: half of it; ip: -dim * mean)
-  float add = 0;         ///< the query's own part of the distance
-  float sum_scale = 0;   ///< 2 * step (cosine, ip: step)
-  float smallest = 0;    ///< the range of distances
+  DistanceTerms terms;
+  float smallest = 0;  ///< the range of distances
   float largest = 0;
-  float error = 0;  ///< |q - q'|
+  float error = 0;  ///< |q - q'|, rounded up
+  BoundTerms bound;
   /// The integers k, zero past the query's end; in groups of 64: the 32 at even places, then the 32
   /// at odd ones.
   struct alignas(64) Line {
@@ -90,6 +115,15 @@ struct Kernels {
   /// One query against the codes at base + slots[i] * stride, i < n; prefetches ahead.
   void (*gather)(const PreparedQuery& query, const std::byte* base, size_t stride,
                  const uint32_t* slots, size_t n, float* out);
+  /// Like scan and gather, but out[i] is at most what distance::kernels(metric, element).pair()
+  /// returns for the query and row i, on any instruction set. Never NaN or +infinity. Where nothing
+  /// is known (coordinates that range over more than 2^40, means over 2^50, a
+  /// query's range under 2^-85) ip is -infinity and l2
+  /// is 0; cosine is then, as for rows that may be equal, a little less than 0.
+  void (*bounds)(const PreparedQuery& query, const std::byte* codes, size_t stride, size_t n,
+                 float* out);
+  void (*gather_bounds)(const PreparedQuery& query, const std::byte* base, size_t stride,
+                        const uint32_t* slots, size_t n, float* out);
 };
 
 /// The kernels of the active instruction set. Fetch once, outside the loop.
@@ -113,14 +147,15 @@ class Encoder {
 
   /// Encodes n rows, `stride` bytes apart, into n codes of code_bytes(), one after the other.
   /// Rows are finite; neither side needs alignment.
-  void encode(const void* rows, size_t stride, size_t n, std::byte* out) const;
+  void encode(const void* rows, size_t stride, size_t n, std::byte* out) const {
+    encode(active_isa(), rows, stride, n, out);
+  }
+  void encode(Isa isa, const void* rows, size_t stride, size_t n, std::byte* out) const;
 
   /// @param query  options.dim finite floats, whatever the rows' element.
   PreparedQuery prepare(const float* query) const;
 
  private:
-  void encode_row(float* values, std::byte* out) const;
-
   Options options_;
 };
 

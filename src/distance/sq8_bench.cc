@@ -29,19 +29,22 @@ std::vector<std::byte> any_codes(const Encoder& encoder) {
   return codes;
 }
 
+/// Distances, or lower bounds.
+template <auto kKernel>
 void BM_Sq8Scan(benchmark::State& state, Isa isa) {
   const Encoder encoder({.dim = static_cast<size_t>(state.range(0))});
   const std::vector<std::byte> codes = any_codes(encoder);
   const PreparedQuery query = encoder.prepare(any_rows(encoder.options().dim, 1).data());
   std::vector<float> out(kRows);
   for (auto _ : state) {
-    kernels(isa).scan(query, codes.data(), encoder.code_bytes(), kRows, out.data());
+    (kernels(isa).*kKernel)(query, codes.data(), encoder.code_bytes(), kRows, out.data());
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kRows));
 }
 
+template <auto kKernel>
 void BM_Sq8Gather(benchmark::State& state, Isa isa) {
   const Encoder encoder({.dim = static_cast<size_t>(state.range(0))});
   const std::vector<std::byte> codes = any_codes(encoder);
@@ -51,8 +54,8 @@ void BM_Sq8Gather(benchmark::State& state, Isa isa) {
   for (uint32_t& slot : slots) slot = static_cast<uint32_t>(random() % kRows);
   std::vector<float> out(slots.size());
   for (auto _ : state) {
-    kernels(isa).gather(query, codes.data(), encoder.code_bytes(), slots.data(), slots.size(),
-                        out.data());
+    (kernels(isa).*kKernel)(query, codes.data(), encoder.code_bytes(), slots.data(), slots.size(),
+                            out.data());
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
@@ -85,14 +88,16 @@ BENCHMARK(BM_Sq8Prepare)->Arg(128)->Arg(768)->Unit(benchmark::kNanosecond);
 const bool kRegistered = [] {
   for (const Isa isa : supported_isas()) {
     const std::string name(isa_name(isa));
-    benchmark::RegisterBenchmark(("BM_Sq8Scan/" + name).c_str(), BM_Sq8Scan, isa)
-        ->Arg(128)
-        ->Arg(768)
-        ->Unit(benchmark::kMicrosecond);
-    benchmark::RegisterBenchmark(("BM_Sq8Gather/" + name).c_str(), BM_Sq8Gather, isa)
-        ->Arg(128)
-        ->Arg(768)
-        ->Unit(benchmark::kMicrosecond);
+    const auto add = [&](const char* what, auto function) {
+      benchmark::RegisterBenchmark((what + name).c_str(), function, isa)
+          ->Arg(128)
+          ->Arg(768)
+          ->Unit(benchmark::kMicrosecond);
+    };
+    add("BM_Sq8Scan/", BM_Sq8Scan<&Kernels::scan>);
+    add("BM_Sq8Bounds/", BM_Sq8Scan<&Kernels::bounds>);
+    add("BM_Sq8Gather/", BM_Sq8Gather<&Kernels::gather>);
+    add("BM_Sq8GatherBounds/", BM_Sq8Gather<&Kernels::gather_bounds>);
   }
   return true;
 }();

@@ -128,10 +128,100 @@ class Judge {
   double tiny_;
 };
 
+// An exact scan that reads the codes of all rows, and the vectors of those few whose codes do not
+// prove them too far away.
+class CoarseScan {
+ public:
+  CoarseScan(const Kernels& kernels, const void* query, size_t dim, const RowBlock& block,
+             TopK& top)
+      : kernels_(kernels),
+        coarse_(distance::sq8::kernels()),
+        query_(query),
+        dim_(dim),
+        block_(block),
+        code_bytes_(block.coarse_encoder->code_bytes()),
+        top_(top),
+        prepared_(block.coarse_encoder->prepare(static_cast<const float*>(query))) {}
+
+  void run() {
+    if (block_.mask == nullptr) {
+      for (size_t first = 0; first < block_.count; first += kRun) {
+        const size_t n = std::min(kRun, block_.count - first);
+        coarse_.bounds(prepared_, block_.coarse_codes + first * code_bytes_, code_bytes_, n,
+                       bounds_);
+        offer_likely(n, [first](size_t i) { return static_cast<uint32_t>(first + i); });
+      }
+      return;
+    }
+    RowCursor cursor(block_);
+    while (const size_t n = cursor.next(rows_, kRun)) {
+      coarse_.gather_bounds(prepared_, block_.coarse_codes, code_bytes_, rows_, n, bounds_);
+      offer_likely(n, [this](size_t i) { return rows_[i]; });
+    }
+  }
+
+ private:
+  struct Likely {
+    float bound;
+    uint32_t row;
+  };
+
+  /// Measures those of n rows that may get in. When there are many, the k of the least bounds go
+  /// first: they bring the threshold down to where few of the others are left.
+  template <class RowOf>
+  void offer_likely(size_t n, RowOf row_of) {
+    size_t count = 0;
+    const float threshold = top_.threshold();
+    for (size_t i = 0; i < n; ++i) {
+      likely_[count] = {bounds_[i], row_of(i)};
+      count += bounds_[i] <= threshold ? 1 : 0;
+    }
+    std::span<Likely> left(likely_, count);
+    if (count > 2 * top_.k()) {
+      const auto kth = left.begin() + static_cast<std::ptrdiff_t>(top_.k());
+      std::nth_element(left.begin(), kth, left.end(),
+                       [](const Likely& a, const Likely& b) { return a.bound < b.bound; });
+      measure(left.first(top_.k()));
+      left = left.subspan(top_.k());
+      const auto rest = std::partition(left.begin(), left.end(), [this](const Likely& one) {
+        return one.bound <= top_.threshold();
+      });
+      left = left.first(static_cast<size_t>(rest - left.begin()));
+    }
+    measure(left);
+  }
+
+  void measure(std::span<const Likely> some) {
+    for (size_t i = 0; i < some.size(); ++i) slots_[i] = some[i].row;
+    kernels_.gather(query_, block_.rows, block_.stride, slots_, some.size(), dim_, distances_);
+    for (size_t i = 0; i < some.size(); ++i) {
+      top_.offer(distances_[i], block_.first_slot + slots_[i]);
+    }
+  }
+
+  const Kernels& kernels_;
+  const distance::sq8::Kernels& coarse_;
+  const void* query_;
+  const size_t dim_;
+  const RowBlock& block_;
+  const size_t code_bytes_;
+  TopK& top_;
+  const distance::sq8::PreparedQuery prepared_;
+  float bounds_[kRun];
+  uint32_t rows_[kRun];
+  Likely likely_[kRun];
+  uint32_t slots_[kRun];  // what measure() works on
+  float distances_[kRun];
+};
+
 }  // namespace
 
 void exact_scan(const Kernels& kernels, const void* query, size_t dim, const RowBlock& block,
                 TopK& top) {
+  if (block.coarse_codes != nullptr) {
+    CoarseScan(kernels, query, dim, block, top).run();
+    return;
+  }
   if (block.mask == nullptr) {
     float distances[kRun];
     for (size_t first = 0; first < block.count; first += kRun) {
@@ -286,6 +376,12 @@ class BatchScan::TiledScan {
 };
 
 void BatchScan::scan_in_blocks(const RowBlock& block, std::span<TopK> tops) const {
+  if (block.coarse_codes != nullptr) {
+    for (size_t q = 0; q < queries_.count; ++q) {
+      exact_scan(kernels_, queries_.row(q), queries_.dim, block, tops[q]);
+    }
+    return;
+  }
   uint32_t rows[kChunk];
   const size_t chunk = chunk_rows(vector_bytes(queries_.element, queries_.dim));
   RowCursor cursor(block);

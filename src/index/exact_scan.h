@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "distance/kernels.h"
+#include "distance/sq8.h"
 #include "distance/tile.h"
 #include "index/top_k.h"
 #include "omendb/types.h"
@@ -23,6 +24,10 @@ struct RowBlock {
   /// f32 only: the rows' squared norms, -kernels(kInnerProduct, kF32).pair(row, row); saves the
   /// batch form one pass. nullptr = computed when needed.
   const float* squared_norms = nullptr;
+  /// 8-bit codes of the rows, one after the other, and their encoder: where rows are scanned query
+  /// by query, only those are read that their codes leave a chance. nullptr = none.
+  const distance::sq8::Encoder* coarse_encoder = nullptr;
+  const std::byte* coarse_codes = nullptr;
 };
 
 /// Offers every row that takes part, with its distance to the query.

@@ -166,6 +166,25 @@ std::vector<float> clustered(std::mt19937_64& random, size_t count, size_t dim, 
   return values;
 }
 
+std::vector<std::byte> coarse_codes(const distance::sq8::Encoder& encoder,
+                                    const std::vector<float>& rows, size_t dim) {
+  const size_t count = rows.size() / dim;
+  std::vector<std::byte> codes(count * encoder.code_bytes());
+  encoder.encode(rows.data(), dim * sizeof(float), count, codes.data());
+  return codes;
+}
+
+void expect_bits(const std::vector<Neighbor>& got, const std::vector<Neighbor>& want,
+                 const std::string& what) {
+  ASSERT_EQ(got.size(), want.size()) << what;
+  for (size_t i = 0; i < want.size(); ++i) {
+    ASSERT_EQ(got[i].slot, want[i].slot) << what << ", hit " << i;
+    ASSERT_EQ(std::bit_cast<uint32_t>(got[i].distance), std::bit_cast<uint32_t>(want[i].distance))
+        << what << ", hit " << i;
+  }
+}
+
+// The batch form, and the single form after a look at codes, against the single form.
 void expect_same(Metric metric, const std::vector<float>& rows, const std::vector<float>& queries,
                  size_t dim, size_t k, BatchStats* stats = nullptr) {
   const size_t count = rows.size() / dim;
@@ -174,19 +193,24 @@ void expect_same(Metric metric, const std::vector<float>& rows, const std::vecto
                        .stride = dim * sizeof(float),
                        .count = count,
                        .first_slot = 0};
+  const distance::sq8::Encoder encoder({.metric = metric, .dim = dim});
+  const std::vector<std::byte> codes = coarse_codes(encoder, rows, dim);
+  RowBlock coarse = block;
+  coarse.coarse_encoder = &encoder;
+  coarse.coarse_codes = codes.data();
   std::vector<TopK> tops(query_count, TopK(k));
   BatchScan(metric, {queries.data(), query_count, dim}).scan(block, tops, stats);
   for (size_t q = 0; q < query_count; ++q) {
     TopK top(k);
     exact_scan(distance::kernels(metric, Element::kF32), &queries[q * dim], dim, block, top);
     const std::vector<Neighbor> want = std::move(top).sorted();
-    const std::vector<Neighbor> got = std::move(tops[q]).sorted();
-    ASSERT_EQ(got.size(), want.size());
-    for (size_t i = 0; i < want.size(); ++i) {
-      ASSERT_EQ(got[i].slot, want[i].slot) << metric_name(metric) << " dim " << dim << " hit " << i;
-      ASSERT_EQ(std::bit_cast<uint32_t>(got[i].distance),
-                std::bit_cast<uint32_t>(want[i].distance));
-    }
+    const std::string what = std::string(metric_name(metric)) + " dim " + std::to_string(dim);
+    expect_bits(std::move(tops[q]).sorted(), want, what + " in a batch");
+    TopK after_codes(k);
+    exact_scan(distance::kernels(metric, Element::kF32), &queries[q * dim], dim, coarse,
+               after_codes);
+    expect_bits(std::move(after_codes).sorted(), want, what + " after codes");
+    if (testing::Test::HasFatalFailure()) return;
   }
 }
 
@@ -269,6 +293,45 @@ TEST(BatchScan, TakesRowNormsFromTheCaller) {
   batch.scan(block, given);
   for (size_t q = 0; q < 9; ++q) {
     EXPECT_EQ(std::move(given[q]).sorted(), std::move(computed[q]).sorted());
+  }
+}
+
+TEST(ExactScan, AfterCodesTakesMasksLimitsAndMoreHitsThanRows) {
+  std::mt19937_64 random(6);
+  const size_t dim = 48;
+  const std::vector<float> rows = clustered(random, 3'000, dim, 0.3, 0.2);
+  const std::vector<float> queries = clustered(random, 5, dim, 0.3, 0.2);
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+    const auto& kernels = distance::kernels(metric, Element::kF32);
+    const distance::sq8::Encoder encoder({.metric = metric, .dim = dim});
+    const std::vector<std::byte> codes = coarse_codes(encoder, rows, dim);
+    for (const unsigned percent : {1U, 40U, 95U}) {
+      std::vector<uint64_t> mask(3'000 / 64 + 1);
+      for (size_t i = 0; i < 3'000; ++i) {
+        if (random() % 100 < percent) mask[i / 64] |= uint64_t{1} << i % 64;
+      }
+      RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
+                     .stride = dim * sizeof(float),
+                     .count = 3'000,
+                     .first_slot = 11,
+                     .mask = mask.data()};
+      for (const size_t k : {1UL, 20UL, 4'000UL}) {
+        for (const bool limited : {false, true}) {
+          const float limit =
+              limited ? kernels.pair(queries.data(), &rows[500 * dim], dim) : kNoLimit;
+          TopK want(k, limit);
+          TopK got(k, limit);
+          exact_scan(kernels, queries.data(), dim, block, want);
+          RowBlock coarse = block;
+          coarse.coarse_encoder = &encoder;
+          coarse.coarse_codes = codes.data();
+          BatchScan(metric, {queries.data(), 1, dim}).scan(coarse, std::span(&got, 1));
+          expect_bits(std::move(got).sorted(), std::move(want).sorted(),
+                      std::string(metric_name(metric)) + " k " + std::to_string(k));
+          if (testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
   }
 }
 

@@ -36,6 +36,8 @@ class MemtableView final : public RowSource {
   uint32_t coded_rows() const override { return coded_rows_; }
   Result<const std::byte*> codes() const override { return memtable_->codes_.get(); }
 
+  Result<Coarse> coarse(uint32_t rows) const override { return memtable_->coarse(rows); }
+
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
   Result<std::optional<uint32_t>> find(const IdView& id) const override {
     return memtable_->ids_.find(id, rows_);
@@ -62,11 +64,17 @@ Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
       capacity_(capacity),
       ids_(id_kind, capacity),
       columns_(std::move(known)),
-      vectors_(make_large_array<std::byte>(size_t{capacity} * spec.row_bytes())) {
+      vectors_(make_large_array<std::byte>(size_t{capacity} * spec.row_bytes())),
+      byte_codes_(spec, capacity) {
   if (encoder != nullptr) {
     encoder_owner_ = std::move(encoder);
     adopt_encoder(0);
   }
+}
+
+RowSource::Coarse Memtable::coarse(uint32_t rows) const {
+  if (!byte_codes_.useful()) return {};
+  return {byte_codes_.encoder(), byte_codes_.get(vectors_.get(), rows)};
 }
 
 uint32_t Memtable::reserve(const IdsView& ids, std::span<const Column> columns, uint32_t rows) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/large_array.h"
+#include "segment/byte_codes.h"
 #include "segment/row_source.h"
 #include "segment/vector_spec.h"
 
@@ -53,6 +54,9 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// Rows [0, watermark) as of the last publish(). Call from the publisher.
   std::shared_ptr<const RowSource> view(uint32_t watermark);
 
+  /// See RowSource::coarse(). Any thread, for rows below a watermark.
+  RowSource::Coarse coarse(uint32_t rows) const;
+
   const GrowingIds& ids() const { return ids_; }
   const GrowingColumns& columns() const { return columns_; }
   std::shared_ptr<const distance::rabitq::Encoder> encoder() const { return encoder_owner_; }
@@ -72,6 +76,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   LargeArray<std::byte> vectors_;
   std::atomic<size_t> populated_{0};  // bytes of vectors_
   LargeArray<std::byte> codes_;
+  mutable ByteCodes byte_codes_;
   std::shared_ptr<const distance::rabitq::Encoder> encoder_owner_;  // publisher
   std::atomic<const distance::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
 };

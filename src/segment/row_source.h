@@ -7,6 +7,7 @@
 #include <span>
 
 #include "distance/rabitq.h"
+#include "distance/sq8.h"
 #include "index/top_k.h"
 #include "omendb/status.h"
 #include "segment/columns.h"
@@ -38,6 +39,14 @@ class RowSource : public index::SlotOrder {
   virtual uint32_t coded_rows() const = 0;
   /// Blocks of 32 codes for [0, coded_rows()).
   virtual Result<const std::byte*> codes() const = 0;
+
+  /// 8-bit codes of the rows [0, rows), for an exact scan; none where they would not pay, or while
+  /// another thread makes them.
+  struct Coarse {
+    const distance::sq8::Encoder* encoder = nullptr;
+    const std::byte* codes = nullptr;
+  };
+  virtual Result<Coarse> coarse(uint32_t rows) const = 0;
 
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// The newest row with the id, dead or alive.

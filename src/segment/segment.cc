@@ -64,6 +64,7 @@ Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::En
   segment->rows_ = static_cast<uint32_t>(header.rows);
   OMEN_RETURN_IF_ERROR(segment->load_ids(header.min_id, header.max_id));
   OMEN_RETURN_IF_ERROR(segment->load_vectors());
+  segment->byte_codes_ = std::make_unique<ByteCodes>(spec, segment->rows_);
   OMEN_ASSIGN_OR_RETURN(segment->columns_, SealedColumns::open(segment->file_, segment->rows_));
   return std::shared_ptr<const Segment>(std::move(segment));
 }
@@ -127,6 +128,12 @@ Status Segment::locate(std::span<const uint32_t> slots, const std::byte** out) c
 Result<const std::byte*> Segment::codes() const {
   OMEN_ASSIGN_OR_RETURN(auto bytes, codes_.bytes());
   return bytes.data();
+}
+
+Result<RowSource::Coarse> Segment::coarse(uint32_t rows) const {
+  if (!byte_codes_->useful()) return Coarse{};
+  OMEN_ASSIGN_OR_RETURN(const RowRun run, vectors(0, rows));
+  return Coarse{byte_codes_->encoder(), byte_codes_->get(run.rows, rows)};
 }
 
 Result<IdView> Segment::id(uint32_t slot) const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "segment/byte_codes.h"
 #include "segment/row_source.h"
 #include "segment/tombstones.h"
 #include "segment/vector_spec.h"
@@ -66,6 +67,7 @@ class Segment final : public RowSource {
   const distance::rabitq::Encoder* encoder() const override { return encoder_.get(); }
   uint32_t coded_rows() const override { return encoder_ == nullptr ? 0 : rows_; }
   Result<const std::byte*> codes() const override;
+  Result<Coarse> coarse(uint32_t rows) const override;
   Result<IdView> id(uint32_t slot) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
@@ -87,6 +89,7 @@ class Segment final : public RowSource {
   storage::Section vectors_;
   storage::Section codes_;
   std::shared_ptr<const distance::rabitq::Encoder> encoder_;
+  std::unique_ptr<ByteCodes> byte_codes_;
   std::unique_ptr<SealedColumns> columns_;
 };
 

@@ -1,0 +1,28 @@
+#include "segment/byte_codes.h"
+
+namespace omendb::segment {
+
+ByteCodes::ByteCodes(const VectorSpec& spec, uint32_t capacity)
+    : row_bytes_(spec.row_bytes()), capacity_(capacity) {
+  if (spec.element != Element::kF32 || spec.dim == 0) return;
+  const size_t code_bytes = distance::sq8::code_bytes(spec.dim);
+  if (code_bytes > row_bytes_ / 2 || capacity > kMaxBytes / code_bytes) return;
+  encoder_.emplace(distance::sq8::Encoder::Options{spec.metric, spec.element, spec.dim});
+}
+
+const std::byte* ByteCodes::get(const std::byte* vectors, uint32_t rows) {
+  if (done_.load(std::memory_order_acquire) >= rows) return codes_.get();
+  if (!mutex_.try_lock()) return nullptr;
+  if (codes_ == nullptr) {
+    codes_ = make_large_array<std::byte>(size_t{capacity_} * encoder_->code_bytes());
+  }
+  if (const uint32_t done = done_.load(std::memory_order_relaxed); done < rows) {
+    encoder_->encode(vectors + size_t{done} * row_bytes_, row_bytes_, rows - done,
+                     codes_.get() + size_t{done} * encoder_->code_bytes());
+    done_.store(rows, std::memory_order_release);
+  }
+  mutex_.unlock();
+  return codes_.get();
+}
+
+}  // namespace omendb::segment

@@ -1,0 +1,46 @@
+// 8-bit codes of a part's rows, kept in memory for exact scans.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "base/large_array.h"
+#include "base/sync.h"
+#include "distance/sq8.h"
+#include "segment/vector_spec.h"
+
+namespace omendb::segment {
+
+/// An exact scan that reads these first need not read most of the vectors, which are up to four
+/// times as large. They are made when they are first asked for, from the vectors, and lost with
+/// this object; no file holds them. Thread-safe.
+class ByteCodes {
+ public:
+  /// What a part may spend: 233,016 rows of 128 dimensions. Enough for a memtable of the default
+  /// size.
+  static constexpr size_t kMaxBytes = size_t{32} << 20;
+
+  /// @param capacity  rows that there will ever be.
+  ByteCodes(const VectorSpec& spec, uint32_t capacity);
+
+  /// Whether get() can ever give codes.
+  bool useful() const { return encoder_.has_value(); }
+  const distance::sq8::Encoder* encoder() const { return encoder_ ? &*encoder_ : nullptr; }
+
+  /// @param vectors  of the rows from 0 on; what an earlier call saw does not change.
+  /// @return the codes of at least `rows` rows, one after the other; null while another thread
+  ///         makes them.
+  /// @pre useful()
+  const std::byte* get(const std::byte* vectors, uint32_t rows) OMEN_EXCLUDES(mutex_);
+
+ private:
+  const size_t row_bytes_;
+  const uint32_t capacity_;
+  std::optional<distance::sq8::Encoder> encoder_;
+  Mutex mutex_;  // held by who makes codes
+  LargeArray<std::byte> codes_;
+  std::atomic<uint32_t> done_{0};
+};
+
+}  // namespace omendb::segment
