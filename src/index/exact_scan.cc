@@ -14,8 +14,13 @@ namespace {
 using distance::Kernels;
 using distance::TileHit;
 
-constexpr size_t kChunk = 256;               // rows looked at together
+// Rows looked at together: a multiple of the tiles' 12, 6 and 4 rows. The first chunks are smaller:
+// while there is no threshold, every row of a chunk is a hit.
+constexpr size_t kChunk = 252;
+constexpr size_t kFirstChunk = 36;
+constexpr size_t kChunkStep = 12;
 constexpr size_t kRun = 1'024;               // rows scanned between offers where all take part
+constexpr size_t kFirstRun = 128;            // and looked at by their codes, for the same reason
 constexpr size_t kChunkBytes = 256 * 1'024;  // and at most this much of them: they stay in L2
 
 // A tile of few queries is mostly padding, yet it reads the rows once where single scans read them
@@ -25,18 +30,25 @@ bool tile_pays(size_t queries, size_t dim) {
   return queries >= (dim < 256 ? 8 : 4);
 }
 
-// Offers the rows from `first` on. Eight at a time: once the threshold is low, few get in.
-void offer_run(const float* distances, size_t n, uint32_t first, TopK& top) {
+// Calls look(i) for the i < n of every eight values one of which the threshold of `top` admits:
+// once that is low, few are.
+template <class Look>
+void look_at_low(const float* values, size_t n, const TopK& top, Look look) {
   constexpr size_t kGroup = 8;
   size_t i = 0;
   for (; i + kGroup <= n; i += kGroup) {
-    const float* d = distances + i;
+    const float* d = values + i;
     const float least = std::min(std::min(std::min(d[0], d[1]), std::min(d[2], d[3])),
                                  std::min(std::min(d[4], d[5]), std::min(d[6], d[7])));
     if (!(least <= top.threshold())) continue;
-    for (size_t j = 0; j < kGroup; ++j) top.offer(d[j], first + static_cast<uint32_t>(i + j));
+    for (size_t j = 0; j < kGroup; ++j) look(i + j);
   }
-  for (; i < n; ++i) top.offer(distances[i], first + static_cast<uint32_t>(i));
+  for (; i < n; ++i) look(i);
+}
+
+void offer_run(const float* distances, size_t n, uint32_t first, TopK& top) {
+  look_at_low(distances, n, top,
+              [&](size_t i) { top.offer(distances[i], first + static_cast<uint32_t>(i)); });
 }
 
 // Measures and offers `n` ascending rows. Where nearly all rows of the stretch take part, it is
@@ -57,7 +69,8 @@ void offer_rows(const Kernels& kernels, const void* query, size_t dim, const Row
 }
 
 size_t chunk_rows(size_t bytes_per_row) {
-  return std::clamp(kChunkBytes / std::max<size_t>(bytes_per_row, 1), size_t{24}, kChunk);
+  const size_t fit = kChunkBytes / std::max<size_t>(bytes_per_row, 1) / kChunkStep * kChunkStep;
+  return std::clamp(fit, 2 * kChunkStep, kChunk);
 }
 
 // How a pair is judged without measuring it. With u = 2^-24, gamma_n = n u / (1 - n u) (Higham,
@@ -145,8 +158,9 @@ class CoarseScan {
 
   void run() {
     if (block_.mask == nullptr) {
-      for (size_t first = 0; first < block_.count; first += kRun) {
-        const size_t n = std::min(kRun, block_.count - first);
+      size_t run = kFirstRun;
+      for (size_t first = 0; first < block_.count; first += run, run = kRun) {
+        const size_t n = std::min(run, block_.count - first);
         coarse_.bounds(prepared_, block_.coarse_codes + first * code_bytes_, code_bytes_, n,
                        bounds_);
         offer_likely(n, [first](size_t i) { return static_cast<uint32_t>(first + i); });
@@ -154,7 +168,8 @@ class CoarseScan {
       return;
     }
     RowCursor cursor(block_);
-    while (const size_t n = cursor.next(rows_, kRun)) {
+    size_t run = kFirstRun;
+    for (size_t n = 0; (n = cursor.next(rows_, run)) != 0; run = kRun) {
       coarse_.gather_bounds(prepared_, block_.coarse_codes, code_bytes_, rows_, n, bounds_);
       offer_likely(n, [this](size_t i) { return rows_[i]; });
     }
@@ -172,10 +187,10 @@ class CoarseScan {
   void offer_likely(size_t n, RowOf row_of) {
     size_t count = 0;
     const float threshold = top_.threshold();
-    for (size_t i = 0; i < n; ++i) {
+    look_at_low(bounds_, n, top_, [&](size_t i) {
       likely_[count] = {bounds_[i], row_of(i)};
       count += bounds_[i] <= threshold ? 1 : 0;
-    }
+    });
     std::span<Likely> left(likely_, count);
     if (count > 2 * top_.k()) {
       const auto kth = left.begin() + static_cast<std::ptrdiff_t>(top_.k());
@@ -285,8 +300,10 @@ class BatchScan::TiledScan {
 
   BatchStats run() {
     RowCursor cursor(block_);
-    const size_t chunk = chunk_rows(batch_.queries_.dim * sizeof(float));
+    const size_t most = chunk_rows(batch_.queries_.dim * sizeof(float));
+    size_t chunk = std::min(kFirstChunk, most);
     while ((count_ = cursor.next(rows_, chunk)) != 0) {
+      chunk = std::min(2 * chunk, most);
       prepare_rows();
       for (const Panel& panel : batch_.panels_) run_panel(panel);
       stats_.pairs += count_ * batch_.size();
