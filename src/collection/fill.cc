@@ -36,8 +36,9 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
     part.count = end - begin;
     if (!memtable.fill(static_cast<uint32_t>(begin), part)) encoded = false;
   };
-  // A lone writer flushes itself, which saves it a thread switch there and back.
-  const bool lone = !host.flushing();
+  // A lone writer flushes itself, which saves it a thread switch there and back, if there is a
+  // thread to fill meanwhile.
+  const bool lone = host.pool().threads() > 0 && !host.flushing();
   if (!lone) host.start_flush();
   const size_t flushes = lone ? 1 : 0;
   host.pool().parallel_for(flushes + chunks + 1, [&](size_t i) {

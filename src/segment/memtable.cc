@@ -10,7 +10,9 @@ namespace omendb::segment {
 
 namespace {
 constexpr uint32_t kBlock = distance::rabitq::kBlockRows;
-constexpr size_t kPopulateBytes = size_t{64} << 10;
+// Memory made ready ahead: for small batches some of them at once, for large ones not all of one.
+constexpr size_t kLeastAhead = size_t{64} << 10;
+constexpr size_t kMostAhead = size_t{1} << 20;
 }  // namespace
 
 /// What a snapshot sees of a memtable.
@@ -111,11 +113,11 @@ bool Memtable::fill(uint32_t first, const VectorsView& vectors) {
 void Memtable::populate_ahead(uint32_t rows, uint32_t batch) {
   const size_t row_bytes = spec_.row_bytes();
   const size_t used = rows * row_bytes;
-  const size_t ahead = std::max(batch * row_bytes, kPopulateBytes);
+  const size_t wanted = std::min(batch * row_bytes, kMostAhead);
   size_t done = populated_.load(std::memory_order_relaxed);
-  if (used + batch * row_bytes <= done) return;
+  if (used + wanted <= done) return;
   const size_t begin = std::max(used, done);
-  const size_t end = std::min(used + ahead, capacity_ * row_bytes);
+  const size_t end = std::min(used + std::max(wanted, kLeastAhead), capacity_ * row_bytes);
   if (begin >= end || !populated_.compare_exchange_strong(done, end, std::memory_order_relaxed)) {
     return;
   }

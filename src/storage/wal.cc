@@ -3,9 +3,14 @@
 // then flushes the file for everything written so far. The roles are taken by the log's own thread
 // (start_flush(), the interval) or by a waiter that finds them free, so that a lone writer pays for
 // no thread switch and many share each flush.
+//
+// Writers that wait for a flush come back with their next records soon after it. Whoever syncs next
+// gives them a moment (await_others), or it would sync its own record alone and theirs after that,
+// in turns for ever: two writers would be no faster than one.
 #include "storage/wal.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <thread>
 #include <utility>
@@ -24,6 +29,12 @@ namespace {
 constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 // append() waits for the disk when this much is gathered.
 constexpr size_t kMaxPendingBytes = size_t{32} << 20;
+// Others are awaited for a quarter of the time that a sync takes; after each time in vain, not for
+// twice as many syncs as before, up to a limit. Where a sync takes less than a millisecond, as on
+// NVMe, they would be too late.
+constexpr int kPatience = 4;
+constexpr std::chrono::milliseconds kShortSync{1};
+constexpr uint32_t kMostSkips = 63;
 
 class FileWal final : public Wal {
  public:
@@ -45,7 +56,7 @@ class FileWal final : public Wal {
   void start_flush() override;
   bool flushing() const override {
     const MutexLock lock(mutex_);
-    return writing_ || syncing_ || flush_wanted_;
+    return writing_ || syncing_ || awaiting_ || flush_wanted_;
   }
   Lsn last_appended() const override {
     const MutexLock lock(mutex_);
@@ -72,6 +83,8 @@ class FileWal final : public Wal {
   void release_writing_role(const Status& status, Lsn written) OMEN_REQUIRES(mutex_);
   void write_pending() OMEN_REQUIRES(mutex_);
   void sync_written() OMEN_REQUIRES(mutex_);
+  void await_others() OMEN_REQUIRES(mutex_);
+  void sync_together() OMEN_REQUIRES(mutex_);
   Status make_room(uint64_t bytes, Lsn written) OMEN_EXCLUDES(mutex_);
 
   Status open_file(Lsn first) OMEN_EXCLUDES(mutex_);
@@ -87,6 +100,7 @@ class FileWal final : public Wal {
   mutable Mutex mutex_;
   CondVar progress_;  // a role was released, or something was written, synced or failed
   CondVar wake_;      // for the log's own thread
+  CondVar joined_;    // as many records are on their way as are expected
   WalBuffer pending_ OMEN_GUARDED_BY(mutex_);
   Lsn last_appended_ OMEN_GUARDED_BY(mutex_){};
   Lsn written_ OMEN_GUARDED_BY(mutex_){};  // handed to the system
@@ -94,7 +108,13 @@ class FileWal final : public Wal {
   Status failure_ OMEN_GUARDED_BY(mutex_);
   bool writing_ OMEN_GUARDED_BY(mutex_) = false;
   bool syncing_ OMEN_GUARDED_BY(mutex_) = false;
+  bool awaiting_ OMEN_GUARDED_BY(mutex_) = false;
   bool flush_wanted_ OMEN_GUARDED_BY(mutex_) = false;
+  // How many records were on their way when the last sync ended, and how long it took.
+  uint64_t expected_ OMEN_GUARDED_BY(mutex_) = 1;
+  std::chrono::steady_clock::duration sync_time_ OMEN_GUARDED_BY(mutex_){};
+  uint32_t skips_ OMEN_GUARDED_BY(mutex_) = 0;       // syncs before others are awaited again
+  uint32_t next_skips_ OMEN_GUARDED_BY(mutex_) = 0;  // after another time in vain
   bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
   std::deque<LogFile> files_ OMEN_GUARDED_BY(mutex_);  // in order; the last may be output_
   std::shared_ptr<WritableFile> syncable_ OMEN_GUARDED_BY(mutex_);  // output_.file
@@ -221,6 +241,7 @@ Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
   if (!failure_.ok()) return refusal();
   last_appended_ = next(last_appended_);
   pending_.add(last_appended_, crc, length, parts);
+  if (to_int(last_appended_) - to_int(durable_) == expected_) joined_.notify_one();
   return last_appended_;
 }
 
@@ -288,17 +309,56 @@ void FileWal::sync_written() {
   if (!failure_.ok() || durable_ >= written_) return;
   syncing_ = true;
   const Lsn target = written_;
+  const Lsn before = durable_;
   const auto file = syncable_;
+  const auto start = std::chrono::steady_clock::now();
   mutex_.unlock();
   const Status status = file->sync();
   mutex_.lock();
   syncing_ = false;
+  sync_time_ = std::chrono::steady_clock::now() - start;
+  expected_ = to_int(last_appended_) - to_int(before);
   if (status.ok()) {
     set_durable(target);
   } else {
     fail(status);
   }
   progress_.notify_all();
+}
+
+void FileWal::await_others() {
+  const auto enough = [this]() OMEN_REQUIRES(mutex_) {
+    return to_int(last_appended_) - to_int(durable_) >= expected_ || !failure_.ok() || stopping_;
+  };
+  if (enough()) return;
+  if (skips_ > 0) {
+    --skips_;
+    return;
+  }
+  const auto until = std::chrono::steady_clock::now() + sync_time_ / kPatience;
+  while (!enough()) {
+    const auto left = until - std::chrono::steady_clock::now();
+    if (left <= left.zero()) {
+      skips_ = next_skips_;
+      next_skips_ = std::min(2 * next_skips_ + 1, kMostSkips);
+      return;
+    }
+    joined_.wait_for(mutex_, std::chrono::ceil<std::chrono::microseconds>(left));
+  }
+  next_skips_ = 0;
+}
+
+// Syncs what is written, and what others are about to append.
+void FileWal::sync_together() {
+  while (syncing_ || awaiting_) progress_.wait(mutex_);
+  if (!failure_.ok() || durable_ >= written_) return;
+  if (!options_.sync_on_wait || sync_time_ < kShortSync) return sync_written();
+  awaiting_ = true;
+  await_others();
+  write_pending();
+  awaiting_ = false;
+  progress_.notify_all();
+  sync_written();
 }
 
 // Begins a new file if the output cannot take `bytes` more. The old one is synced first, so that a
@@ -339,10 +399,10 @@ Status FileWal::drive(Lsn lsn, bool synced) {
       } else {
         write_pending();
       }
-    } else if (syncing_) {
+    } else if (syncing_ || awaiting_) {
       progress_.wait(mutex_);
     } else {
-      sync_written();
+      sync_together();
     }
   }
 }
@@ -372,7 +432,7 @@ void FileWal::run() {
     } else if (flush_wanted_) {
       flush_wanted_ = false;
       write_pending();
-      if (options_.sync_on_wait) sync_written();
+      if (options_.sync_on_wait) sync_together();
     } else if (periodic) {
       wake_.wait_for(mutex_, std::chrono::ceil<microseconds>(due - Clock::now()));
     } else {
