@@ -102,7 +102,7 @@ Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, 
       found.push_back({distance, step[i].source, step[i].slot});
     }
   }
-  return options.dropped_from > reach() + margin;
+  return options.dropped_from > reach();
 }
 
 }  // namespace omendb::collection

@@ -34,7 +34,8 @@ struct RerankOptions {
 /// @param prepared    by part, the query as the part's codes were scanned with it.
 /// @param candidates  `source` is a part of the snapshot; rearranged.
 /// @param found       hits from elsewhere on entry; the k-th of all hits decides when to stop.
-/// @return whether all that was not measured lies beyond the k-th distance with that confidence.
+/// @return whether there were candidates enough: it stopped with that confidence, or the estimates
+///         of all dropped rows lie beyond the k-th distance.
 /// @error kCorruption if a candidate's vector is damaged.
 /// The error bound of 1-bit codes: RaBitQ, arXiv 2405.12497, section 3.2.
 Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
