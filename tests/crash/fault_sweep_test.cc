@@ -135,7 +135,7 @@ TEST(FaultSweepTest, TheWorkloadSucceedsWithoutFaults) {
 
 TEST(FaultSweepTest, ACrashAtAnyOperationLeavesAPrefixThatHoldsAllAcknowledged) {
   for (const Survival survival : kSurvivals) {
-    expect_no_failure({.survival = survival}, 14);
+    expect_no_failure({.survival = survival}, 40);
   }
 }
 
@@ -143,7 +143,7 @@ TEST(FaultSweepTest, AFailedOperationFollowedByAPowerCutLosesNothingAcknowledged
   for (const Fault fault : kFaults) {
     if (fault == Fault::kCrash) continue;
     for (const Survival survival : kSurvivals) {
-      expect_no_failure({.fault = fault, .survival = survival}, 4);
+      expect_no_failure({.fault = fault, .survival = survival}, 10);
     }
   }
 }
@@ -152,7 +152,7 @@ TEST(FaultSweepTest, AProcessThatCarriesOnAfterAFailedOperationAcknowledgesNothi
   for (const Fault fault : kFaults) {
     if (fault == Fault::kCrash) continue;
     for (const Survival survival : {Survival::kNothing, Survival::kEverything}) {
-      expect_no_failure({.fault = fault, .survival = survival, .workload = {.carry_on = true}}, 5);
+      expect_no_failure({.fault = fault, .survival = survival, .workload = {.carry_on = true}}, 12);
     }
   }
 }
@@ -160,14 +160,14 @@ TEST(FaultSweepTest, AProcessThatCarriesOnAfterAFailedOperationAcknowledgesNothi
 TEST(FaultSweepTest, AFailedOperationFollowedByReopeningLosesNothingAcknowledged) {
   for (const Fault fault : kFaults) {
     if (fault == Fault::kCrash) continue;
-    expect_no_failure({.fault = fault, .aftermath = Aftermath::kReopen}, 8);
+    expect_no_failure({.fault = fault, .aftermath = Aftermath::kReopen}, 20);
   }
 }
 
 TEST(FaultSweepTest, WithoutSyncedWritesACrashStillLeavesAPrefixThatHoldsWhatWasFlushed) {
   for (const Durability durability : {Durability::kNone, Durability::kInterval}) {
     for (const Survival survival : kSurvivals) {
-      expect_no_failure({.survival = survival, .workload = {.durability = durability}}, 5);
+      expect_no_failure({.survival = survival, .workload = {.durability = durability}}, 12);
     }
   }
 }
