@@ -63,16 +63,16 @@ Result<float> typical_error(const Snapshot& snapshot,
 
 }  // namespace
 
-Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-                    std::span<const rabitq::PreparedQuery> prepared,
-                    std::span<index::Candidate> candidates, const RerankOptions& options,
-                    std::vector<Found>& found) {
+Result<float> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
+                     std::span<const rabitq::PreparedQuery> prepared,
+                     std::span<index::Candidate> candidates, const RerankOptions& options,
+                     std::vector<Found>& found) {
   const size_t row_bytes = snapshot.spec.row_bytes();
   Nearest nearest(options.k);
   for (const Found& hit : found) nearest.add(hit.distance);
   const bool stops = options.confidence < std::numeric_limits<float>::infinity();
   float margin = std::numeric_limits<float>::infinity();
-  const auto reach = [&] { return std::min(nearest.kth(), options.limit); };
+  const auto needed = [&] { return std::min(nearest.kth(), options.limit) + margin; };
 
   std::vector<const std::byte*> rows(kStepRows);
   for (size_t begin = 0; begin < candidates.size(); begin += kStepRows) {
@@ -85,7 +85,7 @@ Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, 
       OMEN_ASSIGN_OR_RETURN(const float error, typical_error(snapshot, prepared, step));
       margin = options.confidence * error;
     }
-    if (std::min_element(step.begin(), step.end())->estimate > reach() + margin) return true;
+    if (std::min_element(step.begin(), step.end())->estimate > needed()) break;
 
     for (size_t i = 0; i < step.size(); ++i) {
       const Part& part = snapshot.parts[step[i].source];
@@ -102,7 +102,7 @@ Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, 
       found.push_back({distance, step[i].source, step[i].slot});
     }
   }
-  return options.dropped_from > reach();
+  return needed();
 }
 
 }  // namespace omendb::collection

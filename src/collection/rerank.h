@@ -26,21 +26,19 @@ struct RerankOptions {
   /// Stop at the first candidate whose estimate is this many standard deviations of the estimation
   /// error beyond the k-th exact distance so far; infinity measures every candidate.
   float confidence = std::numeric_limits<float>::infinity();
-  /// Rows whose estimate is not below this are not among the candidates.
-  float dropped_from = std::numeric_limits<float>::infinity();
 };
 
 /// Adds the candidates that may be among the k nearest to `found`, with their exact distances.
 /// @param prepared    by part, the query as the part's codes were scanned with it.
 /// @param candidates  `source` is a part of the snapshot; rearranged.
 /// @param found       hits from elsewhere on entry; the k-th of all hits decides when to stop.
-/// @return whether there were candidates enough: it stopped with that confidence, or the estimates
-///         of all dropped rows lie beyond the k-th distance.
+/// @return the estimate up to which rows have to be measured for that confidence. If all of them
+///         were among the candidates, those were enough.
 /// @error kCorruption if a candidate's vector is damaged.
 /// The error bound of 1-bit codes: RaBitQ, arXiv 2405.12497, section 3.2.
-Result<bool> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-                    std::span<const distance::rabitq::PreparedQuery> prepared,
-                    std::span<index::Candidate> candidates, const RerankOptions& options,
-                    std::vector<Found>& found);
+Result<float> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
+                     std::span<const distance::rabitq::PreparedQuery> prepared,
+                     std::span<index::Candidate> candidates, const RerankOptions& options,
+                     std::vector<Found>& found);
 
 }  // namespace omendb::collection

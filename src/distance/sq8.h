@@ -117,9 +117,9 @@ struct Kernels {
                  const uint32_t* slots, size_t n, float* out);
   /// Like scan and gather, but out[i] is at most what distance::kernels(metric, element).pair()
   /// returns for the query and row i, on any instruction set. Never NaN or +infinity. Where nothing
-  /// is known (coordinates that range over more than 2^40, means over 2^50, a
-  /// query's range under 2^-85) ip is -infinity and l2
-  /// is 0; cosine is then, as for rows that may be equal, a little less than 0.
+  /// is known (coordinates that range over more than 2^40, means over 2^50, a query's range under
+  /// 2^-85) ip is -infinity and l2 is 0; cosine is then, as for rows that may be equal, a little
+  /// less than 0.
   void (*bounds)(const PreparedQuery& query, const std::byte* codes, size_t stride, size_t n,
                  float* out);
   void (*gather_bounds)(const PreparedQuery& query, const std::byte* base, size_t stride,
@@ -157,6 +157,12 @@ class Encoder {
 
  private:
   Options options_;
+};
+
+/// Codes of consecutive rows, one after the other, and what made them. Borrowed; null: none.
+struct Codes {
+  const Encoder* encoder = nullptr;
+  const std::byte* bytes = nullptr;
 };
 
 }  // namespace omendb::distance::sq8

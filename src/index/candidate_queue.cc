@@ -23,15 +23,15 @@ constexpr size_t slack(size_t capacity) {
 
 }  // namespace
 
-CandidateQueue::CandidateQueue(size_t capacity) {
-  reset(capacity);
+CandidateQueue::CandidateQueue(size_t capacity, float below) {
+  reset(capacity, below);
 }
 
-void CandidateQueue::reset(size_t capacity) {
+void CandidateQueue::reset(size_t capacity, float below) {
   OMEN_CHECK(capacity > 0);
   capacity_ = capacity;
   size_ = 0;
-  threshold_ = std::numeric_limits<float>::infinity();
+  threshold_ = below;
   const size_t room = capacity + slack(capacity);
   if (buffer_.size() < room) {
     buffer_.resize(room);

@@ -29,13 +29,13 @@ struct Candidate {
 /// reuse one queue for many queries to keep its memory.
 class CandidateQueue {
  public:
-  explicit CandidateQueue(size_t capacity);
+  /// @param below  candidates at or above this are not wanted, except that infinity still counts
+  explicit CandidateQueue(size_t capacity, float below = std::numeric_limits<float>::infinity());
 
   /// Empties the queue, for the next query.
-  void reset(size_t capacity);
+  void reset(size_t capacity, float below = std::numeric_limits<float>::infinity());
 
-  /// Candidates at or above this cannot matter any more; infinity (which still counts) until enough
-  /// were seen.
+  /// Candidates at or above this cannot matter any more; `below` until more were seen than fit.
   float threshold() const { return threshold_; }
 
   /// Offers lane v of a block of 32 for each set bit v of `lanes`.

@@ -92,6 +92,29 @@ TEST(CandidateQueue, KeepsTheSmallestOfRandomOffers) {
   }
 }
 
+TEST(CandidateQueue, KeepsOnlyWhatLiesBelowAGivenEstimate) {
+  std::mt19937 random(7);
+  const std::vector<float> estimates =
+      stream(kOffers, [&](size_t) { return static_cast<float>(random() % 1'000); });
+  for (const float below : {0.0F, 3.0F, 400.0F}) {
+    std::vector<float> wanted = estimates;
+    for (float& estimate : wanted) {
+      if (estimate >= below) estimate = kInfinity;
+    }
+    for (const size_t capacity : {10UL, 1'000UL, 40'000UL}) {
+      std::vector<Candidate> expected = oracle(wanted, capacity);
+      std::erase_if(expected, [](const Candidate& c) { return c.estimate == kInfinity; });
+      CandidateQueue queue(capacity, below);
+      for (const Lanes lanes : {Lanes::kAll, Lanes::kHits}) {
+        queue.reset(capacity, below);
+        EXPECT_TRUE(kept(queue, estimates, lanes) == expected) << below << ", " << capacity;
+        EXPECT_EQ(queue.threshold() == below, expected.size() < capacity || below == 0)
+            << "it falls when more are offered than fit";
+      }
+    }
+  }
+}
+
 TEST(CandidateQueue, KeepsTheSmallestOfAscendingAndDescendingOffers) {
   expect_exact("ascending", stream(kOffers, [](size_t i) { return static_cast<float>(i); }));
   expect_exact("descending", stream(kOffers, [](size_t i) { return -static_cast<float>(i); }));

@@ -152,16 +152,16 @@ class CoarseScan {
         query_(query),
         dim_(dim),
         block_(block),
-        code_bytes_(block.coarse_encoder->code_bytes()),
+        code_bytes_(block.coarse.encoder->code_bytes()),
         top_(top),
-        prepared_(block.coarse_encoder->prepare(static_cast<const float*>(query))) {}
+        prepared_(block.coarse.encoder->prepare(static_cast<const float*>(query))) {}
 
   void run() {
     if (block_.mask == nullptr) {
       size_t run = kFirstRun;
       for (size_t first = 0; first < block_.count; first += run, run = kRun) {
         const size_t n = std::min(run, block_.count - first);
-        coarse_.bounds(prepared_, block_.coarse_codes + first * code_bytes_, code_bytes_, n,
+        coarse_.bounds(prepared_, block_.coarse.bytes + first * code_bytes_, code_bytes_, n,
                        bounds_);
         offer_likely(n, [first](size_t i) { return static_cast<uint32_t>(first + i); });
       }
@@ -170,7 +170,7 @@ class CoarseScan {
     RowCursor cursor(block_);
     size_t run = kFirstRun;
     for (size_t n = 0; (n = cursor.next(rows_, run)) != 0; run = kRun) {
-      coarse_.gather_bounds(prepared_, block_.coarse_codes, code_bytes_, rows_, n, bounds_);
+      coarse_.gather_bounds(prepared_, block_.coarse.bytes, code_bytes_, rows_, n, bounds_);
       offer_likely(n, [this](size_t i) { return rows_[i]; });
     }
   }
@@ -233,7 +233,7 @@ class CoarseScan {
 
 void exact_scan(const Kernels& kernels, const void* query, size_t dim, const RowBlock& block,
                 TopK& top) {
-  if (block.coarse_codes != nullptr) {
+  if (block.coarse.bytes != nullptr) {
     CoarseScan(kernels, query, dim, block, top).run();
     return;
   }
@@ -393,7 +393,7 @@ class BatchScan::TiledScan {
 };
 
 void BatchScan::scan_in_blocks(const RowBlock& block, std::span<TopK> tops) const {
-  if (block.coarse_codes != nullptr) {
+  if (block.coarse.bytes != nullptr) {
     for (size_t q = 0; q < queries_.count; ++q) {
       exact_scan(kernels_, queries_.row(q), queries_.dim, block, tops[q]);
     }

@@ -24,10 +24,9 @@ struct RowBlock {
   /// f32 only: the rows' squared norms, -kernels(kInnerProduct, kF32).pair(row, row); saves the
   /// batch form one pass. nullptr = computed when needed.
   const float* squared_norms = nullptr;
-  /// 8-bit codes of the rows, one after the other, and their encoder: where rows are scanned query
-  /// by query, only those are read that their codes leave a chance. nullptr = none.
-  const distance::sq8::Encoder* coarse_encoder = nullptr;
-  const std::byte* coarse_codes = nullptr;
+  /// 8-bit codes of the rows: where they are scanned query by query, only those rows are read that
+  /// their codes leave a chance.
+  distance::sq8::Codes coarse = {};
 };
 
 /// Offers every row that takes part, with its distance to the query.

@@ -166,13 +166,30 @@ std::vector<float> clustered(std::mt19937_64& random, size_t count, size_t dim, 
   return values;
 }
 
-std::vector<std::byte> coarse_codes(const distance::sq8::Encoder& encoder,
-                                    const std::vector<float>& rows, size_t dim) {
-  const size_t count = rows.size() / dim;
-  std::vector<std::byte> codes(count * encoder.code_bytes());
-  encoder.encode(rows.data(), dim * sizeof(float), count, codes.data());
-  return codes;
+RowBlock block_of(const std::vector<float>& rows, size_t dim) {
+  return {.rows = reinterpret_cast<const std::byte*>(rows.data()),
+          .stride = dim * sizeof(float),
+          .count = rows.size() / dim,
+          .first_slot = 0};
 }
+
+// 8-bit codes of all rows.
+class CodedRows {
+ public:
+  CodedRows(Metric metric, const std::vector<float>& rows, size_t dim)
+      : encoder_({.metric = metric, .dim = dim}),
+        codes_(rows.size() / dim * encoder_.code_bytes()) {
+    encoder_.encode(rows.data(), dim * sizeof(float), rows.size() / dim, codes_.data());
+  }
+  RowBlock add_to(RowBlock block) const {
+    block.coarse = {&encoder_, codes_.data()};
+    return block;
+  }
+
+ private:
+  const distance::sq8::Encoder encoder_;
+  std::vector<std::byte> codes_;
+};
 
 void expect_bits(const std::vector<Neighbor>& got, const std::vector<Neighbor>& want,
                  const std::string& what) {
@@ -187,17 +204,10 @@ void expect_bits(const std::vector<Neighbor>& got, const std::vector<Neighbor>& 
 // The batch form, and the single form after a look at codes, against the single form.
 void expect_same(Metric metric, const std::vector<float>& rows, const std::vector<float>& queries,
                  size_t dim, size_t k, BatchStats* stats = nullptr) {
-  const size_t count = rows.size() / dim;
   const size_t query_count = queries.size() / dim;
-  const RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
-                       .stride = dim * sizeof(float),
-                       .count = count,
-                       .first_slot = 0};
-  const distance::sq8::Encoder encoder({.metric = metric, .dim = dim});
-  const std::vector<std::byte> codes = coarse_codes(encoder, rows, dim);
-  RowBlock coarse = block;
-  coarse.coarse_encoder = &encoder;
-  coarse.coarse_codes = codes.data();
+  const RowBlock block = block_of(rows, dim);
+  const CodedRows coded(metric, rows, dim);
+  const RowBlock coarse = coded.add_to(block);
   std::vector<TopK> tops(query_count, TopK(k));
   BatchScan(metric, {queries.data(), query_count, dim}).scan(block, tops, stats);
   for (size_t q = 0; q < query_count; ++q) {
@@ -281,10 +291,7 @@ TEST(BatchScan, TakesRowNormsFromTheCaller) {
   const auto& products = distance::kernels(Metric::kInnerProduct, Element::kF32);
   std::vector<float> norms(500);
   for (size_t r = 0; r < 500; ++r) norms[r] = -products.pair(&rows[r * dim], &rows[r * dim], dim);
-  RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
-                 .stride = dim * sizeof(float),
-                 .count = 500,
-                 .first_slot = 0};
+  RowBlock block = block_of(rows, dim);
   const BatchScan batch(Metric::kCosine, {queries.data(), 9, dim});
   std::vector<TopK> computed(9, TopK(7));
   std::vector<TopK> given(9, TopK(7));
@@ -296,38 +303,48 @@ TEST(BatchScan, TakesRowNormsFromTheCaller) {
   }
 }
 
+// Masked and limited: both forms, with codes, against the single form without.
+void expect_same_with_codes(Metric metric, const RowBlock& block, const CodedRows& coded,
+                            const std::vector<float>& queries, size_t dim, size_t k, float limit) {
+  const auto& kernels = distance::kernels(metric, Element::kF32);
+  const RowBlock coarse = coded.add_to(block);
+  const size_t query_count = queries.size() / dim;
+  const std::string what = std::string(metric_name(metric)) + " k " + std::to_string(k);
+  std::vector<TopK> batch(query_count, TopK(k, limit));
+  BatchScan(metric, {queries.data(), query_count, dim}).scan(coarse, batch);
+  for (size_t q = 0; q < query_count; ++q) {
+    TopK plain(k, limit);
+    TopK single(k, limit);
+    exact_scan(kernels, &queries[q * dim], dim, block, plain);
+    exact_scan(kernels, &queries[q * dim], dim, coarse, single);
+    const std::vector<Neighbor> want = std::move(plain).sorted();
+    expect_bits(std::move(single).sorted(), want, what);
+    expect_bits(std::move(batch[q]).sorted(), want, what + " in a batch");
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
 TEST(ExactScan, AfterCodesTakesMasksLimitsAndMoreHitsThanRows) {
   std::mt19937_64 random(6);
   const size_t dim = 48;
-  const std::vector<float> rows = clustered(random, 3'000, dim, 0.3, 0.2);
+  const size_t count = 3'000;
+  const std::vector<float> rows = clustered(random, count, dim, 0.3, 0.2);
   const std::vector<float> queries = clustered(random, 5, dim, 0.3, 0.2);
   for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
     const auto& kernels = distance::kernels(metric, Element::kF32);
-    const distance::sq8::Encoder encoder({.metric = metric, .dim = dim});
-    const std::vector<std::byte> codes = coarse_codes(encoder, rows, dim);
+    const float near = kernels.pair(queries.data(), &rows[500 * dim], dim);
+    const CodedRows coded(metric, rows, dim);
     for (const unsigned percent : {1U, 40U, 95U}) {
-      std::vector<uint64_t> mask(3'000 / 64 + 1);
-      for (size_t i = 0; i < 3'000; ++i) {
+      std::vector<uint64_t> mask(count / 64 + 1);
+      for (size_t i = 0; i < count; ++i) {
         if (random() % 100 < percent) mask[i / 64] |= uint64_t{1} << i % 64;
       }
-      RowBlock block{.rows = reinterpret_cast<const std::byte*>(rows.data()),
-                     .stride = dim * sizeof(float),
-                     .count = 3'000,
-                     .first_slot = 11,
-                     .mask = mask.data()};
+      RowBlock block = block_of(rows, dim);
+      block.first_slot = 11;
+      block.mask = mask.data();
       for (const size_t k : {1UL, 20UL, 4'000UL}) {
-        for (const bool limited : {false, true}) {
-          const float limit =
-              limited ? kernels.pair(queries.data(), &rows[500 * dim], dim) : kNoLimit;
-          TopK want(k, limit);
-          TopK got(k, limit);
-          exact_scan(kernels, queries.data(), dim, block, want);
-          RowBlock coarse = block;
-          coarse.coarse_encoder = &encoder;
-          coarse.coarse_codes = codes.data();
-          BatchScan(metric, {queries.data(), 1, dim}).scan(coarse, std::span(&got, 1));
-          expect_bits(std::move(got).sorted(), std::move(want).sorted(),
-                      std::string(metric_name(metric)) + " k " + std::to_string(k));
+        for (const float limit : {kNoLimit, near}) {
+          expect_same_with_codes(metric, block, coded, queries, dim, k, limit);
           if (testing::Test::HasFatalFailure()) return;
         }
       }
@@ -343,13 +360,14 @@ TEST(BatchScan, CarriesThresholdsFromBlockToBlock) {
   const BatchScan batch(Metric::kL2, {queries.data(), 12, dim});
   std::vector<TopK> whole(12, TopK(10));
   std::vector<TopK> parts(12, TopK(10));
-  const auto* bytes = reinterpret_cast<const std::byte*>(rows.data());
-  const size_t stride = dim * sizeof(float);
-  batch.scan({.rows = bytes, .stride = stride, .count = 1'000, .first_slot = 0}, whole);
+  const RowBlock block = block_of(rows, dim);
+  batch.scan(block, whole);
   for (const auto& [first, count] : {std::pair<uint32_t, size_t>{700, 300}, {0, 1}, {1, 699}}) {
-    batch.scan(
-        {.rows = bytes + first * stride, .stride = stride, .count = count, .first_slot = first},
-        parts);
+    RowBlock part = block;
+    part.rows += first * block.stride;
+    part.count = count;
+    part.first_slot = first;
+    batch.scan(part, parts);
   }
   for (size_t q = 0; q < 12; ++q) {
     EXPECT_EQ(std::move(parts[q]).sorted(), std::move(whole[q]).sorted());

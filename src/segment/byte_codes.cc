@@ -10,9 +10,10 @@ ByteCodes::ByteCodes(const VectorSpec& spec, uint32_t capacity)
   encoder_.emplace(distance::sq8::Encoder::Options{spec.metric, spec.element, spec.dim});
 }
 
-const std::byte* ByteCodes::get(const std::byte* vectors, uint32_t rows) {
-  if (done_.load(std::memory_order_acquire) >= rows) return codes_.get();
-  if (!mutex_.try_lock()) return nullptr;
+distance::sq8::Codes ByteCodes::of(const std::byte* vectors, uint32_t rows) {
+  if (!useful()) return {};
+  if (done_.load(std::memory_order_acquire) >= rows) return {&*encoder_, codes_.get()};
+  if (!mutex_.try_lock()) return {};
   if (codes_ == nullptr) {
     codes_ = make_large_array<std::byte>(size_t{capacity_} * encoder_->code_bytes());
   }
@@ -22,7 +23,7 @@ const std::byte* ByteCodes::get(const std::byte* vectors, uint32_t rows) {
     done_.store(rows, std::memory_order_release);
   }
   mutex_.unlock();
-  return codes_.get();
+  return {&*encoder_, codes_.get()};
 }
 
 }  // namespace omendb::segment

@@ -24,15 +24,13 @@ class ByteCodes {
   /// @param capacity  rows that there will ever be.
   ByteCodes(const VectorSpec& spec, uint32_t capacity);
 
-  /// Whether get() can ever give codes.
+  /// Whether there can ever be codes.
   bool useful() const { return encoder_.has_value(); }
-  const distance::sq8::Encoder* encoder() const { return encoder_ ? &*encoder_ : nullptr; }
 
-  /// @param vectors  of the rows from 0 on; what an earlier call saw does not change.
-  /// @return the codes of at least `rows` rows, one after the other; null while another thread
-  ///         makes them.
-  /// @pre useful()
-  const std::byte* get(const std::byte* vectors, uint32_t rows) OMEN_EXCLUDES(mutex_);
+  /// @param vectors  of the rows [0, rows); what an earlier call saw does not change.
+  /// @return the codes of at least `rows` rows; none unless useful(), or while another thread makes
+  ///         them.
+  distance::sq8::Codes of(const std::byte* vectors, uint32_t rows) OMEN_EXCLUDES(mutex_);
 
  private:
   const size_t row_bytes_;

@@ -39,7 +39,7 @@ TEST(ByteCodes, AreThoseOfTheRowsHoweverTheyGrow) {
   ByteCodes codes(kSpec, kRows);
   ASSERT_TRUE(codes.useful());
   for (const uint32_t rows : {1U, 33U, 2'000U, 7U, kRows}) {
-    const std::byte* got = codes.get(data.vectors.data(), rows);
+    const std::byte* got = codes.of(data.vectors.data(), rows).bytes;
     ASSERT_NE(got, nullptr);
     EXPECT_TRUE(data.right(got, rows)) << rows;
   }
@@ -47,9 +47,7 @@ TEST(ByteCodes, AreThoseOfTheRowsHoweverTheyGrow) {
 
 TEST(ByteCodes, OfVectorsThatWouldSaveLittleOrTakeTooMuchThereAreNone) {
   const auto useful = [](size_t dim, Element element, uint32_t rows) {
-    const ByteCodes codes({dim, Metric::kL2, element}, rows);
-    EXPECT_EQ(codes.useful(), codes.encoder() != nullptr);
-    return codes.useful();
+    return ByteCodes({dim, Metric::kL2, element}, rows).useful();
   };
   EXPECT_TRUE(useful(128, Element::kF32, 131'072)) << "a memtable of the default size";
   EXPECT_TRUE(useful(1'536, Element::kF32, 10'922));
@@ -70,7 +68,7 @@ TEST(ByteCodes, ThreadsThatAskAtOnceGetTheRightOnesOrNone) {
     for (uint32_t t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         for (uint32_t rows = 100 + t; rows < kRows; rows += 100) {
-          const std::byte* got = codes.get(data.vectors.data(), rows);
+          const std::byte* got = codes.of(data.vectors.data(), rows).bytes;
           if (got == nullptr) {
             ++none;
           } else if (!data.right(got, rows)) {
@@ -82,7 +80,7 @@ TEST(ByteCodes, ThreadsThatAskAtOnceGetTheRightOnesOrNone) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, 0U);
     EXPECT_LT(none, 4 * 29U) << "one of them makes the codes";
-    EXPECT_TRUE(data.right(codes.get(data.vectors.data(), kRows), kRows));
+    EXPECT_TRUE(data.right(codes.of(data.vectors.data(), kRows).bytes, kRows));
   }
 }
 

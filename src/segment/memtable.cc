@@ -9,7 +9,7 @@
 namespace omendb::segment {
 
 namespace {
-constexpr uint32_t kBlock = distance::rabitq::kBlockRows;
+constexpr uint32_t kBlock = Memtable::kBlockRows;
 // Memory made ready ahead: for small batches some of them at once, for large ones not all of one.
 constexpr size_t kLeastAhead = size_t{64} << 10;
 constexpr size_t kMostAhead = size_t{1} << 20;
@@ -38,7 +38,9 @@ class MemtableView final : public RowSource {
   uint32_t coded_rows() const override { return coded_rows_; }
   Result<const std::byte*> codes() const override { return memtable_->codes_.get(); }
 
-  Result<Coarse> coarse(uint32_t rows) const override { return memtable_->coarse(rows); }
+  distance::sq8::Codes byte_codes(const RowRun& vectors) const override {
+    return memtable_->byte_codes_.of(vectors.rows, vectors.count);
+  }
 
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
   Result<std::optional<uint32_t>> find(const IdView& id) const override {
@@ -72,11 +74,6 @@ Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
     encoder_owner_ = std::move(encoder);
     adopt_encoder(0);
   }
-}
-
-RowSource::Coarse Memtable::coarse(uint32_t rows) const {
-  if (!byte_codes_.useful()) return {};
-  return {byte_codes_.encoder(), byte_codes_.get(vectors_.get(), rows)};
 }
 
 uint32_t Memtable::reserve(const IdsView& ids, std::span<const Column> columns, uint32_t rows) {

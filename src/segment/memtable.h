@@ -54,9 +54,6 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// Rows [0, watermark) as of the last publish(). Call from the publisher.
   std::shared_ptr<const RowSource> view(uint32_t watermark);
 
-  /// See RowSource::coarse(). Any thread, for rows below a watermark.
-  RowSource::Coarse coarse(uint32_t rows) const;
-
   const GrowingIds& ids() const { return ids_; }
   const GrowingColumns& columns() const { return columns_; }
   std::shared_ptr<const distance::rabitq::Encoder> encoder() const { return encoder_owner_; }

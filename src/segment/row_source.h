@@ -40,13 +40,10 @@ class RowSource : public index::SlotOrder {
   /// Blocks of 32 codes for [0, coded_rows()).
   virtual Result<const std::byte*> codes() const = 0;
 
-  /// 8-bit codes of the rows [0, rows), for an exact scan; none where they would not pay, or while
-  /// another thread makes them.
-  struct Coarse {
-    const distance::sq8::Encoder* encoder = nullptr;
-    const std::byte* codes = nullptr;
-  };
-  virtual Result<Coarse> coarse(uint32_t rows) const = 0;
+  /// 8-bit codes of all rows, for an exact scan; none where they would not pay, or while another
+  /// thread makes them.
+  /// @param vectors  as vectors(0, rows()) returned them: what the codes are made of.
+  virtual distance::sq8::Codes byte_codes(const RowRun& vectors) const = 0;
 
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// The newest row with the id, dead or alive.

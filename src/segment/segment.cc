@@ -130,10 +130,8 @@ Result<const std::byte*> Segment::codes() const {
   return bytes.data();
 }
 
-Result<RowSource::Coarse> Segment::coarse(uint32_t rows) const {
-  if (!byte_codes_->useful()) return Coarse{};
-  OMEN_ASSIGN_OR_RETURN(const RowRun run, vectors(0, rows));
-  return Coarse{byte_codes_->encoder(), byte_codes_->get(run.rows, rows)};
+distance::sq8::Codes Segment::byte_codes(const RowRun& vectors) const {
+  return byte_codes_->of(vectors.rows, vectors.count);
 }
 
 Result<IdView> Segment::id(uint32_t slot) const {

@@ -67,7 +67,7 @@ class Segment final : public RowSource {
   const distance::rabitq::Encoder* encoder() const override { return encoder_.get(); }
   uint32_t coded_rows() const override { return encoder_ == nullptr ? 0 : rows_; }
   Result<const std::byte*> codes() const override;
-  Result<Coarse> coarse(uint32_t rows) const override;
+  distance::sq8::Codes byte_codes(const RowRun& vectors) const override;
   Result<IdView> id(uint32_t slot) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
