@@ -8,8 +8,7 @@ namespace omendb {
 
 void populate(void* begin, size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
-  constexpr uintptr_t kPage = 4'096;
-  const auto first = reinterpret_cast<uintptr_t>(begin) / kPage * kPage;
+  const auto first = reinterpret_cast<uintptr_t>(begin) / kPageBytes * kPageBytes;
   const auto end = reinterpret_cast<uintptr_t>(begin) + bytes;
   ::madvise(reinterpret_cast<void*>(first), end - first, MADV_POPULATE_WRITE);
 #else

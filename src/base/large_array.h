@@ -10,6 +10,8 @@
 
 namespace omendb {
 
+inline constexpr size_t kPageBytes = 4'096;
+
 struct FreeMemory {
   void operator()(void* memory) const { std::free(memory); }
 };
@@ -21,9 +23,8 @@ using LargeArray = std::unique_ptr<T[], FreeMemory>;
 template <class T>
 LargeArray<T> make_large_array(size_t n) {
   static_assert(std::is_trivially_copyable_v<T>);
-  constexpr size_t kPage = 4'096;
-  const size_t bytes = (n * sizeof(T) + kPage - 1) / kPage * kPage;
-  void* memory = std::aligned_alloc(kPage, std::max(bytes, kPage));
+  const size_t bytes = (n * sizeof(T) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  void* memory = std::aligned_alloc(kPageBytes, std::max(bytes, kPageBytes));
   if (memory == nullptr) throw std::bad_alloc();
   return LargeArray<T>(static_cast<T*>(memory));
 }

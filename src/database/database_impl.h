@@ -63,8 +63,6 @@ class DatabaseImpl final : public collection::Host {
 
   // Opening: open.cc.
   Status open_folder();
-  Status take_lock();
-  Status create_database();
   Status remove_orphans() OMEN_REQUIRES(manifest_mutex_);
   Status open_collections();
   Status replay_log();

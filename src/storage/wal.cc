@@ -29,9 +29,9 @@ namespace {
 constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 // append() waits for the disk when this much is gathered.
 constexpr size_t kMaxPendingBytes = size_t{32} << 20;
-// Others are awaited for a quarter of the time that a sync takes; after each time in vain, not for
-// twice as many syncs as before, up to a limit. Where a sync takes less than a millisecond, as on
-// NVMe, they would be too late.
+// Others are awaited for a quarter of the time that a sync takes. After a time in vain the next
+// syncs await nobody: none, then 1, 3, 7 of them, up to a limit, for each time more. Where a sync
+// takes less than a millisecond, as on NVMe, others would be too late.
 constexpr int kPatience = 4;
 constexpr std::chrono::milliseconds kShortSync{1};
 constexpr uint32_t kMostSkips = 63;
@@ -93,6 +93,10 @@ class FileWal final : public Wal {
   void fail(const Status& status) OMEN_REQUIRES(mutex_);
   Status refusal() const OMEN_REQUIRES(mutex_);
   void set_durable(Lsn lsn) OMEN_REQUIRES(mutex_) { durable_ = std::max(durable_, lsn); }
+  /// Tells await_others() of a record that was appended.
+  void announce() OMEN_REQUIRES(mutex_) {
+    if (to_int(last_appended_) - to_int(durable_) == expected_) joined_.notify_one();
+  }
 
   const std::shared_ptr<Env> env_;
   const WalOptions options_;
@@ -200,6 +204,7 @@ FileWal::~FileWal() {
       stopping_ = true;
     }
     wake_.notify_all();
+    joined_.notify_all();
     thread_.join();
   }
   const MutexLock lock(mutex_);
@@ -241,7 +246,7 @@ Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
   if (!failure_.ok()) return refusal();
   last_appended_ = next(last_appended_);
   pending_.add(last_appended_, crc, length, parts);
-  if (to_int(last_appended_) - to_int(durable_) == expected_) joined_.notify_one();
+  announce();
   return last_appended_;
 }
 
@@ -255,6 +260,7 @@ Result<Lsn> FileWal::append_direct(uint32_t crc, uint64_t length,
   }
   const Lsn before = written_;
   const Lsn lsn = last_appended_ = next(last_appended_);
+  announce();
   std::swap(pending_, flushing_);
   const Lsn mark = durable_;
   mutex_.unlock();

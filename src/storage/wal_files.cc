@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kWalSuffix = ".wal";
 constexpr std::string_view kSpareSuffix = ".spare";
 constexpr std::string_view kTemporary = "next.tmp";
-// Writing over a file that has its blocks costs half of growing one (wal_bench), so a trimmed file
+// Writing over a file that has its blocks costs half of growing one (add_bench), so a trimmed file
 // is kept for the next one; two, because segments are published more slowly than the log rotates.
 constexpr size_t kMaxSpares = 2;
 

@@ -1,0 +1,45 @@
+// A disk that takes its time, for tests and benchmarks.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "storage/env.h"
+
+namespace omendb::storage {
+
+/// Another Env, each of whose files takes `sync_time` longer to sync. Counts the syncs.
+/// Thread-safe.
+class SlowEnv final : public Env {
+ public:
+  SlowEnv(std::shared_ptr<Env> env, std::chrono::microseconds sync_time)
+      : env_(std::move(env)), sync_time_(sync_time) {}
+
+  int syncs() const { return syncs_; }  ///< of files
+
+  Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override;
+  Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) override;
+  Result<std::vector<std::byte>> read_file(const std::string& path) override;
+  Result<std::shared_ptr<const MappedFile>> map_file(const std::string& path) override;
+  Result<uint64_t> file_size(const std::string& path) override;
+  Result<bool> exists(const std::string& path) override;
+  Result<bool> is_directory(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& directory) override;
+  Status make_directory(const std::string& path) override;
+  Status remove_file(const std::string& path) override;
+  Status remove_directory(const std::string& path) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status sync_directory(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override;
+  uint64_t now_micros() const override;
+
+ private:
+  Result<std::unique_ptr<WritableFile>> slow(Result<std::unique_ptr<WritableFile>> file);
+
+  const std::shared_ptr<Env> env_;
+  const std::chrono::microseconds sync_time_;
+  std::atomic<int> syncs_{0};
+};
+
+}  // namespace omendb::storage
