@@ -127,10 +127,20 @@ def _queries_that_fit(
     return int(min(len(queries), max(10, budget / each)))
 
 
+def _seconds_each(work: Callable[[], object], budget: float) -> float:
+    """Mean time of `work`, done again and again until the budget is spent; once at least."""
+    taken = measure.seconds(work)
+    times = max(1, round(budget / taken))
+    return (taken + measure.seconds(lambda: [work() for _ in range(times - 1)])) / times
+
+
 def measure_search(plan: Plan) -> list[Json]:
     """Time of a query, alone and in batches, with its recall; engines take turns, on one core."""
     measure.pin_to_one_core()
     data = plan.load()
+    # As often as it takes to make a batch.
+    queries = np.resize(data.queries, (plan.max_queries, data.queries.shape[1]))
+    truth = np.resize(data.truth, (plan.max_queries, data.truth.shape[1]))
     with plan.scratch() as folder:
         contestants = []
         for name in plan.engines:
@@ -141,23 +151,24 @@ def measure_search(plan: Plan) -> list[Json]:
                 def search(queries, engine=engine, mode=mode):
                     return engine.search(queries, plan.k, **mode)
 
-                size = _queries_that_fit(search, data.queries, plan.round_seconds)
-                found = search(data.queries[:size])
+                size = _queries_that_fit(search, queries, plan.round_seconds)
+                found = search(queries[:size])
                 contestants.append((name, label, search, size, found, [], []))
         for _ in range(plan.rounds):
             for _, _, search, size, _, single, batch in contestants:
-                some = data.queries[:size]
-                single.append(
-                    measure.seconds(lambda: [search(q[None]) for q in some]) / size * 1e6  # noqa: B023
-                )
-                batch.append(measure.seconds(lambda: search(some)) / size * 1e6)  # noqa: B023
+                some = queries[:size]
+                for results, work in (
+                    (single, lambda: [search(q[None]) for q in some]),  # noqa: B023
+                    (batch, lambda: search(some)),  # noqa: B023
+                ):
+                    results.append(_seconds_each(work, plan.round_seconds) / size * 1e6)
     return [
         {
             "engine": name,
             "mode": label,
             "vectors": len(data.base),
             "queries": size,
-            f"recall@{plan.k}": measure.recall(found, data.truth[:size]),
+            f"recall@{plan.k}": measure.recall(found, truth[:size]),
             "single_us": measure.summary(single),
             "batch_us": measure.summary(batch),
         }
