@@ -244,11 +244,18 @@ def _two_searchers(
     return threads, latencies
 
 
+def _variations(base: np.ndarray, count: int) -> np.ndarray:
+    """Other vectors like these: no two the same, or searches would rank thousands of equals."""
+    noise = np.random.default_rng(1).standard_normal((count, base.shape[1]), dtype=np.float32)
+    return np.resize(base, noise.shape) + noise * (0.1 * base.std())
+
+
 def measure_mixed(plan: Plan) -> Json:
     """Latencies of two searching threads while a third adds durably, and while nobody adds."""
     import omendb
 
     data = plan.load()
+    more = _variations(data.base, 100_000)
     result: Json = {}
     with plan.scratch() as folder, omendb.open(folder / "db") as db:
         for at in range(0, len(data.base), BATCH):
@@ -259,7 +266,8 @@ def measure_mixed(plan: Plan) -> Json:
             for thread in threads:
                 thread.start()
             while label == "while adding" and any(thread.is_alive() for thread in threads):
-                batch = data.base[:BATCH]
+                at = len(adds) * BATCH % len(more)
+                batch = more[at : at + BATCH]
                 adds.append(measure.seconds(lambda: db.add(batch)) * 1e3)  # noqa: B023
             for thread in threads:
                 thread.join()
