@@ -30,7 +30,7 @@ class CenterSum {
   uint64_t count_ = 0;
 };
 
-/// An encoder centered on the mean of at most 16,384 of the given rows, evenly drawn.
+/// An encoder centered on the mean of at most 2,048 of the given rows, evenly drawn.
 std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
                                                               const std::byte* rows, size_t count);
 std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,

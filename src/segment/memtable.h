@@ -22,7 +22,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
   /// Below this, no codes: an exact scan of so few is faster, and a center drawn from fewer vectors
   /// would be a poor one for those that follow.
-  static constexpr uint32_t kRowsBeforeCoding = 4'096;
+  static constexpr uint32_t kRowsBeforeCoding = 2'048;
   /// Rows are encoded by aligned blocks of this many.
   static constexpr uint32_t kBlockRows = distance::rabitq::kBlockRows;
 
