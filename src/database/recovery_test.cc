@@ -4,10 +4,14 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <random>
 #include <span>
+#include <string_view>
 #include <thread>
+#include <vector>
 
+#include "collection/operation.h"
 #include "database/database_impl.h"
 #include "storage/fault_env.h"
 
@@ -165,6 +169,54 @@ TEST_F(RecoveryTest, AFullDiskIsReportedReadsGoOnAndReopeningWithSpaceResumesWri
   EXPECT_GE(count(again, "a"), 10u);
   EXPECT_TRUE(add(again, "a", 11).ok());
   EXPECT_TRUE(again.collection("a")->compact().ok());
+}
+
+/// A log whose record passes its checksum and yet is none that OmenDB would have written.
+TEST_F(RecoveryTest, ALogRecordThatDoesNotFitItsCollectionIsReportedAndNotApplied) {
+  const float rows[3 * kDim] = {};
+  const std::vector<uint64_t> twice = {5, 6, 5};
+  const std::vector<uint64_t> reserved = {5, 6, UINT64_MAX};
+  const std::vector<std::string_view> strings = {"a", "b", "c"};
+  Column year{.name = "year", .type = ColumnType::kI64, .valid = {1, 1}, .ints = {1, 2}};
+  using collection::PutOperation;
+  const auto put = [&](uint32_t id, size_t dim, const IdsView& ids, uint64_t first_id = 0) {
+    PutOperation operation;
+    operation.collection_id = id;
+    operation.vectors = {rows, 3 * kDim / dim, dim};
+    operation.ids = ids;
+    operation.first_id = first_id;
+    return operation;
+  };
+  const std::vector<std::pair<std::string, std::function<PutOperation(uint32_t)>>> forged = {
+      {"another dimension", [&](uint32_t id) { return put(id, kDim / 2, {}, 7); }},
+      {"an id given twice", [&](uint32_t id) { return put(id, kDim, std::span(twice)); }},
+      {"the reserved id", [&](uint32_t id) { return put(id, kDim, std::span(reserved)); }},
+      {"ids past the last", [&](uint32_t id) { return put(id, kDim, {}, UINT64_MAX - 2); }},
+      {"string ids", [&](uint32_t id) { return put(id, kDim, std::span(strings)); }},
+      {"a column too short",
+       [&](uint32_t id) {
+         PutOperation operation = put(id, kDim, {}, 7);
+         operation.columns = std::span(&year, 1);
+         return operation;
+       }},
+  };
+  for (const auto& [what, make] : forged) {
+    fresh_disk();
+    auto impl = internal::DatabaseImpl::open("db", {}, env_);
+    ASSERT_TRUE(impl.ok());
+    Database database(*impl);
+    ASSERT_TRUE(add(database, "a", 1).ok());
+    const uint32_t id = (*impl)->collection("a", std::nullopt).value()->id();
+    const collection::EncodedOperation record(make(id));
+    const auto lsn = (*impl)->append(record.parts());
+    ASSERT_TRUE(lsn.ok() && (*impl)->wait_durable(*lsn).ok());
+    impl->reset();
+    power_cut(std::move(database));
+    const Status status = try_open().status();
+    EXPECT_EQ(status.code(), StatusCode::kCorruption) << what;
+    EXPECT_NE(status.message().find("does not fit collection \"a\""), std::string::npos)
+        << what << ": " << status.to_string();
+  }
 }
 
 class OpenersTest : public testing::Test {

@@ -176,5 +176,45 @@ TEST_F(RaceTest, CollectionsComeAndGoWhileTheyAreUsed) {
   EXPECT_TRUE(database_->close().ok());
 }
 
+// A collection without points may be declared anew; one to which a first add is on its way may not,
+// or what that add acknowledged would be gone.
+TEST_F(RaceTest, ADeclarationNeverTakesAwayAFirstAddThatReturned) {
+  const uint64_t id = 3;
+  const std::vector<float> row = vector_of(id, 1, kDim);
+  int added = 0;
+  int declared = 0;
+  for (int i = 0; i < 400; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    auto first = database_->collection(name);
+    ASSERT_TRUE(first.ok());
+    std::atomic<int> ready{0};
+    const auto line_up = [&] {
+      ++ready;
+      while (ready < 2) std::this_thread::yield();
+    };
+    Status add_status;
+    std::thread adder([&] {
+      line_up();
+      add_status =
+          first->add({.vectors = {row.data(), 1, kDim}, .ids = std::span<const uint64_t>(&id, 1)})
+              .status();
+    });
+    line_up();
+    const Status declare_status =
+        database_->collection(name, CollectionOptions{.dim = 7, .metric = Metric::kCosine})
+            .status();
+    adder.join();
+    EXPECT_NE(add_status.ok(), declare_status.ok())
+        << add_status.to_string() << "; " << declare_status.to_string();
+    const CollectionInfo info = database_->collection(name)->info().value();
+    EXPECT_EQ(info.points, add_status.ok() ? 1U : 0U);
+    EXPECT_EQ(info.dim, add_status.ok() ? kDim : 7U);
+    added += add_status.ok() ? 1 : 0;
+    declared += declare_status.ok() ? 1 : 0;
+    ASSERT_TRUE(database_->drop_collection(name).ok());
+  }
+  EXPECT_EQ(added + declared, 400);
+}
+
 }  // namespace
 }  // namespace omendb::crash
