@@ -58,12 +58,18 @@ Result<Part> open_part(segment::SegmentStore& files, const CollectionState& stat
 
 }  // namespace
 
-CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state)
-    : host_(host), options_(options), name_(state.name), id_(state.id), durable_(state) {}
+CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state,
+                               std::shared_ptr<const Snapshot> snapshot)
+    : host_(host),
+      options_(options),
+      name_(state.name),
+      id_(state.id),
+      durable_(state),
+      staged_(snapshot),
+      publication_(std::move(snapshot)) {}
 
 Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const CoreOptions& options,
                                                              CollectionState state) {
-  auto core = std::unique_ptr<CollectionCore>(new CollectionCore(host, options, state));
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->lsn = state.flushed;
   snapshot->spec = state.spec;
@@ -77,11 +83,10 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
     encoder = part.segment->shared_encoder();
     snapshot->parts.push_back(std::move(part));
   }
-  MutexLock write_lock(core->write_mutex_);
-  MutexLock current_lock(core->current_mutex_);
+  auto core = std::unique_ptr<CollectionCore>(
+      new CollectionCore(host, options, state, std::move(snapshot)));
+  MutexLock lock(core->write_mutex_);
   core->encoder_ = std::move(encoder);
-  core->staged_ = snapshot;
-  core->current_ = std::move(snapshot);
   return core;
 }
 
@@ -93,10 +98,10 @@ Status CollectionCore::check_open() const {
 
 Status CollectionCore::check_writable() {
   OMEN_RETURN_IF_ERROR(check_open());
-  MutexLock lock(publish_mutex_);
-  if (log_error_.ok()) return {};
+  const Status log_error = publication_.log_error();
+  if (log_error.ok()) return {};
   return {StatusCode::kReadOnly, "the database is read-only since a write failed (" +
-                                     log_error_.message() + "); close and reopen it"};
+                                     log_error.message() + "); close and reopen it"};
 }
 
 // --- writes ------------------------------------------------------------------------------------
@@ -164,8 +169,8 @@ Result<Ids> CollectionCore::choose_ids(const WriteBatch& batch, PutOperation& pu
   return Ids(std::move(generated));
 }
 
-Result<std::shared_ptr<CollectionCore::Pending>> CollectionCore::log_and_stage_put(
-    PutOperation& put, PutMode mode) {
+Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation& put,
+                                                                   PutMode mode) {
   if (staged_->spec.dim != 0 && put.vectors.dim != staged_->spec.dim) {
     return Status(StatusCode::kDimensionMismatch,
                   "vector has " + std::to_string(put.vectors.dim) + " dimensions; collection \"" +
@@ -225,8 +230,8 @@ std::shared_ptr<Snapshot> CollectionCore::next_snapshot(Lsn lsn, const DeadByPar
   return snapshot;
 }
 
-std::shared_ptr<CollectionCore::Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& put,
-                                                                   const DeadByPart& dead) {
+std::shared_ptr<Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& put,
+                                                   const DeadByPart& dead) {
   const auto rows = static_cast<uint32_t>(put.vectors.count);
   auto snapshot = next_snapshot(lsn, dead);
   snapshot->spec.dim = put.vectors.dim;
@@ -259,12 +264,10 @@ std::shared_ptr<CollectionCore::Pending> CollectionCore::stage_put(Lsn lsn, cons
   return enqueue(std::move(pending));
 }
 
-std::shared_ptr<CollectionCore::Pending> CollectionCore::stage_delete(Lsn lsn,
-                                                                      const DeadByPart& dead) {
+std::shared_ptr<Pending> CollectionCore::stage_delete(Lsn lsn, const DeadByPart& dead) {
   Pending pending;
   pending.lsn = lsn;
   pending.snapshot = next_snapshot(lsn, dead);
-  pending.filled = true;
   return enqueue(std::move(pending));
 }
 
@@ -276,12 +279,9 @@ void CollectionCore::start_memtable(const Snapshot& base, uint32_t rows) {
                                         base.spec.coded() ? encoder_ : nullptr, *staged_->columns);
 }
 
-std::shared_ptr<CollectionCore::Pending> CollectionCore::enqueue(Pending pending) {
+std::shared_ptr<Pending> CollectionCore::enqueue(Pending pending) {
   staged_ = pending.snapshot;
-  auto shared = std::make_shared<Pending>(std::move(pending));
-  MutexLock lock(publish_mutex_);
-  pending_.push_back(shared);
-  return shared;
+  return publication_.enqueue(std::move(pending));
 }
 
 Result<uint64_t> CollectionCore::delete_ids(const IdsView& ids) {
@@ -310,7 +310,7 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
     // What is staged must be readable, and nothing may follow it until the delete is logged.
-    OMEN_RETURN_IF_ERROR(drain());
+    OMEN_RETURN_IF_ERROR(publication_.drain());
     OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
     OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(where, *now->columns));
     DeadByPart dead(now->parts.size());
@@ -346,56 +346,15 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
   return {};
 }
 
-// --- publication -------------------------------------------------------------------------------
-
 Status CollectionCore::finish(const std::shared_ptr<Pending>& pending) {
-  const Status logged = host_.wait_durable(pending->lsn);
-  MutexLock lock(publish_mutex_);
-  pending->filled = true;
-  if (logged.ok()) {
-    durable_lsn_ = std::max(durable_lsn_, pending->lsn);
-    publish_ready();
-  } else if (log_error_.ok()) {
-    log_error_ = logged;
-    published_.notify_all();
-  }
-  while (!pending->published && log_error_.ok()) published_.wait(publish_mutex_);
-  return pending->published ? Status() : log_error_;
+  return publication_.finish(pending, host_.wait_durable(pending->lsn));
 }
 
-void CollectionCore::publish_ready() {
-  std::shared_ptr<const Pending> last;
-  while (!pending_.empty() && pending_.front()->filled && pending_.front()->lsn <= durable_lsn_) {
-    Pending& pending = *pending_.front();
-    if (pending.memtable != nullptr) {
-      pending.memtable->publish(pending.first, pending.rows, pending.encoded);
-    }
-    pending.published = true;
-    last = pending_.front();
-    pending_.pop_front();
-  }
-  if (last == nullptr) return;
-  auto visible = std::make_shared<Snapshot>(*last->snapshot);
-  for (Part& part : visible->parts) {
-    if (part.memtable != nullptr) part.rows = part.memtable->view(part.watermark);
-  }
-  {
-    MutexLock lock(current_mutex_);
-    current_ = std::move(visible);
-  }
-  published_.notify_all();
-}
-
-Status CollectionCore::drain() {
-  MutexLock lock(publish_mutex_);
-  while (!pending_.empty() && log_error_.ok()) published_.wait(publish_mutex_);
-  return log_error_;
-}
+// --- state -------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<const Snapshot>> CollectionCore::snapshot() const {
   OMEN_RETURN_IF_ERROR(check_open());
-  MutexLock lock(current_mutex_);
-  return current_;
+  return publication_.current();
 }
 
 CollectionState CollectionCore::durable_state() const {
@@ -434,11 +393,7 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       pending = stage_delete(lsn, dead);
     }
   }
-  MutexLock lock(publish_mutex_);
-  pending->filled = true;
-  durable_lsn_ = lsn;
-  publish_ready();
-  return {};
+  return publication_.finish(pending, Status());
 }
 
 }  // namespace omendb::collection

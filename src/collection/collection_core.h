@@ -9,6 +9,7 @@
 
 #include "base/sync.h"
 #include "collection/operation.h"
+#include "collection/publication.h"
 #include "collection/state.h"
 #include "omendb/database.h"
 
@@ -22,10 +23,10 @@ struct CoreOptions {
 /// Thread-safe. A write goes through three steps:
 ///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
 ///   fill     no lock: vectors copied and encoded, while the log's flush is in flight;
-///   publish  under publish_mutex_, in log order, once durable: readers see it.
+///   publish  in log order, once durable: readers see it (Publication).
 /// Readers take the current snapshot and never wait for any of this. Sealing and merging replace
 /// parts of the snapshots by segments that hold the same points; they run under maintenance_mutex_,
-/// one at a time. Locks are taken in the order maintenance_mutex_, write_mutex_, publish_mutex_.
+/// one at a time. Locks are taken in the order maintenance_mutex_, write_mutex_, Publication's.
 class CollectionCore {
  public:
   /// Opens the segments that `state` names.
@@ -64,17 +65,6 @@ class CollectionCore {
   std::optional<Lsn> oldest_unsealed(Lsn flushed) const;
 
  private:
-  /// An operation between stage and publish.
-  struct Pending {
-    Lsn lsn{};
-    std::shared_ptr<const Snapshot> snapshot;
-    std::shared_ptr<segment::Memtable> memtable;  // null for deletes
-    uint32_t first = 0;
-    uint32_t rows = 0;
-    bool encoded = false;
-    bool filled = false;
-    bool published = false;
-  };
   /// A full memtable on its way into a segment.
   struct Frozen {
     std::shared_ptr<segment::Memtable> memtable;  // null: only deletes to make durable
@@ -83,7 +73,8 @@ class CollectionCore {
   };
   using DeadByPart = std::vector<std::vector<uint32_t>>;
 
-  CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state);
+  CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state,
+                 std::shared_ptr<const Snapshot> snapshot);
 
   // Writing: collection_core.cc.
   Status check_open() const;
@@ -106,9 +97,6 @@ class CollectionCore {
   Result<Ids> choose_ids(const WriteBatch& batch, PutOperation& put) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
   Status finish(const std::shared_ptr<Pending>& pending);
-  void publish_ready() OMEN_REQUIRES(publish_mutex_);
-  /// Waits until all that is staged is published.
-  Status drain() OMEN_REQUIRES(write_mutex_);
 
   // Sealing and merging: maintenance.cc.
   struct Replacement;
@@ -145,13 +133,7 @@ class CollectionCore {
   std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
   Status background_error_ OMEN_GUARDED_BY(write_mutex_);
 
-  mutable Mutex publish_mutex_;
-  CondVar published_;
-  std::deque<std::shared_ptr<Pending>> pending_ OMEN_GUARDED_BY(publish_mutex_);
-  Lsn durable_lsn_ OMEN_GUARDED_BY(publish_mutex_){};
-  Status log_error_ OMEN_GUARDED_BY(publish_mutex_);
-  mutable Mutex current_mutex_;  // held for the copy of a pointer
-  std::shared_ptr<const Snapshot> current_ OMEN_GUARDED_BY(current_mutex_);
+  Publication publication_;
 };
 
 }  // namespace omendb::collection

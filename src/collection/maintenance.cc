@@ -91,9 +91,8 @@ std::shared_ptr<const Snapshot> CollectionCore::Replacement::apply(const Snapsho
 }
 
 void CollectionCore::freeze_locked() {
-  {
-    MutexLock lock(publish_mutex_);
-    if (growing_ != nullptr && growing_->encoder() != nullptr) encoder_ = growing_->encoder();
+  if (growing_ != nullptr) {
+    if (auto encoder = publication_.encoder(*growing_)) encoder_ = std::move(encoder);
   }
   frozen_.push_back({growing_, growing_first_lsn_, staged_});
   growing_ = nullptr;
@@ -135,13 +134,7 @@ Result<bool> CollectionCore::maintain_locked() {
 
 /// Waits until everything up to `lsn` is published and on the disk.
 Status CollectionCore::settle(Lsn lsn) {
-  {
-    MutexLock lock(publish_mutex_);
-    while (!pending_.empty() && pending_.front()->lsn <= lsn && log_error_.ok()) {
-      published_.wait(publish_mutex_);
-    }
-    OMEN_RETURN_IF_ERROR(log_error_);
-  }
+  OMEN_RETURN_IF_ERROR(publication_.wait(lsn));
   return host_.sync(lsn);
 }
 
@@ -158,8 +151,7 @@ Result<bool> CollectionCore::seal_oldest() {
   std::vector<WriteSource> sources;
   for (const Part& part : at.parts) {
     if (frozen.memtable == nullptr || part.memtable != frozen.memtable) continue;
-    MutexLock lock(publish_mutex_);
-    sources.push_back({frozen.memtable->view(part.watermark), part.dead});
+    sources.push_back({publication_.view(*frozen.memtable, part.watermark), part.dead});
   }
   const std::string name = host_.new_file_name();
   WrittenSegment written;
@@ -222,7 +214,7 @@ Status CollectionCore::persist_tombstones(const Snapshot& at, CollectionState& s
 
 Status CollectionCore::install(const Replacement& replacement, bool sealed) {
   MutexLock lock(write_mutex_);
-  OMEN_RETURN_IF_ERROR(drain());
+  OMEN_RETURN_IF_ERROR(publication_.drain());
   staged_ = replacement.apply(*staged_);
   if (sealed) frozen_.pop_front();
   for (Frozen& frozen : frozen_) frozen.at_freeze = replacement.apply(*frozen.at_freeze);
@@ -230,17 +222,12 @@ Status CollectionCore::install(const Replacement& replacement, bool sealed) {
     encoder_ = replacement.written.segment->shared_encoder();
   }
   room_.notify_all();
-  MutexLock current_lock(current_mutex_);
-  current_ = replacement.apply(*current_);
+  publication_.replace(replacement.apply(*publication_.current()));
   return {};
 }
 
 std::vector<std::string> CollectionCore::choose_merge() const {
-  std::shared_ptr<const Snapshot> now;
-  {
-    MutexLock lock(current_mutex_);
-    now = current_;
-  }
+  const std::shared_ptr<const Snapshot> now = publication_.current();
   std::vector<std::vector<const Part*>> classes;
   for (const Part& part : now->parts) {
     if (part.segment == nullptr) continue;
@@ -270,8 +257,7 @@ Result<bool> CollectionCore::merge(const std::vector<std::string>& names) {
   {
     MutexLock lock(write_mutex_);
     if (!frozen_.empty()) return false;
-    MutexLock current_lock(current_mutex_);
-    at = current_;
+    at = publication_.current();
   }
   // A dead row may only vanish from the disk after the operation that killed it is there.
   OMEN_RETURN_IF_ERROR(settle(at->lsn));
@@ -337,7 +323,7 @@ Status CollectionCore::close() {
     MutexLock lock(write_mutex_);
     if (closed_.exchange(true)) return {};
     room_.notify_all();
-    if (!drain().ok()) return {};  // read-only: the log keeps what was acknowledged
+    if (!publication_.drain().ok()) return {};  // read-only: the log keeps what was acknowledged
     if (growing_first_lsn_ != Lsn{}) freeze_locked();
   }
   MutexLock lock(maintenance_mutex_);

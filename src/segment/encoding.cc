@@ -10,7 +10,7 @@ namespace omendb::segment {
 namespace {
 /// Their mean is within a fortieth of a standard deviation of that of all, in each coordinate.
 constexpr size_t kMaxSample = 2'048;
-}
+}  // namespace
 
 void CenterSum::add(const std::byte* row) {
   distance::to_f32(spec_.element, row, spec_.dim, row_.data());

@@ -1,0 +1,75 @@
+// The last step of a write: what is staged becomes visible to readers.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "base/sync.h"
+#include "collection/state.h"
+
+namespace omendb::collection {
+
+/// An operation between stage and publish.
+struct Pending {
+  Lsn lsn{};
+  std::shared_ptr<const Snapshot> snapshot;     ///< the state that it leaves
+  std::shared_ptr<segment::Memtable> memtable;  ///< null for deletes
+  uint32_t first = 0;
+  uint32_t rows = 0;
+  bool encoded = false;  ///< see Memtable::fill()
+  bool filled = false;   ///< Publication's
+};
+
+/// Holds the snapshot that readers see, and the operations that it does not show yet. Those become
+/// visible in the order of the log, each when it is filled, durable, and all before it are visible.
+/// Thread-safe; readers wait for the copy of a pointer alone.
+class Publication {
+ public:
+  /// @param first  what is visible at the start.
+  explicit Publication(std::shared_ptr<const Snapshot> first) : current_(std::move(first)) {}
+
+  /// The state that every acknowledged write is part of.
+  std::shared_ptr<const Snapshot> current() const OMEN_EXCLUDES(current_mutex_);
+
+  /// Calls come in the order of the log. @return what finish() wants.
+  std::shared_ptr<Pending> enqueue(Pending staged) OMEN_EXCLUDES(mutex_);
+
+  /// Returns when the operation is visible, or never will be. Its rows are filled by now.
+  /// @param logged  what became of its flush; if that failed, the log has failed for good, and so
+  ///                has every operation that is not visible yet.
+  Status finish(const std::shared_ptr<Pending>& staged, const Status& logged) OMEN_EXCLUDES(mutex_);
+
+  /// Returns when everything up to `lsn` that was enqueued is visible, or why it never will be.
+  Status wait(Lsn lsn) OMEN_EXCLUDES(mutex_);
+  /// The same for everything enqueued.
+  Status drain() OMEN_EXCLUDES(mutex_) { return wait(Lsn{UINT64_MAX}); }
+
+  /// Why nothing is published any more; OK while the log works.
+  Status log_error() const OMEN_EXCLUDES(mutex_);
+
+  /// Shows the same points from other parts. @pre nothing is pending, nor enqueued meanwhile.
+  void replace(std::shared_ptr<const Snapshot> same) OMEN_EXCLUDES(current_mutex_);
+
+  /// Memtable::view() and encoder(), which are for the publisher to call.
+  std::shared_ptr<const segment::RowSource> view(segment::Memtable& memtable, uint32_t rows)
+      OMEN_EXCLUDES(mutex_);
+  std::shared_ptr<const distance::rabitq::Encoder> encoder(const segment::Memtable& memtable)
+      OMEN_EXCLUDES(mutex_);
+
+ private:
+  void publish_ready() OMEN_REQUIRES(mutex_);
+  bool is_published(Lsn lsn) const OMEN_REQUIRES(mutex_) {
+    return pending_.empty() || pending_.front()->lsn > lsn;
+  }
+
+  mutable Mutex mutex_;
+  CondVar changed_;  // something was published, or the log failed
+  std::deque<std::shared_ptr<Pending>> pending_ OMEN_GUARDED_BY(mutex_);  // in log order
+  Lsn durable_ OMEN_GUARDED_BY(mutex_){};
+  Status log_error_ OMEN_GUARDED_BY(mutex_);
+  mutable Mutex current_mutex_;  // taken after mutex_, held for the copy of a pointer
+  std::shared_ptr<const Snapshot> current_ OMEN_GUARDED_BY(current_mutex_);
+};
+
+}  // namespace omendb::collection
