@@ -442,7 +442,7 @@ def _arrow_batches(
     parts: list[Batch] = []
     reader = _core.ArrowReader(data)
     while (part := reader.next()) is not None:
-        parts.append(_arrow_batch(part, element, vector, id))
+        parts.append(_arrow_batch(part, element, vector, id, ids is not None))
         done += len(part)
     if not parts:
         return
@@ -461,12 +461,14 @@ def _arrow_batches(
     yield batch
 
 
-def _arrow_batch(part: _core.ArrowBatch, element: str, vector: str | None, id: str | None) -> Batch:
+def _arrow_batch(
+    part: _core.ArrowBatch, element: str, vector: str | None, id: str | None, has_ids: bool
+) -> Batch:
     at = _vector_column(part, vector)
     vectors, bits = vectors_in(part.vectors(at), element)
     if not part.is_table:
         return Batch(vectors, bits)
-    id_at = _id_column(part, id)
+    id_at = _id_column(part, id, has_ids)
     rest = [i for i in range(len(part.names)) if i not in (at, id_at)]
     metadata = part.columns(rest, []) if rest else None
     return Batch(vectors, bits, None if id_at is None else ids_in(part.ids(id_at)), metadata)
@@ -494,15 +496,18 @@ def _vector_column(part: _core.ArrowBatch, vector: str | None) -> int:
     )
 
 
-def _id_column(part: _core.ArrowBatch, id: str | None) -> int | None:
+def _id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | None:
+    """The column that holds the ids. One called "id" that cannot is refused when it is read, except
+    beside ids=, where it is metadata."""
     names = part.names
     if id is not None:
         if id not in names:
             raise InvalidArgumentError(f'no column "{id}"; the table has {", ".join(names)}')
         return names.index(id)
-    if "id" in names and part.kinds[names.index("id")] in ("int", "string"):
-        return names.index("id")
-    return None
+    if "id" not in names:
+        return None
+    at = names.index("id")
+    return None if has_ids and part.kinds[at] not in ("int", "string") else at
 
 
 def _joined(parts: list[Batch]) -> Batch:

@@ -77,11 +77,7 @@ bool append_value(const std::string& name, const ArrowSchema& schema, const Arro
                   int64_t i, Column* out) {
   const std::string_view format = schema.format;
   if (schema.dictionary != nullptr) {
-    bool fits = true;
-    const int64_t index = arrow_int(format[0], array, i, &fits);
-    if (!fits || index < 0 || index >= array.dictionary->length) {
-      refuse(name, "a dictionary index is out of range");
-    }
+    const int64_t index = arrow_dictionary_index(name, schema, array, i);
     if (!arrow_valid(*array.dictionary, index)) return false;
     return append_value(name, *schema.dictionary, *array.dictionary, index, out);
   }
@@ -164,6 +160,16 @@ int64_t arrow_int(char format, const ArrowArray& array, int64_t i, bool* fits) {
     }
     default: return at<int64_t>(array, i);
   }
+}
+
+int64_t arrow_dictionary_index(const std::string& name, const ArrowSchema& schema,
+                               const ArrowArray& array, int64_t i) {
+  bool fits = true;
+  const int64_t index = arrow_int(schema.format[0], array, i, &fits);
+  if (!fits || index < 0 || index >= array.dictionary->length) {
+    refuse(name, "a dictionary index is out of range");
+  }
+  return index;
 }
 
 std::string_view arrow_string(std::string_view format, const ArrowArray& array, int64_t i) {

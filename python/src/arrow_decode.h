@@ -20,6 +20,11 @@ std::string_view arrow_string(std::string_view format, const ArrowArray& array, 
 /// The integer at value `i`; `fits` is cleared when it needs more than 63 bits.
 int64_t arrow_int(char format, const ArrowArray& array, int64_t i, bool* fits);
 
+/// Where in its dictionary the value `i` of a dictionary-encoded array is. Raises for an index that
+/// points past it; `name` is the column's.
+int64_t arrow_dictionary_index(const std::string& name, const ArrowSchema& schema,
+                               const ArrowArray& array, int64_t i);
+
 /// Where the list at value `i` starts and ends in its child, for the formats +l, +L and +w:N.
 std::pair<int64_t, int64_t> arrow_list(std::string_view format, const ArrowArray& array, int64_t i);
 

@@ -13,6 +13,11 @@ T* from_capsule(nb::handle capsule, const char* name) {
   return pointer;
 }
 
+/// What the values of a column are, those of its dictionary if it has one.
+const ArrowSchema& value_schema(const ArrowSchema& schema) {
+  return schema.dictionary == nullptr ? schema : *schema.dictionary;
+}
+
 /// NumPy's idea of an Arrow number format; none for what is no real number.
 std::optional<nb::dlpack::dtype> number_dtype(std::string_view format) {
   if (format.size() != 1) return std::nullopt;
@@ -64,14 +69,14 @@ std::vector<std::string> ArrowBatch::kinds() const {
   std::vector<std::string> out;
   const size_t count = is_table() ? static_cast<size_t>(array_.n_children) : 1;
   for (size_t i = 0; i < count; ++i) {
-    const ArrowSchema& schema = *field(i).schema;
+    const ArrowSchema& schema = value_schema(*field(i).schema);
     const std::string_view format = schema.format;
     const bool numbers = is_arrow_list(format) && schema.n_children == 1 &&
                          number_dtype(schema.children[0]->format).has_value();
-    out.emplace_back(numbers                                                ? "vector"
-                     : schema.dictionary == nullptr && is_arrow_int(format) ? "int"
-                     : is_arrow_string(format)                              ? "string"
-                                                                            : "other");
+    out.emplace_back(numbers                   ? "vector"
+                     : is_arrow_int(format)    ? "int"
+                     : is_arrow_string(format) ? "string"
+                                               : "other");
   }
   return out;
 }
@@ -118,33 +123,42 @@ nb::object ArrowBatch::vectors(size_t column, nb::handle owner) const {
   return nb::cast(View(data, 2, shape, owner, nullptr, dtype));
 }
 
+std::pair<const ArrowArray*, int64_t> ArrowBatch::id_at(const Field& f, int64_t row) {
+  const ArrowArray* array = f.array;
+  int64_t at = f.first + row;
+  bool present = arrow_valid(*array, at);
+  if (present && f.schema->dictionary != nullptr) {
+    at = arrow_dictionary_index(f.name, *f.schema, *array, at);
+    array = array->dictionary;
+    present = arrow_valid(*array, at);
+  }
+  if (present) return {array, at};
+  raise(StatusCode::kInvalidArgument,
+        "column \"" + f.name + "\", row " + std::to_string(row) + ": the id is null");
+}
+
 nb::object ArrowBatch::ids(size_t column) const {
   const Field f = field(column);
-  const std::string_view format = f.schema->format;
-  if (f.schema->dictionary != nullptr || (!is_arrow_int(format) && !is_arrow_string(format))) {
-    raise(StatusCode::kTypeMismatch, "column \"" + f.name +
-                                         "\": ids are integers or strings, got " +
-                                         arrow_type_name(*f.schema));
+  const ArrowSchema& schema = value_schema(*f.schema);
+  const std::string_view format = schema.format;
+  if (!is_arrow_int(format) && !is_arrow_string(format)) {
+    raise(StatusCode::kTypeMismatch,
+          "column \"" + f.name + "\": ids are integers or strings, got " + arrow_type_name(schema));
   }
-  auto check = [&](int64_t row) {
-    if (arrow_valid(*f.array, f.first + row)) return;
-    raise(StatusCode::kInvalidArgument,
-          "column \"" + f.name + "\", row " + std::to_string(row) + ": the id is null");
-  };
   if (is_arrow_string(format)) {
     nb::list out;
     for (int64_t row = 0; row < array_.length; ++row) {
-      check(row);
-      out.append(to_str(arrow_string(format, *f.array, f.first + row)));
+      const auto [array, at] = id_at(f, row);
+      out.append(to_str(arrow_string(format, *array, at)));
     }
     return out;
   }
   std::vector<uint64_t> out;
   out.reserve(rows());
   for (int64_t row = 0; row < array_.length; ++row) {
-    check(row);
+    const auto [array, at] = id_at(f, row);
     bool fits = true;
-    const int64_t id = arrow_int(format[0], *f.array, f.first + row, &fits);
+    const int64_t id = arrow_int(format[0], *array, at, &fits);
     if (fits && id < 0) {
       raise(StatusCode::kInvalidArgument, "column \"" + f.name + "\", row " + std::to_string(row) +
                                               ": ids are not negative, got " + std::to_string(id));

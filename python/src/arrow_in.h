@@ -28,13 +28,14 @@ class ArrowBatch {
   size_t rows() const { return static_cast<size_t>(array_.length); }
   bool is_table() const;
   std::vector<std::string> names() const;
-  /// "vector" (a list of numbers), "int", "string" or "other", one a column.
+  /// "vector" (a list of numbers), "int", "string" or "other", one a column; of a
+  /// dictionary-encoded column, what its values are.
   std::vector<std::string> kinds() const;
 
   /// n x dim over the array's own memory.
   /// @param owner  the Python object of this batch, which the view keeps alive.
   nb::object vectors(size_t column, nb::handle owner) const;
-  /// A uint64 array or a list of str.
+  /// A uint64 array or a list of str; a dictionary-encoded column is decoded.
   nb::object ids(size_t column) const;
   Columns columns(const std::vector<size_t>& which, const std::vector<std::string>& names) const;
 
@@ -47,6 +48,8 @@ class ArrowBatch {
     std::string name;
   };
   Field field(size_t column) const;
+  /// The array and the place in it that hold the id of a row, in the dictionary if there is one.
+  static std::pair<const ArrowArray*, int64_t> id_at(const Field& field, int64_t row);
 
   std::shared_ptr<const OwnedSchema> schema_;
   ArrowArray array_;

@@ -398,6 +398,60 @@ def test_columns_are_named_or_found(db: omendb.Database) -> None:
         db.add(table.slice(0, 0))
 
 
+def with_ids(ids: Any) -> pa.Table:
+    return arrow_table().set_column(0, "id", ids)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        with_ids(pa.array(["a", "b"]).dictionary_encode()),
+        with_ids(pa.array(["z", "a", "b"]).dictionary_encode().slice(1)),
+        pd.DataFrame({"id": pd.Categorical(["a", "b"]), "vector": [[1.0, 2.0], [3.0, 4.0]]}),
+        pl.DataFrame(arrow_table()).with_columns(id=pl.Series(["a", "b"], dtype=pl.Categorical)),
+        pl.DataFrame(arrow_table()).with_columns(
+            id=pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"]))
+        ),
+    ],
+    ids=["arrow", "arrow-slice", "pandas", "polars", "polars-enum"],
+)
+def test_ids_that_are_categories_are_ids(db: omendb.Database, table: Any) -> None:
+    assert db.add(table) == ["a", "b"]
+    assert {name: vector for name, (vector, _) in stored(db).items()} == {"a": [1, 2], "b": [3, 4]}
+    assert "id" not in db.info().columns
+
+
+def test_ids_that_are_categories_of_ints_are_ids(db: omendb.Database) -> None:
+    assert db.add(with_ids(pa.array([70, 2**63], pa.uint64()).dictionary_encode())).tolist() == [
+        70,
+        2**63,
+    ]
+    with pytest.raises(omendb.InvalidArgumentError, match=r'"id", row 1.*null'):
+        db.add(with_ids(pa.array([71, None]).dictionary_encode()))
+    with pytest.raises(omendb.InvalidArgumentError, match=r'"id", row 0.*negative'):
+        db.add(with_ids(pa.array([-1, 72]).dictionary_encode()))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        with_ids(pa.array([7.0, 8.0])),
+        with_ids(pa.array([7.0, 8.0]).dictionary_encode()),
+        with_ids(pa.array([True, False])),
+        with_ids(pa.nulls(2)),
+        pl.DataFrame(arrow_table()).with_columns(id=pl.Series([7.0, None])),
+        pd.DataFrame({"id": [7.0, None], "vector": [[1.0, 2.0], [3.0, 4.0]]}),
+    ],
+    ids=["float", "float-category", "bool", "null", "polars", "pandas"],
+)
+def test_an_id_column_that_holds_no_ids_is_refused(db: omendb.Database, table: Any) -> None:
+    with pytest.raises(omendb.TypeMismatchError, match='column "id": ids are integers or strings'):
+        db.add(table)
+    assert len(db) == 0
+    db.add(table, ids=[1, 2])
+    assert sorted(stored(db)) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("column", "match"),
     [
