@@ -181,16 +181,18 @@ def ids_in(ids: Any) -> Any:
         ids = _arrow_ids(ids)
     elif isinstance(ids, Iterable) and not hasattr(ids, "__len__"):
         ids = list(ids)
-    if isinstance(ids, list | tuple) and len(ids) > 0 and isinstance(ids[0], str):
+    if isinstance(ids, Sequence) and len(ids) > 0 and isinstance(ids[0], str):
         return _string_ids(ids)
     array = np.asarray(ids)
     if array.ndim != 1:
         raise InvalidArgumentError(f"ids have shape {array.shape}; expected one dimension")
     if array.size == 0:
         return np.empty(0, dtype=np.uint64)
+    if isinstance(ids, Sequence) and array.dtype.kind in "fUT":
+        return _big_ids(array, ids)  # of mixed types, NumPy made floats or text
     if array.dtype.kind in "UTO" and isinstance(array.flat[0], str):
         return _string_ids(array.tolist())
-    if array.dtype.kind == "O" or (array.dtype.kind == "f" and isinstance(ids, list | tuple)):
+    if array.dtype.kind == "O":
         return _big_ids(array, ids)
     if array.dtype.kind not in "iu":
         raise _wrong_id(array.flat[0])
@@ -215,6 +217,8 @@ def _string_ids(ids: Iterable[Any]) -> tuple[str, ...]:
 def _big_ids(array: NDArray[Any], ids: Any) -> NDArray[np.uint64]:
     """Python ints that NumPy did not fit into one integer type."""
     for one in ids:
+        if isinstance(one, str):
+            raise TypeMismatchError(f"ids are all str or all int, got {one!r} among int")
         if isinstance(one, bool) or not isinstance(one, int | np.integer):
             raise _wrong_id(one)
         if not 0 <= int(one) < 2**64:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ BAD_IDS = [
     ([90, 2**64 - 1], omendb.InvalidArgumentError, "18446744073709551615"),
     ([90, 1.5], omendb.TypeMismatchError, "float"),
     ([90, None], omendb.TypeMismatchError, "None"),
-    ([90, "a"], omendb.TypeMismatchError, "int or str|str"),
+    ([90, "a"], omendb.TypeMismatchError, "all str or all int, got 'a' among int"),
+    (deque([90, "a"]), omendb.TypeMismatchError, "all str or all int, got 'a' among int"),
+    (np.array([90, "a"], dtype=object), omendb.TypeMismatchError, "got 'a' among int"),
     (["a", "b"], omendb.TypeMismatchError, "strings"),
     (["a", 90], omendb.TypeMismatchError, "90"),
     ([True, False], omendb.TypeMismatchError, "bool"),
@@ -80,6 +83,18 @@ BAD_IDS = [
 def test_bad_ids(line: omendb.Database, ids: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         unchanged(line, lambda: line.add([[0.0, 1.0], [0.0, 2.0]], ids=ids))
+
+
+@pytest.mark.parametrize("ids", [(90, "a"), ("a", 90)])
+def test_ids_of_two_kinds_are_refused_before_any_is_known(
+    db: omendb.Database, ids: tuple[Any, Any]
+) -> None:
+    points = [{"id": one, "vector": [0.0, 1.0]} for one in ids]
+    with pytest.raises(omendb.TypeMismatchError, match="ids are all str or all int"):
+        db.add([[0.0], [1.0]], ids=ids)
+    with pytest.raises(omendb.TypeMismatchError, match="ids are all str or all int"):
+        db.add(points)
+    assert len(db) == 0
 
 
 def test_an_id_that_exists_is_refused_by_add(line: omendb.Database) -> None:
