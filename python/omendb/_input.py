@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
+from omendb._values import numpy_micros
 from omendb.errors import (
     DimensionError,
     InvalidArgumentError,
@@ -292,8 +293,10 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
         values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
         columns.add_array(name, *_numpy_column(name, values))
+    elif isinstance(values, np.ndarray) and values.dtype.kind != "M":
+        columns.add_values(name, values.tolist())
     else:
-        columns.add_values(name, values.tolist() if isinstance(values, np.ndarray) else values)
+        columns.add_values(name, values)
 
 
 def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], NDArray[Any] | None]:
@@ -306,7 +309,10 @@ def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], N
         missing = np.isnan(numbers)
     elif kind == "M":
         missing = np.isnat(values)
-        moments = np.ascontiguousarray(values.astype("datetime64[us]")).view(np.int64)
+        try:
+            moments = numpy_micros(values)
+        except OverflowError as error:
+            raise TypeMismatchError(f'metadata column "{name}": {error}') from None
         return "timestamp", moments, _valid(missing)
     else:
         if kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:

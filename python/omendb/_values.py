@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -32,9 +33,12 @@ def plain(value: Any) -> Any:
     """None, bool, int, float, str, datetime or a list of these; anything else as it came.
 
     NumPy scalars and arrays, dates, pandas' NA and NaT, and subclasses become what they stand for.
+    Raises OverflowError for a time that no datetime can be.
     """
     if isinstance(value, np.datetime64):
         value = None if np.isnat(value) else _from_numpy_time(value)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "M":
+        return [plain(one) for one in value]
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     kind = type(value).__name__
@@ -42,7 +46,7 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, dt.datetime):
         if hasattr(value, "to_pydatetime"):
-            value = value.to_pydatetime(warn=False)
+            value = _from_pandas_time(value)
         return value
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
@@ -57,6 +61,29 @@ def plain(value: Any) -> Any:
     return value
 
 
+def numpy_micros(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Microseconds since 1970-01-01T00:00:00Z; finer units round down, NaT is what it is.
+
+    Raises OverflowError for a time too far from 1970, which NumPy would wrap around.
+    """
+    micros = times.astype("datetime64[us]")
+    if np.can_cast(times.dtype, micros.dtype):  # a unit at least as long
+        wrapped = (micros.astype(times.dtype) != times) & ~np.isnat(times)
+        if wrapped.any():
+            raise OverflowError(f"{times[wrapped][0]} does not fit in 64 bits of microseconds")
+    return np.ascontiguousarray(micros).view(np.int64)
+
+
 def _from_numpy_time(value: np.datetime64) -> dt.datetime:
-    micros = int(value.astype("datetime64[us]").astype(np.int64))
-    return _EPOCH + dt.timedelta(microseconds=micros)
+    micros = int(numpy_micros(np.array([value]))[0])
+    try:
+        return _EPOCH + dt.timedelta(microseconds=micros)
+    except OverflowError:
+        raise OverflowError(f"{value} is not in the years 1 to 9999") from None
+
+
+def _from_pandas_time(value: Any) -> Any:
+    try:
+        return value.to_pydatetime(warn=False)
+    except ValueError:
+        raise OverflowError(f"{value} is not in the years 1 to 9999") from None

@@ -150,11 +150,13 @@ def _values(values: Any, path: str) -> list[Any]:
 
 
 def _value(value: Any, path: str) -> Any:
-    if isinstance(value, dt.date):
-        return iso(value)
-    value = plain(value)
-    if isinstance(value, dt.datetime):
-        return iso(value)
+    try:
+        if not isinstance(value, dt.date):
+            value = plain(value)
+        if isinstance(value, dt.date):
+            return iso(value)
+    except OverflowError as error:
+        raise _error(path, str(error)) from None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise _error(path, f"ints are 64 bits wide, got {value}")
     if value is None or isinstance(value, bool | int | float | str):

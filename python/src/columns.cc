@@ -188,7 +188,7 @@ void ColumnBuilder::append_nulls(size_t count) {
 void ColumnBuilder::append(nb::handle value) {
   nb::object keep;
   if (!is_plain(value)) {
-    keep = plain(value);
+    keep = plain_value(value);
     value = keep;
   }
   PyObject* p = value.ptr();
@@ -204,6 +204,15 @@ void ColumnBuilder::append(nb::handle value) {
   if (!column_.valid.empty()) column_.valid.resize(rows_, 1);
 }
 
+nb::object ColumnBuilder::plain_value(nb::handle value) const {
+  try {
+    return plain(value);
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_OverflowError)) throw;
+    refuse(nb::cast<std::string>(nb::str(error.value())));
+  }
+}
+
 void ColumnBuilder::append_scalar(nb::handle value) {
   set_shape(Shape::kScalar, value);
   append_element(value);
@@ -216,7 +225,7 @@ void ColumnBuilder::append_array(nb::handle value) {
   const Py_ssize_t count = PyTuple_GET_SIZE(items.ptr());
   for (Py_ssize_t i = 0; i < count; ++i) {
     nb::handle item = PyTuple_GET_ITEM(items.ptr(), i);
-    nb::object keep = is_plain(item) ? nb::borrow(item) : plain(item);
+    nb::object keep = is_plain(item) ? nb::borrow(item) : plain_value(item);
     if (keep.is_none()) refuse("an array may not contain None; leave the element out");
     append_element(keep);
   }

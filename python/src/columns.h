@@ -24,6 +24,8 @@ class ColumnBuilder {
  private:
   enum class Shape : uint8_t { kUnknown, kScalar, kArray };
 
+  /// The value in a plain type.
+  nb::object plain_value(nb::handle value) const;
   void append_scalar(nb::handle value);
   void append_array(nb::handle value);
   void append_element(nb::handle value);

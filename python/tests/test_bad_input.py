@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from collections import deque
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import omendb
+import pandas as pd
 import pytest
 
 NAN, INF = float("nan"), float("inf")
+FAR = "300000-01-01"  # microseconds since 1970 in 64 bits end in the year 294247
 
 
 def unchanged(db: omendb.Database, call: Callable[[], object]) -> None:
@@ -120,6 +123,13 @@ BAD_METADATA = [
     ({"a": np.array([1])}, omendb.InvalidArgumentError, "1 values for 2"),
     ({"a": "xy"}, omendb.TypeMismatchError, '"a"'),
     ({"a": 5}, omendb.TypeMismatchError, '"a"'),
+    ({"t": np.array([FAR, "1970"], "M8[D]")}, omendb.TypeMismatchError, f'"t": {FAR}.* 64 bits'),
+    ({"t": np.array([FAR, "1970"], "M8[10h]")}, omendb.TypeMismatchError, '"t".* 64 bits'),
+    ({"t": np.array([[FAR], [FAR]], "M8[D]")}, omendb.TypeMismatchError, 'row 0, column "t"'),
+    ([{}, {"t": np.datetime64(FAR)}], omendb.TypeMismatchError, f'row 1, column "t": {FAR}'),
+    ([{"t": np.datetime64("20000-01-01")}, {}], omendb.TypeMismatchError, "years 1 to 9999"),
+    ([{"t": pd.Timestamp(np.datetime64(FAR, "s"))}, {}], omendb.TypeMismatchError, "years 1 to"),
+    ([{"t": [np.datetime64(FAR)]}, {}], omendb.TypeMismatchError, f'column "t": {FAR}'),
     ({"a": np.array([2**63, 1], dtype=np.uint64)}, omendb.LimitError, "64 bits"),
     ("metadata", omendb.TypeMismatchError, "str"),
     (5, omendb.TypeMismatchError, "int"),
@@ -174,6 +184,12 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"where": {"$and": [5]}}, omendb.FilterError, "\\$and\\[0\\]"),
     ({"where": {5: 5}}, omendb.FilterError, "keys"),
     ({"where": {"year": 2**70}}, omendb.FilterError, "64 bits"),
+    ({"where": {"year": np.datetime64(FAR)}}, omendb.FilterError, f"where at year: {FAR}"),
+    (
+        {"where": {"year": dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=1)))}},
+        omendb.FilterError,
+        "where at year",
+    ),
 ]
 
 

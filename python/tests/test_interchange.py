@@ -271,6 +271,16 @@ def test_odd_values_become_plain_ones(db: omendb.Database) -> None:
     assert stored(db)[2][1] == {"nan": 1.5, "none": "x", "array": []}
 
 
+@pytest.mark.parametrize("unit", ["D", "ms", "us", "ns"])
+def test_numpy_times_in_rows_become_arrays_of_times(db: omendb.Database, unit: str) -> None:
+    times = np.array([["2024-05-01", "2024-05-02"], ["1969-12-31", "2024-05-03"]], f"M8[{unit}]")
+    db.add([[1.0], [2.0]], metadata={"t": times})
+    db.add([[3.0], [4.0]], metadata=[{"t": row} for row in times])
+    first = [dt.datetime(2024, 5, day, tzinfo=UTC) for day in (1, 2)]
+    second = [dt.datetime(1969, 12, 31, tzinfo=UTC), dt.datetime(2024, 5, 3, tzinfo=UTC)]
+    assert [m["t"] for _, m in stored(db).values()] == [first, second] * 2
+
+
 def test_ints_widen_to_floats_within_a_batch_and_to_the_collection(db: omendb.Database) -> None:
     db.add(np.zeros((3, 1)), metadata=[{"x": 1}, {"x": 2.5}, {"x": None}])
     db.add(np.zeros((1, 1)), metadata={"x": [7]})
