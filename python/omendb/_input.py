@@ -281,6 +281,11 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
         column = _core.Columns(0)
         reader = _core.ArrowReader(values)
         while (batch := reader.next()) is not None:
+            if batch.is_table:
+                raise TypeMismatchError(
+                    f'metadata column "{name}": expected bool, integer, float, string, timestamp, '
+                    f"date or a list of these, got a struct of {', '.join(batch.names)}"
+                )
             column.append(batch.columns([0], [name]))
         columns.extend(column)
         return

@@ -320,6 +320,21 @@ def test_metadata_of_any_make(db: omendb.Database, metadata: Any) -> None:
     assert stored(db) == {1: ([1], {"a": 1, "b": "x"}), 2: ([2], {"a": 2})}
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+        pl.Series([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+        pa.table({"a": [1, 2], "b": ["x", "y"]}),
+    ],
+    ids=["arrow", "polars", "table"],
+)
+def test_a_struct_is_no_metadata_column(db: omendb.Database, column: Any) -> None:
+    with pytest.raises(omendb.TypeMismatchError, match=r'column "s".* got a struct of a, b'):
+        db.add([[1.0], [2.0]], metadata={"s": column})
+    assert len(db) == 0
+
+
 def test_numpy_columns_of_every_kind(db: omendb.Database) -> None:
     db.add(
         [[1.0], [2.0]],
