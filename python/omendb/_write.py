@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -16,6 +17,12 @@ WHOLE_ROWS = 100_000
 WHOLE_BYTES = 256 << 20
 PART_ROWS = 32_768
 PART_BYTES = 64 << 20
+
+
+#: How the engine's errors about one row of its batch begin. "id 7 is given twice" names the id 7.
+_ROW_IN_ERROR = re.compile(
+    r"(vector|id) (\d+)(?= (?:holds|has bits|rounds|is all zeros|is too long|is an empty|takes)\b)"
+)
 
 
 class _Bar(Protocol):
@@ -47,7 +54,7 @@ def write(
                 bar = _progress_bar(None if _is_stream(data) else len(batch), progress)
             for start, stop in parts:
                 part = batch if len(parts) == 1 else batch.slice(start, stop)
-                written.append(core.write(part.vectors, part.bits, part.ids, part.metadata, upsert))
+                written.append(_write_part(core, part, start, upsert))
                 rows += len(part)
                 if bar is not None:
                     bar.update(len(part))
@@ -61,6 +68,16 @@ def write(
     if not written:
         raise InvalidArgumentError("there is nothing to add: no batch came out of the data")
     return _joined(written)
+
+
+def _write_part(core: _core.Collection, part: Batch, start: int, upsert: bool) -> Any:
+    """Writes the part of a batch that begins at row ``start``; errors name rows of the batch."""
+    try:
+        return core.write(part.vectors, part.bits, part.ids, part.metadata, upsert)
+    except OmendbError as error:
+        if row := _ROW_IN_ERROR.match(str(error)):
+            error.args = (f"{row[1]} {start + int(row[2])}{str(error)[row.end() :]}",)
+        raise
 
 
 def _parts(batch: Batch) -> list[tuple[int, int]]:
@@ -80,12 +97,8 @@ def _check_whole(batch: Batch) -> None:
             raise InvalidArgumentError(
                 f"{len(batch.ids)} ids for {rows} vectors; expected one each"
             )
-        if isinstance(batch.ids, tuple):
-            unique = len(set(batch.ids))
-        else:
-            unique = len(np.unique(batch.ids))
-        if unique != rows:
-            raise InvalidArgumentError(f"{rows - unique} ids are given twice; ids must be unique")
+        if (twice := _given_twice(batch.ids)) is not None:
+            raise InvalidArgumentError(f"id {twice!r} is given twice; ids must be unique")
     if batch.vectors.dtype.kind != "f":
         return
     for start in range(0, rows, PART_ROWS):
@@ -97,6 +110,20 @@ def _check_whole(batch: Batch) -> None:
                 f"vector {start + row} holds {value} at position {position}; expected finite "
                 "numbers"
             )
+
+
+def _given_twice(ids: Any) -> Any:
+    """An id that is there more than once, or None."""
+    if isinstance(ids, tuple):
+        seen: set[str] = set()
+        for one in ids:
+            if one in seen:
+                return one
+            seen.add(one)
+        return None
+    ordered = np.sort(ids)
+    twins = ordered[1:][ordered[1:] == ordered[:-1]]
+    return int(twins[0]) if len(twins) else None
 
 
 def _is_stream(data: Any) -> bool:

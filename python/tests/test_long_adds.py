@@ -93,16 +93,51 @@ def test_bad_rows_late_in_a_long_add_change_nothing(
 def test_ids_twice_in_a_long_add_change_nothing(db: omendb.Database, many: Any, kind: type) -> None:
     ids = [kind(i) for i in range(ROWS)]
     ids[-1] = ids[0]
-    with pytest.raises(omendb.InvalidArgumentError, match="twice"):
+    with pytest.raises(omendb.InvalidArgumentError, match=rf"^id {ids[0]!r} is given twice"):
         db.add(many, ids=ids)
     with pytest.raises(omendb.InvalidArgumentError, match="ids for"):
         db.add(many, ids=ids[:-1])
     assert len(db) == 0
 
 
+@pytest.mark.parametrize(
+    ("dtype", "metric", "bad", "match"),
+    [
+        ("f16", "l2", [70_000, 0, 0, 0], r"^vector 110000 holds 70000\S* at position 0"),
+        ("f16", "cosine", [1e-9, 0, 0, 0], r"^vector 110000 rounds to all zeros"),
+        ("f32", "cosine", [0, 0, 0, 0], r"^vector 110000 is all zeros"),
+        ("f32", "l2", [1e30, 0, 0, 0], r"^vector 110000 is too long"),
+    ],
+)
+def test_errors_of_the_engine_name_the_row_of_the_whole(
+    db: omendb.Database, many: Any, dtype: Any, metric: Any, bad: list[float], match: str
+) -> None:
+    docs = db.collection("docs", dtype=dtype, metric=metric)
+    many[110_000] = bad
+    with pytest.raises(omendb.InvalidArgumentError, match=match) as caught:
+        docs.add(many)
+    assert "98,304 rows were written" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("id", "error", "match"),
+    [
+        ("", omendb.InvalidArgumentError, "^id 110000 is an empty string"),
+        ("x" * 5_000, omendb.LimitError, "^id 110000 takes 5000 bytes"),
+    ],
+)
+def test_errors_of_the_engine_name_the_id_of_the_whole(
+    db: omendb.Database, many: Any, id: str, error: type[Exception], match: str
+) -> None:
+    ids = [str(i) for i in range(ROWS)]
+    ids[110_000] = id
+    with pytest.raises(error, match=match):
+        db.add(many, ids=ids)
+
+
 def test_a_failure_in_the_middle_says_what_stays(db: omendb.Database, many: Any) -> None:
     db.add(many[:1], ids=[100_000])
-    with pytest.raises(omendb.AlreadyExistsError) as caught:
+    with pytest.raises(omendb.AlreadyExistsError, match=r"^id 100000 ") as caught:
         db.add(many, ids=range(ROWS))
     written = 3 * _write.PART_ROWS
     assert caught.value.__notes__ == [
