@@ -16,6 +16,7 @@ from omendb import _core
 from omendb._input import ids_in
 from omendb._result import Id, Point, Points, Result, Results
 from omendb._search import queries_in, search_options, wrong_option
+from omendb._values import has_utf8
 from omendb._where import Where, compile_where
 from omendb._write import write
 from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
@@ -424,6 +425,8 @@ def open(
     text = os.fspath(path)
     if not isinstance(text, str):
         raise InvalidArgumentError(f"the path is {text!r}; expected a str or a PathLike of str")
+    if not has_utf8(text):
+        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
     mode, interval = _durability(durability)
     memtable = None
     if memtable_mb is not None:
@@ -459,12 +462,16 @@ def _fields(fields: Sequence[str] | None) -> Sequence[str]:
     for name in names:
         if not isinstance(name, str):
             raise TypeMismatchError(f"fields holds {name!r}; expected column names as str")
+        if not has_utf8(name):
+            raise InvalidArgumentError(f"fields holds {name!r}, which has no UTF-8 form")
     return names
 
 
 def _name(name: Any) -> str:
     if not isinstance(name, str):
         raise TypeMismatchError(f"a collection's name is a str, got {name!r}")
+    if not has_utf8(name):
+        raise InvalidArgumentError(f"the collection's name {name!r} has no UTF-8 form")
     return name
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._values import numpy_micros
+from omendb._values import has_utf8, numpy_micros
 from omendb.errors import (
     DimensionError,
     InvalidArgumentError,
@@ -207,11 +207,8 @@ def _string_ids(ids: Iterable[Any]) -> tuple[str, ...]:
     for one in strings:
         if not isinstance(one, str):
             raise TypeMismatchError(f"ids are all str or all int, got {one!r} among str")
-        if not one.isascii():
-            try:
-                one.encode()
-            except UnicodeEncodeError:
-                raise InvalidArgumentError(f"id {one!r} has no UTF-8 form") from None
+        if not has_utf8(one):
+            raise InvalidArgumentError(f"id {one!r} has no UTF-8 form")
     return strings
 
 
@@ -257,6 +254,8 @@ def metadata_in(metadata: Any, rows: int) -> _core.Columns | None:
         for name, values in metadata.items():
             if not isinstance(name, str):
                 raise TypeMismatchError(f"metadata: expected a str as column name, got {name!r}")
+            if not has_utf8(name):
+                raise InvalidArgumentError(f"metadata: the column name {name!r} has no UTF-8 form")
             _add_column(columns, name, values, rows)
     elif isinstance(metadata, Iterable) and not isinstance(metadata, str | bytes):
         records = metadata if isinstance(metadata, list) else list(metadata)
@@ -289,7 +288,8 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
             column.append(batch.columns([0], [name]))
         columns.extend(column)
         return
-    if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
+    no_items = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
+    if no_items or isinstance(values, str | bytes | Mapping):
         raise TypeMismatchError(
             f'metadata column "{name}": expected a sequence of {rows} values, got '
             f"{type(values).__name__} {values!r:.60}"

@@ -5,8 +5,9 @@ Rows stay in the engine's columns. A :class:`Hit` or :class:`Point` is made when
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -323,10 +324,16 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _index(index: int, length: int) -> int:
-    if not -length <= index < length:
-        raise IndexError(f"index {index} of {length}")
-    return index + length if index < 0 else index
+def _index(index: SupportsIndex, length: int) -> int:
+    try:
+        at = operator.index(index)
+    except TypeError:
+        raise TypeError(
+            f"indices are integers or slices, not {type(index).__name__} {index!r}"
+        ) from None
+    if not -length <= at < length:
+        raise IndexError(f"index {at} of {length}")
+    return at + length if at < 0 else at
 
 
 def _slice(index: slice, length: int) -> tuple[int, int]:

@@ -42,7 +42,9 @@ def wrong_option(
     for name, value in (("exact", exact), ("vectors", vectors)):
         if not isinstance(value, bool):
             return TypeMismatchError(f"{name} is {value!r}; expected True or False")
-    for name, value in (("recall", recall), ("radius", radius)):
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number | None):
+    for name, value, optional in (("recall", recall, False), ("radius", radius, True)):
+        if value is None and optional:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             return TypeMismatchError(f"{name} is {value!r}; expected a number")
     return TypeMismatchError(str(error))

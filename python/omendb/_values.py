@@ -29,6 +29,17 @@ def iso(moment: dt.date) -> str:
     return moment.isoformat() + "Z"
 
 
+def has_utf8(text: str) -> bool:
+    """Whether the text can be stored: one with a lone surrogate has no UTF-8 form."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain(value: Any) -> Any:
     """None, bool, int, float, str, datetime or a list of these; anything else as it came.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from omendb import _core
-from omendb._values import iso, plain
+from omendb._values import has_utf8, iso, plain
 from omendb.errors import FilterError
 
 #: What where= takes.
@@ -23,6 +23,8 @@ def compile_where(where: Where) -> _core.Filter | None:
     if where is None:
         return None
     if isinstance(where, str):
+        if not has_utf8(where):
+            raise FilterError(f"where has no UTF-8 form: {where!r:.60}")
         return _core.Filter.parse(where)
     if isinstance(where, Mapping):
         return _expression(where, "")
@@ -38,6 +40,8 @@ def _expression(node: Any, path: str) -> _core.Filter:
         here = _join(path, key)
         if not isinstance(key, str):
             raise _error(here, "keys are column names or operators, as str")
+        if not has_utf8(key):
+            raise _error(path, f"the key {key!r} has no UTF-8 form")
         if key in ("$and", "$or"):
             parts.append(_logic(key, value, here))
         elif key == "$not":
@@ -100,14 +104,15 @@ def _not_in(column: str, values: Any, path: str) -> _core.Filter:
 def _like(column: str, pattern: Any, path: str) -> _core.Filter:
     if not isinstance(pattern, str):
         raise _error(path, f"expected a pattern as str, got {_describe(pattern)}")
-    return _core.Filter.like(column, pattern)
+    return _core.Filter.like(column, _value(pattern, path))
 
 
 def _between(column: str, bounds: Any, path: str) -> _core.Filter:
     values = _values(bounds, path)
     if len(values) != 2:
         raise _error(path, f"expected [low, high], got {len(values)} values")
-    return _core.Filter.between(column, values[0], values[1])
+    low, high = (_present(value, f"{path}[{i}]") for i, value in enumerate(values))
+    return _core.Filter.between(column, low, high)
 
 
 def _null(column: str, wanted: Any, path: str) -> _core.Filter:
@@ -118,7 +123,7 @@ def _null(column: str, wanted: Any, path: str) -> _core.Filter:
 
 
 def _contains(column: str, value: Any, path: str) -> _core.Filter:
-    return _core.Filter.contains(column, _value(value, path))
+    return _core.Filter.contains(column, _present(_value(value, path), path))
 
 
 def _not(column: str, test: Any, path: str) -> _core.Filter:
@@ -159,9 +164,17 @@ def _value(value: Any, path: str) -> Any:
         raise _error(path, str(error)) from None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise _error(path, f"ints are 64 bits wide, got {value}")
+    if isinstance(value, str) and not has_utf8(value):
+        raise _error(path, f"{_describe(value)} has no UTF-8 form")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise _error(path, f"expected a bool, int, float, str or datetime, got {_describe(value)}")
+
+
+def _present(value: Any, path: str) -> Any:
+    if value is None:
+        raise _error(path, "expected a value, got None")
+    return value
 
 
 def _error(path: str, message: str) -> FilterError:

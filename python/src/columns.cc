@@ -317,7 +317,12 @@ Columns Columns::from_rows(nb::list rows) {
         raise(StatusCode::kTypeMismatch, "metadata row " + std::to_string(row) +
                                              ": expected a str as key, got " + describe(key));
       }
-      auto [at, fresh] = index.try_emplace(nb::cast<std::string>(key), builders.size());
+      std::string name;
+      if (!nb::try_cast(key, name)) {
+        raise(StatusCode::kInvalidArgument, "metadata row " + std::to_string(row) + ": the key " +
+                                                describe(key) + " has no UTF-8 form");
+      }
+      auto [at, fresh] = index.try_emplace(std::move(name), builders.size());
       if (fresh) builders.emplace_back(at->first);
       ColumnBuilder& builder = builders[at->second];
       builder.append_nulls(row - builder.rows());

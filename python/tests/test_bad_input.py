@@ -118,6 +118,10 @@ BAD_METADATA = [
     ([{"a": 2**63}, {}], omendb.TypeMismatchError, "64 bits"),
     ([{"a": "\ud800"}, {}], omendb.TypeMismatchError, "surrogate"),
     ([{1: 1}, {}], omendb.TypeMismatchError, "str as key"),
+    ([{}, {"\ud800": 1}], omendb.InvalidArgumentError, "row 1: the key .*ud800.* UTF-8"),
+    ({"\ud800": [1, 2]}, omendb.InvalidArgumentError, "ud800.* UTF-8"),
+    ({"a": np.array(5)}, omendb.TypeMismatchError, '"a": expected a sequence of 2 values'),
+    ({"a": np.array("2024", "M8[D]")}, omendb.TypeMismatchError, '"a": expected a sequence'),
     ([5, {}], omendb.TypeMismatchError, "row 0"),
     ({"a": [1]}, omendb.InvalidArgumentError, "1 values for 2"),
     ({"a": np.array([1])}, omendb.InvalidArgumentError, "1 values for 2"),
@@ -183,6 +187,17 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"where": {"$and": {}}}, omendb.FilterError, "list of dicts"),
     ({"where": {"$and": [5]}}, omendb.FilterError, "\\$and\\[0\\]"),
     ({"where": {5: 5}}, omendb.FilterError, "keys"),
+    ({"recall": None}, omendb.TypeMismatchError, "recall is None; expected a number"),
+    ({"fields": ["\ud800"]}, omendb.InvalidArgumentError, "ud800.* UTF-8"),
+    ({"where": "lang = '\ud800'"}, omendb.FilterError, "where .* UTF-8 form: .*ud800"),
+    ({"where": {"lang": "\ud800"}}, omendb.FilterError, "where at lang: .*ud800.* UTF-8"),
+    ({"where": {"lang": {"$in": ["\ud800"]}}}, omendb.FilterError, r"\$in\[0\].*ud800.* UTF-8"),
+    ({"where": {"lang": {"$like": "\ud800"}}}, omendb.FilterError, r"\$like.*ud800.* UTF-8"),
+    ({"where": {"\ud800": 1}}, omendb.FilterError, "where: the key .*ud800.* UTF-8"),
+    ({"where": {"\ud800": None}}, omendb.FilterError, "where: the key .*ud800.* UTF-8"),
+    ({"where": {"lang": {"$contains": None}}}, omendb.FilterError, r"\$contains: .* got None"),
+    ({"where": {"year": {"$between": [None, 2]}}}, omendb.FilterError, r"\[0\]: .* got None"),
+    ({"where": {"year": {"$between": [2, None]}}}, omendb.FilterError, r"\[1\]: .* got None"),
     ({"where": {"year": 2**70}}, omendb.FilterError, "64 bits"),
     ({"where": {"year": np.datetime64(FAR)}}, omendb.FilterError, f"where at year: {FAR}"),
     (
@@ -254,17 +269,18 @@ def test_bad_batch_sizes(line: omendb.Database, batch_size: Any) -> None:
         ({"memtable_mb": -1}, omendb.InvalidArgumentError),
         ({"memtable_mb": "x"}, omendb.InvalidArgumentError),
         ({"create": False}, omendb.NotFoundError),
+        ({"path": "/tmp/\ud800"}, omendb.InvalidArgumentError),
     ],
 )
 def test_bad_open_options(path: Path, options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        omendb.open(path, **options)
+        omendb.open(**{"path": path} | options)
     assert not path.exists()
 
 
 def test_bad_collections(db: omendb.Database) -> None:
     db.collection("docs", dim=3)
-    for name in ("", "a b", "../x", "x" * 65):
+    for name in ("", "a b", "../x", "x" * 65, "\ud800"):
         with pytest.raises(omendb.InvalidArgumentError, match="name"):
             db.collection(name)
     with pytest.raises(omendb.AlreadyExistsError, match="docs"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import omendb
@@ -66,6 +67,20 @@ def test_hits_carry_distance_and_metadata_by_attribute_and_by_item(line: omendb.
     assert len(hits[1:]) == 2 and hits[1:][0].id == 3
     with pytest.raises(IndexError):
         hits[3]
+
+
+def test_an_index_that_is_none_is_a_type_error_as_of_a_list(line: omendb.Database) -> None:
+    result, results = line.search([0.0, 0.0]), line.search(np.zeros((2, 2), dtype=np.float32))
+    points = line.get_points([1, 2])
+    odd: list[Any] = ["a", 1.0, None]
+    for rows in (result, results, points):
+        for index in odd:
+            with pytest.raises(
+                TypeError, match=r"indices are integers or slices, not \w+ "
+            ) as caught:
+                rows[index]
+            assert type(caught.value) is TypeError
+    assert result[np.int64(1)] == result[1] and points[np.uint8(1)] == points[-1]  # type: ignore[call-overload]
 
 
 def test_a_matrix_of_queries_gives_one_result_each(line: omendb.Database) -> None:
