@@ -155,6 +155,8 @@ def _values(values: Any, path: str) -> list[Any]:
 
 
 def _value(value: Any, path: str) -> Any:
+    if isinstance(value, float | np.floating):
+        return float(value)  # NaN is a number here, not a missing value
     try:
         if not isinstance(value, dt.date):
             value = plain(value)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from omendb import _core
 from omendb._where import compile_where
 
+NAN = float("nan")
+
 PAIRS: list[tuple[dict[str, Any], str]] = [
     ({"year": 2020}, "year = 2020"),
     ({"year": None}, "year is null"),
@@ -45,6 +47,13 @@ PAIRS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"at": {"$gte": dt.date(2024, 5, 1)}}, "at >= '2024-05-01'"),
     ({"n": np.int64(5)}, "n = 5"),
+    ({"n": NAN}, "n = nan"),
+    ({"n": {"$ne": NAN}}, "n != nan"),
+    ({"n": {"$lt": np.float32("nan")}}, "n < nan"),
+    ({"n": {"$in": [1, NAN]}}, "n in (1, nan)"),
+    ({"n": {"$nin": np.array([NAN])}}, "n not in (nan)"),
+    ({"n": {"$between": [NAN, 2]}}, "n between nan and 2"),
+    ({"tags": {"$contains": NAN}}, "tags contains nan"),
 ]
 
 
@@ -66,7 +75,7 @@ def test_the_empty_forms() -> None:
 @given(
     st.dictionaries(
         st.text(min_size=1).filter(lambda s: not s.startswith("$")),
-        st.integers(-(2**63), 2**63 - 1) | st.text() | st.booleans() | st.floats(allow_nan=False),
+        st.integers(-(2**63), 2**63 - 1) | st.text() | st.booleans() | st.floats(),
         min_size=1,
         max_size=3,
     )
@@ -82,6 +91,22 @@ def test_any_column_and_value_survives_text(form: dict[str, Any]) -> None:
 
 def _surrogate(*values: Any) -> bool:
     return any(isinstance(v, str) and any("\ud800" <= c <= "\udfff" for c in v) for v in values)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "count"),
+    [
+        ({"x": {"$ne": NAN}}, "x != nan", 2),
+        ({"x": NAN}, "x = nan", 0),
+        ({"x": {"$nin": [NAN, 1.0]}}, "x not in (nan, 1.0)", 1),
+        ({"x": {"$not": {"$gt": NAN}}}, "not x > nan", 2),
+    ],
+)
+def test_nan_is_a_number_in_a_dict_as_in_text(
+    db: omendb.Database, form: dict[str, Any], text: str, count: int
+) -> None:
+    db.add(np.zeros((3, 1)), metadata=[{"x": 1.0}, {"x": 2.0}, {}])
+    assert db.count(form) == db.count(text) == count
 
 
 def test_times_meet_timestamp_columns(db: omendb.Database) -> None:
