@@ -376,9 +376,12 @@ class Database(_Verbs):
         self._core.flush()
 
     def close(self) -> None:
-        """Releases the folder. Later calls raise ClosedError; a second close is fine."""
-        self._core.close()
+        """Releases the folder. Later calls raise ClosedError; a second close is fine.
+
+        It is closed also if this raises, because what was in memory could not be written.
+        """
         self._closed = True
+        self._core.close()
 
     def __enter__(self) -> Self:
         if self._closed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -272,6 +273,20 @@ def test_reprs_say_what_a_thing_is(line: omendb.Database, path: Path) -> None:
     line.close()
     assert repr(line) == f"<omendb.Database {str(path)!r} closed>"
     assert repr(docs) == "<omendb.Collection 'docs' closed>"
+
+
+def test_a_close_that_failed_has_closed(path: Path) -> None:
+    db = omendb.open(path, durability="none")
+    db.add(np.zeros((10, 2), dtype=np.float32))
+    shutil.rmtree(path)
+    with pytest.raises(omendb.OmendbError):
+        db.close()
+    assert db.closed and repr(db) == f"<omendb.Database {str(path)!r} closed>"
+    with pytest.raises(omendb.ClosedError):
+        db.count()
+    with pytest.raises(omendb.ClosedError):
+        db.__enter__()
+    db.close()
 
 
 def test_closing_twice_is_fine_and_everything_else_then_fails(path: Path) -> None:
