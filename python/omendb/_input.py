@@ -116,8 +116,6 @@ def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
 def _to_array(data: Any, what: str) -> NDArray[Any]:
     if isinstance(data, np.ndarray):
         return data
-    if is_arrow(data):
-        return _arrow_vectors(data)
     if hasattr(data, "__dlpack__"):
         if data.__dlpack_device__()[0] not in _HOST_MEMORY:
             raise TypeMismatchError(f"{what} are on another device; move them to the CPU first")
@@ -156,12 +154,13 @@ def is_arrow(data: Any) -> bool:
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
-def _arrow_vectors(data: Any) -> NDArray[Any]:
-    """The one vector column of Arrow data, for use as queries."""
+def arrow_queries(data: Any) -> NDArray[Any]:
+    """The one vector column of Arrow data, or the one vector that an array of numbers is."""
     parts = []
     reader = _core.ArrowReader(data)
     while (batch := reader.next()) is not None:
-        parts.append(batch.vectors(_vector_column(batch, None)))
+        one = not batch.is_table and batch.kinds[0] in ("int", "float")
+        parts.append(batch.vector() if one else batch.vectors(_vector_column(batch, None)))
     if not parts:
         return np.empty((0, 0), dtype=np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

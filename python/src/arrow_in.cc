@@ -75,6 +75,7 @@ std::vector<std::string> ArrowBatch::kinds() const {
                          number_dtype(schema.children[0]->format).has_value();
     out.emplace_back(numbers                   ? "vector"
                      : is_arrow_int(format)    ? "int"
+                     : is_arrow_float(format)  ? "float"
                      : is_arrow_string(format) ? "string"
                                                : "other");
   }
@@ -121,6 +122,27 @@ nb::object ArrowBatch::vectors(size_t column, nb::handle owner) const {
                      static_cast<size_t>(begin + values.offset) * (dtype.bits / 8U);
   using View = nb::ndarray<nb::numpy, nb::ro>;
   return nb::cast(View(data, 2, shape, owner, nullptr, dtype));
+}
+
+nb::object ArrowBatch::vector(nb::handle owner) const {
+  const ArrowSchema& schema = schema_->schema;
+  const auto dtype = number_dtype(schema.format);
+  if (!dtype || schema.dictionary != nullptr) {
+    raise(
+        StatusCode::kTypeMismatch,
+        "expected an array of numbers, got " +
+            (schema.dictionary == nullptr ? arrow_type_name(schema) : "a dictionary-encoded one"));
+  }
+  for (int64_t i = 0; i < array_.length; ++i) {
+    if (!arrow_valid(array_, i)) {
+      raise(StatusCode::kInvalidArgument, "coordinate " + std::to_string(i) + " is null");
+    }
+  }
+  const size_t shape[1] = {rows()};
+  const auto* data = static_cast<const char*>(array_.buffers[1]) +
+                     static_cast<size_t>(array_.offset) * (dtype->bits / 8U);
+  using View = nb::ndarray<nb::numpy, nb::ro>;
+  return nb::cast(View(data, 1, shape, owner, nullptr, *dtype));
 }
 
 std::pair<const ArrowArray*, int64_t> ArrowBatch::id_at(const Field& f, int64_t row) {
@@ -240,6 +262,9 @@ void bind_arrow(nb::module_& m) {
             return nb::cast<const ArrowBatch&>(self).vectors(column, self);
           },
           nb::arg("column"), nb::sig("def vectors(self, column: int) -> typing.Any"))
+      .def(
+          "vector", [](nb::handle self) { return nb::cast<const ArrowBatch&>(self).vector(self); },
+          nb::sig("def vector(self) -> typing.Any"))
       .def("ids", &ArrowBatch::ids, nb::arg("column"),
            nb::sig("def ids(self, column: int) -> typing.Any"))
       .def("columns", &ArrowBatch::columns, nb::arg("which"), nb::arg("names"));

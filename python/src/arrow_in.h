@@ -28,13 +28,15 @@ class ArrowBatch {
   size_t rows() const { return static_cast<size_t>(array_.length); }
   bool is_table() const;
   std::vector<std::string> names() const;
-  /// "vector" (a list of numbers), "int", "string" or "other", one a column; of a
+  /// "vector" (a list of numbers), "int", "float", "string" or "other", one a column; of a
   /// dictionary-encoded column, what its values are.
   std::vector<std::string> kinds() const;
 
   /// n x dim over the array's own memory.
   /// @param owner  the Python object of this batch, which the view keeps alive.
   nb::object vectors(size_t column, nb::handle owner) const;
+  /// A bare array of numbers as one vector over its own memory.
+  nb::object vector(nb::handle owner) const;
   /// A uint64 array or a list of str; a dictionary-encoded column is decoded.
   nb::object ids(size_t column) const;
   Columns columns(const std::vector<size_t>& which, const std::vector<std::string>& names) const;

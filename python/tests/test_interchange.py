@@ -388,6 +388,55 @@ def test_bare_arrow_arrays_are_vectors(db: omendb.Database) -> None:
     assert db.search(pa.array([[1.0, 2.0]]), k=1)[0][0].id == "a"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        pa.array([9.0, 3.0, 4.0])[1:],
+        pa.array([3, 4], pa.uint8()),
+        pa.array([3, 4], pa.float16()),
+        pa.chunked_array([[3.0], [4.0]]),
+        OnlyArrow(pa.chunked_array([[3.0, 4.0]])),
+        pl.Series([3.0, 4.0]),
+        pd.Series([3.0, 4.0]),
+        pd.Series([3.0, 4.0], dtype="float32[pyarrow]"),
+    ],
+    ids=["slice", "u8", "f16", "chunked", "capsule", "polars", "pandas", "pandas-arrow"],
+)
+def test_an_arrow_array_of_numbers_is_one_query(db: omendb.Database, query: Any) -> None:
+    db.add([[1.0, 2.0], [3.0, 4.0]], ids=[1, 2])
+    hits = db.search(query, k=1)
+    assert isinstance(hits, omendb.Result) and (hits[0].id, hits[0].distance) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "match"),
+    [
+        (pa.array([3.0, None]), omendb.InvalidArgumentError, "coordinate 1 is null"),
+        (pa.array([3.0, 4.0, 5.0]), omendb.DimensionError, "3 dimensions.* has 2"),
+        (
+            pa.array([3, 4]).dictionary_encode(),
+            omendb.TypeMismatchError,
+            "array of numbers, got a dict",
+        ),
+        (pa.array(["a", "b"]), omendb.TypeMismatchError, "lists of numbers"),
+        (pa.array([], pa.float32()), omendb.InvalidArgumentError, "empty|nothing"),
+        (pl.Series([], dtype=pl.Float32), omendb.InvalidArgumentError, "empty|nothing"),
+    ],
+)
+def test_an_arrow_array_that_is_no_query(
+    db: omendb.Database, query: Any, error: type[Exception], match: str
+) -> None:
+    db.add([[1.0, 2.0]])
+    with pytest.raises(error, match=match):
+        db.search(query)
+
+
+def test_a_series_of_lists_is_many_queries(db: omendb.Database) -> None:
+    db.add([[1.0, 2.0], [3.0, 4.0]], ids=[1, 2])
+    for queries in (pd.Series([[3.0, 4.0], [1.0, 2.0]]), pl.Series([[3.0, 4.0], [1.0, 2.0]])):
+        assert [result[0].id for result in db.search(queries, k=1)] == [2, 1]
+
+
 def test_arrow_vectors_are_borrowed_from_any_offset() -> None:
     values = pa.array(np.arange(40, dtype=np.float32))
     array = pa.FixedSizeListArray.from_arrays(values, 4)
