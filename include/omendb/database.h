@@ -169,7 +169,7 @@ class Collection {
 
   Result<CollectionInfo> info() const;
 
-  /// Seals what is in memory and merges segments until none is small or half dead. Waits.
+  /// Seals what is in memory and merges all segments into one, without the dead. Waits.
   Status compact();
 
   explicit Collection(std::shared_ptr<internal::CollectionHandle> handle);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <new>
+#include <system_error>
 #include <utility>
 
 namespace omendb {
@@ -13,19 +16,26 @@ struct ThreadPool::Loop {
 
   void run() OMEN_EXCLUDES(mutex) {
     size_t finished = 0;
+    std::exception_ptr thrown;
     for (size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) {
-      fn(i);
+      try {
+        fn(i);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
       ++finished;
     }
     if (finished == 0) return;
     const MutexLock lock(mutex);
     done += finished;
+    if (thrown != nullptr) failure = thrown;
     if (done == n) all_done.notify_all();
   }
 
   void wait() OMEN_EXCLUDES(mutex) {
     const MutexLock lock(mutex);
     while (done < n) all_done.wait(mutex);
+    if (failure != nullptr) std::rethrow_exception(failure);
   }
 
   const size_t n;
@@ -34,11 +44,15 @@ struct ThreadPool::Loop {
   Mutex mutex;
   CondVar all_done;
   size_t done OMEN_GUARDED_BY(mutex) = 0;
+  std::exception_ptr failure OMEN_GUARDED_BY(mutex);
 };
 
 ThreadPool::ThreadPool(size_t threads) {
   threads_.reserve(threads);
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {  // no more threads to be had: those there are will do
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -67,7 +81,10 @@ void ThreadPool::parallel_for(size_t n, const std::function<void(size_t)>& fn) {
     return;
   }
   const auto loop = std::make_shared<Loop>(n, fn);
-  for (size_t i = 0; i < helpers; ++i) submit([loop] { loop->run(); });
+  try {
+    for (size_t i = 0; i < helpers; ++i) submit([loop] { loop->run(); });
+  } catch (const std::bad_alloc&) {  // fewer helpers, then
+  }
   loop->run();
   loop->wait();
 }

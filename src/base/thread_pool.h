@@ -12,11 +12,12 @@
 
 namespace omendb {
 
-/// Runs tasks in the order of submission on a fixed number of threads. Tasks throw nothing.
-/// Thread-safe. The destructor runs what was submitted and then joins.
+/// Runs tasks in the order of submission on a fixed number of threads. Thread-safe. The destructor
+/// runs what was submitted and then joins.
 class ThreadPool {
  public:
-  /// @param threads  0 is allowed: submit() then runs the task at once, in the caller.
+  /// @param threads  fewer if the system refuses more. 0 is allowed: submit() then runs the task at
+  ///                 once, in the caller.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -24,11 +25,13 @@ class ThreadPool {
 
   size_t threads() const { return threads_.size(); }
 
+  /// @param task  throws nothing.
   void submit(std::function<void()> task) OMEN_EXCLUDES(mutex_);
 
   /// Calls fn(i) for each i in [0, n), in any order and on several threads; returns when all calls
   /// have returned. The calling thread takes part, so this may be used from inside a task and
-  /// makes progress when every pool thread is busy.
+  /// makes progress when every pool thread is busy. What a call throws is thrown again when all
+  /// have ended; if several do, one of them.
   void parallel_for(size_t n, const std::function<void(size_t)>& fn) OMEN_EXCLUDES(mutex_);
 
  private:

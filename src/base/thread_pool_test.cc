@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <new>
+#include <thread>
 
 namespace omendb {
 namespace {
@@ -47,6 +50,20 @@ TEST(ThreadPoolTest, DestructionRunsWhatWasSubmitted) {
     for (int i = 0; i < 100; ++i) pool.submit([&] { ++done; });
   }
   EXPECT_EQ(done, 100);
+}
+
+TEST(ThreadPool, WhatACallThrowsIsThrownAgainWhenAllHaveEnded) {
+  ThreadPool pool(3);
+  for (const size_t bad : {0UL, 7UL, 99UL}) {
+    std::atomic<int> ended{0};
+    const auto fn = [&](size_t i) {
+      if (i == bad) throw std::bad_alloc();
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+      ++ended;
+    };
+    EXPECT_THROW(pool.parallel_for(100, fn), std::bad_alloc);
+    EXPECT_EQ(ended, 99);
+  }
 }
 
 }  // namespace

@@ -44,6 +44,10 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
     return invalid("a row stride of " + to_string(vectors.stride) + " bytes; rows take " +
                    to_string(row_bytes));
   }
+  if (vectors.count > kMaxBatchRows) {
+    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
+                                            "s; at most " + to_string(kMaxBatchRows)};
+  }
   if (vectors.count > kMaxBatchBytes / row_bytes) {
     return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
                                             "s of " + to_string(row_bytes) + " bytes; at most " +

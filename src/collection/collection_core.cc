@@ -111,9 +111,12 @@ Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
                         check_vectors(batch.vectors, before->spec, name_, "vector"));
   OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count));
-  if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes) {
-    return Status(StatusCode::kLimitExceeded, "metadata of " + std::to_string(bytes) +
-                                                  " bytes; at most " +
+  const size_t vector_total =
+      checked.view.count * vector_bytes(checked.view.element, checked.view.dim);
+  if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes - vector_total) {
+    return Status(StatusCode::kLimitExceeded, "vectors of " + std::to_string(vector_total) +
+                                                  " bytes and metadata of " +
+                                                  std::to_string(bytes) + "; at most " +
                                                   std::to_string(kMaxBatchBytes) + " in a batch");
   }
   PutOperation put;
@@ -129,9 +132,11 @@ Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
     OMEN_ASSIGN_OR_RETURN(ids, choose_ids(batch, put));
     OMEN_ASSIGN_OR_RETURN(pending, log_and_stage_put(put, mode));
   }
-  pending->encoded =
-      fill_while_flushing(host_, pending->lsn, *pending->memtable, pending->first, put.vectors);
-  OMEN_RETURN_IF_ERROR(finish(pending));
+  OMEN_RETURN_IF_ERROR(or_fail([&] {
+    pending->encoded =
+        fill_while_flushing(host_, pending->lsn, *pending->memtable, pending->first, put.vectors);
+    return finish(pending);
+  }));
   return ids;
 }
 
@@ -180,7 +185,7 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation&
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  return stage_put(lsn, put, dead);
+  return or_fail([&] { return stage_put(lsn, put, dead); });
 }
 
 Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids, PutMode mode) {
@@ -299,7 +304,7 @@ Result<uint64_t> CollectionCore::delete_ids(const IdsView& ids) {
     if (deleted == 0) return uint64_t{0};
     OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
   }
-  OMEN_RETURN_IF_ERROR(finish(pending));
+  OMEN_RETURN_IF_ERROR(or_fail([&] { return finish(pending); }));
   return deleted;
 }
 
@@ -334,7 +339,7 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
                                         : IdsView(std::span<const std::string_view>(strings));
     OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
   }
-  OMEN_RETURN_IF_ERROR(finish(pending));
+  OMEN_RETURN_IF_ERROR(or_fail([&] { return finish(pending); }));
   return deleted;
 }
 
@@ -342,7 +347,7 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
                                   std::shared_ptr<Pending>& pending) {
   const EncodedOperation record(DeleteOperation{id_, ids});
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  pending = stage_delete(lsn, dead);
+  pending = or_fail([&] { return stage_delete(lsn, dead); });
   return {};
 }
 

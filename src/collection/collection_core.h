@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 
@@ -22,7 +23,7 @@ struct CoreOptions {
 
 /// Thread-safe. A write goes through three steps:
 ///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
-///   fill     no lock: vectors copied and encoded, while the log's flush is in flight;
+///   fill     no lock: vectors copied and encoded, if large while the log's flush is in flight;
 ///   publish  in log order, once durable: readers see it (Publication).
 /// Readers take the current snapshot and never wait for any of this. Sealing and merging replace
 /// parts of the snapshots by segments that hold the same points; they run under maintenance_mutex_,
@@ -97,9 +98,21 @@ class CollectionCore {
   Result<Ids> choose_ids(const WriteBatch& batch, PutOperation& put) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
   Status finish(const std::shared_ptr<Pending>& pending);
+  /// Runs a step that follows the logging of an operation, or its naming in a manifest. If memory
+  /// runs out there, what memory holds is no more what the disk does, and no write may follow.
+  template <class Step>
+  auto or_fail(Step step) {
+    try {
+      return step();
+    } catch (const std::bad_alloc&) {
+      publication_.fail(Status(StatusCode::kInternal, "out of memory"));
+      throw;
+    }
+  }
 
   // Sealing and merging: maintenance.cc.
   struct Replacement;
+  class NewFiles;
   Result<bool> maintain_locked() OMEN_REQUIRES(maintenance_mutex_);
   Status settle(Lsn lsn);
   Result<bool> seal_oldest() OMEN_REQUIRES(maintenance_mutex_);
@@ -107,8 +120,9 @@ class CollectionCore {
   std::vector<std::string> choose_merge() const;
   Result<bool> merge(const std::vector<std::string>& names) OMEN_REQUIRES(maintenance_mutex_);
   Status persist_tombstones(const Snapshot& at, CollectionState& state,
-                            std::vector<std::string>& replaced);
-  Status publish_state(const CollectionState& state) OMEN_REQUIRES(maintenance_mutex_);
+                            std::vector<std::string>& replaced, NewFiles& files);
+  Status publish_state(const CollectionState& state, NewFiles& files)
+      OMEN_REQUIRES(maintenance_mutex_);
   Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(maintenance_mutex_);
 
   Host& host_;

@@ -7,9 +7,9 @@
 
 namespace omendb::collection {
 
-/// Copies and encodes a batch into the rows reserved for it, on this thread and those of the
-/// host's pool, while the log's flush is under way: by this thread too, unless another is at it.
-/// What became of the flush, Host::wait_durable() says.
+/// Copies and encodes a batch into the rows reserved for it. If it is large, threads of the host's
+/// pool take part, and the log's flush is under way meanwhile, by this thread unless another is at
+/// it; what became of the flush, Host::wait_durable() says.
 /// @return  whether all of it was encoded; Memtable::publish() wants to know.
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
                          const VectorsView& vectors);

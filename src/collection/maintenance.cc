@@ -41,6 +41,31 @@ std::vector<uint32_t> died_since(const Part& part, const WriteSource& source,
 
 }  // namespace
 
+/// Files written for a manifest that is still to come; gone again unless it may be in force.
+class CollectionCore::NewFiles {
+ public:
+  explicit NewFiles(segment::SegmentStore& store) : store_(store) {}
+  ~NewFiles() {
+    for (const std::string& name : segments_) store_.remove_segment(name);
+    for (const std::string& name : tombstones_) store_.remove_tombstones(name);
+  }
+  NewFiles(const NewFiles&) = delete;
+  NewFiles& operator=(const NewFiles&) = delete;
+
+  void add_segment(const std::string& name) { segments_.push_back(name); }
+  void add_tombstones(const std::string& name) { tombstones_.push_back(name); }
+  /// From here on they are as durable as the manifest is.
+  void keep() {
+    segments_.clear();
+    tombstones_.clear();
+  }
+
+ private:
+  segment::SegmentStore& store_;
+  std::vector<std::string> segments_;
+  std::vector<std::string> tombstones_;
+};
+
 /// Replaces the parts that a segment was written from by the segment.
 struct CollectionCore::Replacement {
   /// How a snapshot refers to each source: a memtable or a segment.
@@ -154,8 +179,10 @@ Result<bool> CollectionCore::seal_oldest() {
     sources.push_back({publication_.view(*frozen.memtable, part.watermark), part.dead});
   }
   const std::string name = host_.new_file_name();
+  NewFiles files(host_.segments());
   WrittenSegment written;
   if (!sources.empty()) {
+    files.add_segment(name);
     OMEN_ASSIGN_OR_RETURN(written,
                           host_.segments().write(name, at.spec, *at.id_kind, *at.columns, sources));
   }
@@ -166,18 +193,21 @@ Result<bool> CollectionCore::seal_oldest() {
   state.columns = *at.columns;
   state.flushed = at.lsn;
   std::vector<std::string> replaced_tombstones;
-  OMEN_RETURN_IF_ERROR(persist_tombstones(at, state, replaced_tombstones));
+  OMEN_RETURN_IF_ERROR(persist_tombstones(at, state, replaced_tombstones, files));
   if (written.segment != nullptr) {
     state.segments.push_back({name, written.segment->rows(), written.segment->file_bytes(), 0, ""});
   }
-  OMEN_RETURN_IF_ERROR(publish_state(state));
+  OMEN_RETURN_IF_ERROR(publish_state(state, files));
   for (const std::string& old : replaced_tombstones) host_.segments().remove_tombstones(old);
-  OMEN_RETURN_IF_ERROR(install({{frozen.memtable}, sources, written, name}, /*sealed=*/true));
+  OMEN_RETURN_IF_ERROR(or_fail([&] {
+    return install({{frozen.memtable}, sources, written, name}, true);
+  }));
   return true;
 }
 
-Status CollectionCore::publish_state(const CollectionState& state) {
+Status CollectionCore::publish_state(const CollectionState& state, NewFiles& files) {
   OMEN_RETURN_IF_ERROR(host_.segments().sync_names());
+  files.keep();
   if (Status published = host_.publish(state); !published.ok()) {
     // The manifest may or may not be in force: files that it might name stay until another is.
     for (const SegmentState& segment : state.segments) left_behind_.push_back(segment);
@@ -198,12 +228,13 @@ Status CollectionCore::publish_state(const CollectionState& state) {
 
 /// Writes the tombstones of segments that have more dead rows than the manifest knows of.
 Status CollectionCore::persist_tombstones(const Snapshot& at, CollectionState& state,
-                                          std::vector<std::string>& replaced) {
+                                          std::vector<std::string>& replaced, NewFiles& files) {
   for (SegmentState& segment : state.segments) {
     const auto part = std::find_if(at.parts.begin(), at.parts.end(),
                                    [&](const Part& p) { return p.segment_name == segment.name; });
     if (part == at.parts.end() || segment::dead_count(part->dead) == segment.dead_rows) continue;
     const std::string name = host_.new_file_name();
+    files.add_tombstones(name);
     OMEN_RETURN_IF_ERROR(host_.segments().write_tombstones(name, *part->dead));
     if (!segment.tombstones.empty()) replaced.push_back(segment.tombstones);
     segment.tombstones = name;
@@ -215,8 +246,8 @@ Status CollectionCore::persist_tombstones(const Snapshot& at, CollectionState& s
 Status CollectionCore::install(const Replacement& replacement, bool sealed) {
   MutexLock lock(write_mutex_);
   OMEN_RETURN_IF_ERROR(publication_.drain());
-  staged_ = replacement.apply(*staged_);
   if (sealed) frozen_.pop_front();
+  staged_ = replacement.apply(*staged_);
   for (Frozen& frozen : frozen_) frozen.at_freeze = replacement.apply(*frozen.at_freeze);
   if (replacement.written.segment != nullptr) {
     encoder_ = replacement.written.segment->shared_encoder();
@@ -269,6 +300,8 @@ Result<bool> CollectionCore::merge(const std::vector<std::string>& names) {
     }
   }
   const std::string name = host_.new_file_name();
+  NewFiles files(host_.segments());
+  files.add_segment(name);
   OMEN_ASSIGN_OR_RETURN(
       const WrittenSegment written,
       host_.segments().write(name, at->spec, *at->id_kind, *at->columns, sources));
@@ -282,8 +315,8 @@ Result<bool> CollectionCore::merge(const std::vector<std::string>& names) {
   if (written.segment != nullptr) {
     state.segments.push_back({name, written.segment->rows(), written.segment->file_bytes(), 0, ""});
   }
-  OMEN_RETURN_IF_ERROR(publish_state(state));
-  OMEN_RETURN_IF_ERROR(install({{}, sources, written, name}, /*sealed=*/false));
+  OMEN_RETURN_IF_ERROR(publish_state(state, files));
+  OMEN_RETURN_IF_ERROR(or_fail([&] { return install({{}, sources, written, name}, false); }));
   for (const SegmentState& old : replaced) {
     host_.segments().remove_segment(old.name);
     if (!old.tombstones.empty()) host_.segments().remove_tombstones(old.tombstones);

@@ -32,21 +32,27 @@ Status Publication::finish(const std::shared_ptr<Pending>& staged, const Status&
 }
 
 void Publication::publish_ready() {
-  std::shared_ptr<const Snapshot> last;
-  while (!pending_.empty() && pending_.front()->filled && pending_.front()->lsn <= durable_) {
-    const Pending& staged = *pending_.front();
+  size_t ready = 0;
+  for (; ready < pending_.size(); ++ready) {
+    const Pending& staged = *pending_[ready];
+    if (!staged.filled || staged.lsn > durable_) break;
     if (staged.memtable != nullptr) {
       staged.memtable->publish(staged.first, staged.rows, staged.encoded);
     }
-    last = staged.snapshot;
-    pending_.pop_front();
   }
-  if (last == nullptr) return;
-  auto visible = std::make_shared<Snapshot>(*last);
+  if (ready == 0) return;
+  auto visible = std::make_shared<Snapshot>(*pending_[ready - 1]->snapshot);
   for (Part& part : visible->parts) {
     if (part.memtable != nullptr) part.rows = part.memtable->view(part.watermark);
   }
   replace(std::move(visible));
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(ready));
+  changed_.notify_all();
+}
+
+void Publication::fail(Status why) {
+  MutexLock lock(mutex_);
+  if (log_error_.ok()) log_error_ = std::move(why);
   changed_.notify_all();
 }
 

@@ -45,7 +45,11 @@ class Publication {
   /// The same for everything enqueued.
   Status drain() OMEN_EXCLUDES(mutex_) { return wait(Lsn{UINT64_MAX}); }
 
-  /// Why nothing is published any more; OK while the log works.
+  /// Gives up what is not visible yet, and all that comes: memory and log differ from now on, and
+  /// the log is what counts when the database is opened again.
+  void fail(Status why) OMEN_EXCLUDES(mutex_);
+
+  /// Why nothing is published any more; OK while all is well.
   Status log_error() const OMEN_EXCLUDES(mutex_);
 
   /// Shows the same points from other parts. @pre nothing is pending, nor enqueued meanwhile.
@@ -64,7 +68,7 @@ class Publication {
   }
 
   mutable Mutex mutex_;
-  CondVar changed_;  // something was published, or the log failed
+  CondVar changed_;  // something was published, or will never be
   std::deque<std::shared_ptr<Pending>> pending_ OMEN_GUARDED_BY(mutex_);  // in log order
   Lsn durable_ OMEN_GUARDED_BY(mutex_){};
   Status log_error_ OMEN_GUARDED_BY(mutex_);

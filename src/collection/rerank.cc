@@ -42,11 +42,13 @@ class Nearest {
   std::vector<float> heap_;
 };
 
-/// One standard deviation of the candidates' estimation errors, as their codes state it.
+/// One standard deviation of the candidates' estimation errors, as their codes state it: the mean,
+/// or the largest under ip, where the nearest are among the longest, whose errors are the largest.
 Result<float> typical_error(const Snapshot& snapshot,
                             std::span<const rabitq::PreparedQuery> prepared,
                             std::span<const index::Candidate> candidates) {
   double sum = 0;
+  float largest = 0;
   std::vector<const std::byte*> codes(snapshot.parts.size());
   for (const index::Candidate& c : candidates) {
     const segment::RowSource& rows = *snapshot.parts[c.source].rows;
@@ -56,8 +58,11 @@ Result<float> typical_error(const Snapshot& snapshot,
     const size_t block_bytes = rows.encoder()->block_bytes();
     const std::byte* block = codes[c.source] + c.slot / rabitq::kBlockRows * block_bytes;
     const size_t lane = c.slot % rabitq::kBlockRows;
-    sum += rabitq::standard_error(prepared[c.source], block, lane, c.estimate);
+    const float error = rabitq::standard_error(prepared[c.source], block, lane, c.estimate);
+    sum += error;
+    largest = std::max(largest, error);
   }
+  if (snapshot.spec.metric == Metric::kInnerProduct) return largest;
   return static_cast<float>(sum / static_cast<double>(candidates.size()));
 }
 

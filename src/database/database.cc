@@ -1,6 +1,8 @@
 // The public C++ API, in terms of DatabaseImpl and CollectionCore.
 #include "omendb/database.h"
 
+#include <new>
+
 #include "base/status_macros.h"
 #include "collection/fetch.h"
 #include "collection/search.h"
@@ -12,6 +14,23 @@ using collection::CollectionCore;
 using internal::CallGuard;
 using internal::CollectionHandle;
 using internal::DatabaseImpl;
+
+namespace {
+
+/// Runs `body`, which returns a Status or a Result, while the database is kept open. What memory is
+/// wanted for and cannot be had ends the call and nothing else.
+template <class Body>
+auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
+  try {
+    const CallGuard guard(database);
+    OMEN_RETURN_IF_ERROR(guard.status());
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kInternal, "out of memory");
+  }
+}
+
+}  // namespace
 
 // --- Database ----------------------------------------------------------------------------------
 
@@ -37,28 +56,23 @@ Database::~Database() {
 
 Result<Collection> Database::collection(std::string_view name,
                                         const std::optional<CollectionOptions>& options) {
-  const CallGuard guard(*impl_);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options));
-  return Collection(std::make_shared<CollectionHandle>(impl_, std::move(core)));
+  return call(*impl_, [&]() -> Result<Collection> {
+    OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options));
+    return Collection(std::make_shared<CollectionHandle>(impl_, std::move(core)));
+  });
 }
 
 Result<std::vector<std::string>> Database::collection_names() const {
-  const CallGuard guard(*impl_);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return impl_->collection_names();
+  return call(*impl_,
+              [&]() -> Result<std::vector<std::string>> { return impl_->collection_names(); });
 }
 
 Status Database::drop_collection(std::string_view name) {
-  const CallGuard guard(*impl_);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return impl_->drop_collection(name);
+  return call(*impl_, [&]() -> Status { return impl_->drop_collection(name); });
 }
 
 Status Database::flush() {
-  const CallGuard guard(*impl_);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return impl_->flush();
+  return call(*impl_, [&]() -> Status { return impl_->flush(); });
 }
 
 Status Database::close() {
@@ -78,88 +92,85 @@ const std::string& Database::path() const {
 Collection::Collection(std::shared_ptr<CollectionHandle> handle) : handle_(std::move(handle)) {}
 
 Result<Ids> Collection::add(const WriteBatch& batch) {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return handle_->core->put(batch, CollectionCore::PutMode::kAdd);
+  return call(*handle_->database, [&]() -> Result<Ids> {
+    return handle_->core->put(batch, CollectionCore::PutMode::kAdd);
+  });
 }
 
 Result<Ids> Collection::upsert(const WriteBatch& batch) {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return handle_->core->put(batch, CollectionCore::PutMode::kUpsert);
+  return call(*handle_->database, [&]() -> Result<Ids> {
+    return handle_->core->put(batch, CollectionCore::PutMode::kUpsert);
+  });
 }
 
 Result<uint64_t> Collection::delete_ids(const IdsView& ids) {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return handle_->core->delete_ids(ids);
+  return call(*handle_->database,
+              [&]() -> Result<uint64_t> { return handle_->core->delete_ids(ids); });
 }
 
 Result<uint64_t> Collection::delete_where(const Filter& where) {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return handle_->core->delete_where(where);
+  return call(*handle_->database,
+              [&]() -> Result<uint64_t> { return handle_->core->delete_where(where); });
 }
 
 Result<GetResult> Collection::get(const IdsView& ids, const GetOptions& options) const {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-  return collection::get(*snapshot, handle_->core->name(), ids, options);
+  return call(*handle_->database, [&]() -> Result<GetResult> {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+    return collection::get(*snapshot, handle_->core->name(), ids, options);
+  });
 }
 
 Result<uint64_t> Collection::count(const Filter& where) const {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-  return collection::count(*snapshot, where);
+  return call(*handle_->database, [&]() -> Result<uint64_t> {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+    return collection::count(*snapshot, where);
+  });
 }
 
 Result<Scan> Collection::scan(const ScanOptions& options) const {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(auto snapshot, handle_->core->snapshot());
-  OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(snapshot), options));
-  return Scan(std::move(cursor));
+  return call(*handle_->database, [&]() -> Result<Scan> {
+    OMEN_ASSIGN_OR_RETURN(auto snapshot, handle_->core->snapshot());
+    OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(snapshot), options));
+    return Scan(std::move(cursor));
+  });
 }
 
 Result<SearchResult> Collection::search(const VectorsView& queries,
                                         const SearchOptions& options) const {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-  return collection::search(*snapshot, handle_->core->name(), queries, options,
-                            &handle_->database->pool());
+  return call(*handle_->database, [&]() -> Result<SearchResult> {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+    return collection::search(*snapshot, handle_->core->name(), queries, options,
+                              &handle_->database->pool());
+  });
 }
 
 Result<CollectionInfo> Collection::info() const {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-  CollectionInfo info;
-  info.name = handle_->core->name();
-  info.dim = snapshot->spec.dim;
-  info.metric = snapshot->spec.metric;
-  info.element = snapshot->spec.element;
-  info.id_kind = snapshot->id_kind;
-  for (const auto& column : *snapshot->columns) info.columns.emplace_back(column.name, column.type);
-  info.points = snapshot->live;
-  for (const auto& part : snapshot->parts) {
-    if (part.segment == nullptr) {
-      info.memory_points += part.watermark;
-    } else {
-      ++info.segments;
-      info.segment_points += part.watermark;
-      info.segment_bytes += part.segment->file_bytes();
+  return call(*handle_->database, [&]() -> Result<CollectionInfo> {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+    CollectionInfo info;
+    info.name = handle_->core->name();
+    info.dim = snapshot->spec.dim;
+    info.metric = snapshot->spec.metric;
+    info.element = snapshot->spec.element;
+    info.id_kind = snapshot->id_kind;
+    for (const auto& column : *snapshot->columns)
+      info.columns.emplace_back(column.name, column.type);
+    info.points = snapshot->live;
+    for (const auto& part : snapshot->parts) {
+      if (part.segment == nullptr) {
+        info.memory_points += part.watermark;
+      } else {
+        ++info.segments;
+        info.segment_points += part.watermark;
+        info.segment_bytes += part.segment->file_bytes();
+      }
     }
-  }
-  return info;
+    return info;
+  });
 }
 
 Status Collection::compact() {
-  const CallGuard guard(*handle_->database);
-  OMEN_RETURN_IF_ERROR(guard.status());
-  return handle_->core->compact();
+  return call(*handle_->database, [&]() -> Status { return handle_->core->compact(); });
 }
 
 // --- Scan --------------------------------------------------------------------------------------

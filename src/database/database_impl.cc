@@ -1,7 +1,9 @@
 #include "database/database_impl.h"
 
 #include <algorithm>
+#include <new>
 
+#include "base/fork.h"
 #include "base/status_macros.h"
 #include "collection/batch_check.h"
 #include "database/catalog.h"
@@ -29,6 +31,7 @@ DatabaseImpl::~DatabaseImpl() {
 // --- calls -------------------------------------------------------------------------------------
 
 Status DatabaseImpl::enter() {
+  OMEN_RETURN_IF_ERROR(check_process());
   MutexLock lock(calls_mutex_);
   if (closing_) return {StatusCode::kClosed, "database \"" + path_ + "\" is closed"};
   ++calls_;
@@ -40,17 +43,37 @@ void DatabaseImpl::leave() {
   if (--calls_ == 0) calls_ended_.notify_all();
 }
 
+Status DatabaseImpl::check_process() const {
+  if (forks() == forks_) return {};
+  return {StatusCode::kClosed,
+          "database \"" + path_ +
+              "\" was opened before a fork, by the parent of this process; open "
+              "one here"};
+}
+
 Status DatabaseImpl::flush() {
   return wal_->sync(wal_->last_appended());
 }
 
 Status DatabaseImpl::close() {
+  OMEN_RETURN_IF_ERROR(check_process());
   {
     MutexLock lock(calls_mutex_);
-    if (closing_) return {};
+    if (closing_) {  // by another, who may be at it still
+      while (!closed_) calls_ended_.wait(calls_mutex_);
+      return {};
+    }
     closing_ = true;
     while (calls_ > 0) calls_ended_.wait(calls_mutex_);
   }
+  Status result = shut_down();
+  MutexLock lock(calls_mutex_);
+  closed_ = true;
+  calls_ended_.notify_all();
+  return result;
+}
+
+Status DatabaseImpl::shut_down() {
   if (background_.joinable()) {
     {
       MutexLock lock(background_mutex_);
@@ -64,9 +87,7 @@ Status DatabaseImpl::close() {
     for (const auto& core : cores()) {
       if (Status closed = core->close(); !closed.ok() && result.ok()) result = std::move(closed);
     }
-    if (Status synced = flush(); synced.code() != StatusCode::kReadOnly && result.ok()) {
-      result = std::move(synced);
-    }
+    if (Status synced = flush(); result.ok()) result = std::move(synced);
     wal_.reset();
   }
   lock_.reset();
@@ -168,9 +189,15 @@ Status DatabaseImpl::remove_collection(Core& core) {
     MutexLock lock(map_mutex_);
     collections_.erase(core.name());
   }
-  std::erase_if(manifest_.collections, [&](const auto& meta) { return meta.id == core.id(); });
+  const auto meta =
+      std::ranges::find(manifest_.collections, core.id(), &storage::CollectionMeta::id);
+  std::vector<storage::SegmentMeta> segments;
+  if (meta != manifest_.collections.end()) {
+    segments = std::move(meta->segments);
+    manifest_.collections.erase(meta);
+  }
   OMEN_RETURN_IF_ERROR(publish_manifest());
-  for (const auto& segment : core.durable_state().segments) {
+  for (const storage::SegmentMeta& segment : segments) {
     segments_.remove_segment(segment.name);
     if (!segment.tombstones.empty()) segments_.remove_tombstones(segment.tombstones);
   }
@@ -253,8 +280,12 @@ void DatabaseImpl::tend() {
       if (background_stop_) return;
       background_work_ = false;
     }
-    limit_log();
-    failed = !tend_once();
+    try {
+      limit_log();
+      failed = !tend_once();
+    } catch (const std::bad_alloc&) {  // nothing is lost; there may be memory again later
+      failed = true;
+    }
   }
 }
 

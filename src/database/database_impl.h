@@ -78,9 +78,13 @@ class DatabaseImpl final : public collection::Host {
 
   void tend();
   bool tend_once();
+  /// @error kClosed in the child of a fork, which has none of the threads.
+  Status check_process() const;
+  Status shut_down();
   void limit_log();
 
   const std::string path_;
+  const uint64_t forks_;
   const OpenOptions options_;
   const collection::CoreOptions core_options_;
   const std::shared_ptr<storage::Env> env_;
@@ -105,6 +109,7 @@ class DatabaseImpl final : public collection::Host {
   CondVar calls_ended_;
   uint64_t calls_ OMEN_GUARDED_BY(calls_mutex_) = 0;
   bool closing_ OMEN_GUARDED_BY(calls_mutex_) = false;
+  bool closed_ OMEN_GUARDED_BY(calls_mutex_) = false;
 
   Mutex background_mutex_;
   CondVar background_wake_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <random>
@@ -193,31 +194,61 @@ TEST_F(DatabaseTest, LargeBatchesFromManyThreadsAreWholeWhoeverFillsThem) {
   }
 }
 
+TEST_F(DatabaseTest, ExactQueriesNeedNoAlignment) {
+  constexpr size_t kDim = 40;
+  constexpr size_t kCount = 2'000;
+  Database database = open();
+  auto collection = database.default_collection();
+  const auto rows = integer_vectors(kCount, kDim, 3);
+  ASSERT_TRUE(collection->add({.vectors = {rows.data(), kCount, kDim}}).ok());
+  std::vector<std::byte> bytes(kDim * sizeof(float) + 1);
+  std::memcpy(bytes.data() + 1, &rows[77 * kDim], kDim * sizeof(float));
+  const VectorsView query{bytes.data() + 1, 1, kDim, Element::kF32};
+  const auto found = collection->search(query, {.k = 4, .exact = true});
+  const auto aligned = collection->search({&rows[77 * kDim], 1, kDim}, {.k = 4, .exact = true});
+  ASSERT_TRUE(found.ok() && aligned.ok());
+  EXPECT_EQ(hits_of(*found, 0), hits_of(*aligned, 0));
+}
+
 /// Hits of `want` that `got` has, both of one query.
 size_t shared_hits(const std::vector<Hit>& got, const std::vector<Hit>& want) {
   return static_cast<size_t>(std::ranges::count_if(
       want, [&](const Hit& hit) { return std::ranges::find(got, hit) != got.end(); }));
 }
 
-// Vectors without any structure, whose neighbours all lie right at the k-th distance; and such as
-// one-bit codes hardly tell apart, because one coordinate outweighs all others.
+// Vectors without any structure, whose neighbours all lie right at the k-th distance; such as
+// one-bit codes hardly tell apart, because one coordinate outweighs all others, or because they lie
+// far from their center; and lengths that differ, where the longest are the nearest and known
+// least.
 TEST_F(DatabaseTest, CodedSearchFindsTheWantedShareOfTheTrueNeighbours) {
   constexpr size_t kCount = 30'000;
   constexpr size_t kQueries = 100;
   struct Data {
+    Metric metric;
     size_t dim;
-    float first_coordinate;
+    float first_coordinate = 1;
+    float norms = 0;   // standard deviation of their logarithms
+    float groups = 0;  // how far apart the two are
   };
-  for (const Data& data : {Data{64, 1}, Data{128, 1}, Data{64, 1e4F}}) {
-    SCOPED_TRACE("dim " + std::to_string(data.dim) + ", first coordinate times " +
-                 std::to_string(data.first_coordinate));
+  for (const Data& data :
+       {Data{Metric::kL2, 64}, Data{Metric::kL2, 128}, Data{Metric::kL2, 64, 1e4F},
+        Data{Metric::kInnerProduct, 64, 1, 1.5F}, Data{Metric::kInnerProduct, 64, 1, 0, 50}}) {
+    SCOPED_TRACE(std::string(metric_name(data.metric)) + ", dim " + std::to_string(data.dim) +
+                 ", first coordinate times " + std::to_string(data.first_coordinate) + ", norms " +
+                 std::to_string(data.norms) + ", groups " + std::to_string(data.groups));
     const size_t dim = data.dim;
     std::mt19937 random(5);
     std::normal_distribution<float> normal;
     const auto draw = [&](size_t count) {
       std::vector<float> rows(count * dim);
+      float norm = 1;
+      float shift = 0;
       for (size_t i = 0; i < rows.size(); ++i) {
-        rows[i] = (normal(random) + 3) * (i % dim == 0 ? data.first_coordinate : 1);
+        if (i % dim == 0) {
+          norm = std::exp(data.norms * normal(random));
+          shift = random() % 2 == 0 ? 3 : 3 + data.groups;
+        }
+        rows[i] = norm * (normal(random) + shift) * (i % dim == 0 ? data.first_coordinate : 1);
       }
       return rows;
     };
@@ -225,7 +256,7 @@ TEST_F(DatabaseTest, CodedSearchFindsTheWantedShareOfTheTrueNeighbours) {
     const std::vector<float> queries = draw(kQueries);
     std::filesystem::remove_all(folder_);
     Database database = open({.memtable_bytes = 4 << 20});
-    auto collection = database.default_collection();
+    auto collection = database.collection("c", CollectionOptions{.metric = data.metric});
     ASSERT_TRUE(collection.ok());
     for (size_t i = 0; i < kCount; i += 1'000) {
       ASSERT_TRUE(collection->add({.vectors = {rows.data() + i * dim, 1'000, dim}}).ok());

@@ -2,6 +2,7 @@
 #include <random>
 #include <set>
 
+#include "base/fork.h"
 #include "base/status_macros.h"
 #include "database/catalog.h"
 #include "database/database_impl.h"
@@ -53,6 +54,7 @@ storage::WalOptions wal_options(const OpenOptions& options) {
 DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
                            std::shared_ptr<storage::Env> env)
     : path_(std::move(path)),
+      forks_(forks()),
       options_(options),
       core_options_{options.memtable_bytes, options.max_sealing_memtables},
       env_(std::move(env)),
@@ -67,12 +69,17 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   if (in_memory) path = kMemoryFolder;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
-  auto database =
-      std::shared_ptr<DatabaseImpl>(new DatabaseImpl(std::move(path), options, std::move(env)));
+  // The child of a fork has neither the threads to join nor a claim to the files: it leaves all be.
+  const auto destroy = [made_at = forks()](DatabaseImpl* impl) {
+    if (forks() == made_at) delete impl;
+  };
+  auto database = std::shared_ptr<DatabaseImpl>(
+      new DatabaseImpl(std::move(path), options, std::move(env)), destroy);
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
   OMEN_RETURN_IF_ERROR(database->replay_log());
   database->background_ = std::thread([raw = database.get()] { raw->tend(); });
+  database->wake_background();  // earlier sessions may have left small segments to merge
   return database;
 }
 

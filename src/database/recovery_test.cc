@@ -219,6 +219,53 @@ TEST_F(RecoveryTest, ALogRecordThatDoesNotFitItsCollectionIsReportedAndNotApplie
   }
 }
 
+TEST_F(RecoveryTest, SealsThatFailAgainAndAgainLeaveNoFilesBehind) {
+  Database database = open({.memtable_bytes = 64 << 10});
+  auto collection = database.collection("a");
+  for (uint64_t id = 0; id < 20; ++id) ASSERT_TRUE(add(*collection, id).ok());
+  ASSERT_TRUE(collection->compact().ok());
+  const uint64_t dead = 3;
+  ASSERT_TRUE(collection->delete_ids(std::span<const uint64_t>(&dead, 1)).ok());
+  ASSERT_TRUE(add(*collection, 100).ok());
+  const auto files = [&] { return env_->list("db/segments").value().size(); };
+  const size_t before = files();
+  for (uint64_t n = 0; n < 12; ++n) {  // the segment, the tombstones, or the folder's names
+    arm(n, Fault::kIoError);
+    const Status sealed = collection->compact();
+    env_->arm({});
+    if (sealed.ok()) break;
+    EXPECT_LE(files(), before + 2) << "operation " << n << ": " << sealed.to_string();
+  }
+  ASSERT_TRUE(collection->compact().ok());
+  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(count(database, "a"), 20u);
+}
+
+TEST_F(RecoveryTest, WhoClosesBesideAnotherReturnsWhenItIsClosed) {
+  for (int i = 0; i < 20; ++i) {
+    Database database = open();
+    ASSERT_TRUE(add(database, "a", static_cast<uint64_t>(i)).ok());
+    std::thread other([&] { EXPECT_TRUE(database.close().ok()); });
+    EXPECT_TRUE(database.close().ok());
+    EXPECT_TRUE(try_open().ok());
+    other.join();
+  }
+}
+
+TEST_F(RecoveryTest, SmallSegmentsOfManySessionsAreMergedByLaterOnes) {
+  for (uint64_t id = 0; id < 40; ++id) {
+    Database database = open();
+    ASSERT_TRUE(add(database, "a", id).ok());
+  }
+  Database database = open();
+  const auto segments = [&] { return database.collection("a")->info().value().segments; };
+  for (int i = 0; i < 1'000 && segments() > 4; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_LE(segments(), 4u);
+  EXPECT_EQ(count(database, "a"), 40u);
+}
+
 class OpenersTest : public testing::Test {
  protected:
   OpenersTest()

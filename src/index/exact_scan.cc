@@ -154,7 +154,7 @@ class CoarseScan {
         block_(block),
         code_bytes_(block.coarse.encoder->code_bytes()),
         top_(top),
-        prepared_(block.coarse.encoder->prepare(static_cast<const float*>(query))) {}
+        prepared_(prepare(query, dim, *block.coarse.encoder)) {}
 
   void run() {
     if (block_.mask == nullptr) {
@@ -176,6 +176,13 @@ class CoarseScan {
   }
 
  private:
+  static distance::sq8::PreparedQuery prepare(const void* query, size_t dim,
+                                              const distance::sq8::Encoder& encoder) {
+    std::vector<float> aligned(dim);  // queries need not be
+    std::memcpy(aligned.data(), query, dim * sizeof(float));
+    return encoder.prepare(aligned.data());
+  }
+
   struct Likely {
     float bound;
     uint32_t row;

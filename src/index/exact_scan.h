@@ -50,6 +50,8 @@ class BatchScan {
   BatchScan(Metric metric, const VectorsView& queries);
 
   size_t size() const { return queries_.count; }
+  /// Whether scan() goes query by query, and so makes use of RowBlock::coarse.
+  bool goes_by_query() const { return panels_.empty(); }
 
   /// @param tops  one a query
   void scan(const RowBlock& block, std::span<TopK> tops, BatchStats* stats = nullptr) const;

@@ -1,5 +1,7 @@
 #include "segment/byte_codes.h"
 
+#include <mutex>
+
 namespace omendb::segment {
 
 ByteCodes::ByteCodes(const VectorSpec& spec, uint32_t capacity)
@@ -13,7 +15,8 @@ ByteCodes::ByteCodes(const VectorSpec& spec, uint32_t capacity)
 distance::sq8::Codes ByteCodes::of(const std::byte* vectors, uint32_t rows) {
   if (!useful()) return {};
   if (done_.load(std::memory_order_acquire) >= rows) return {&*encoder_, codes_.get()};
-  if (!mutex_.try_lock()) return {};
+  const std::unique_lock making(mutex_, std::try_to_lock);
+  if (!making.owns_lock()) return {};
   if (codes_ == nullptr) {
     codes_ = make_large_array<std::byte>(size_t{capacity_} * encoder_->code_bytes());
   }
@@ -22,7 +25,6 @@ distance::sq8::Codes ByteCodes::of(const std::byte* vectors, uint32_t rows) {
                      codes_.get() + size_t{done} * encoder_->code_bytes());
     done_.store(rows, std::memory_order_release);
   }
-  mutex_.unlock();
   return {&*encoder_, codes_.get()};
 }
 

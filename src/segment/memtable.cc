@@ -137,10 +137,10 @@ void Memtable::publish(uint32_t first, uint32_t rows, bool encoded) {
 }
 
 void Memtable::adopt_encoder(uint32_t rows) {
+  codes_ = make_large_array<std::byte>(distance::rabitq::coded_bytes(spec_.dim, capacity_));
   if (encoder_owner_ == nullptr) {
     encoder_owner_ = make_encoder(spec_, vectors_.get(), rows);
   }
-  codes_ = make_large_array<std::byte>(distance::rabitq::coded_bytes(spec_.dim, capacity_));
   encode_blocks(*encoder_owner_, 0, rows);
   encoder_.store(encoder_owner_.get(), std::memory_order_release);
 }

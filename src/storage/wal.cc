@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -31,8 +32,10 @@ constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 constexpr size_t kMaxPendingBytes = size_t{32} << 20;
 // Others are awaited for a quarter of the time that a sync takes. After a time in vain the next
 // syncs await nobody: none, then 1, 3, 7 of them, up to a limit, for each time more. Where a sync
-// takes less than a millisecond, as on NVMe, others would be too late.
+// takes less than a millisecond, as on NVMe, others would be too late; and one that took very long
+// says nothing about the next.
 constexpr int kPatience = 4;
+constexpr std::chrono::milliseconds kMostPatience{20};
 constexpr std::chrono::milliseconds kShortSync{1};
 constexpr uint32_t kMostSkips = 63;
 
@@ -80,7 +83,9 @@ class FileWal final : public Wal {
 
   // These take or need a role, and let go of the mutex while they work.
   void take_writing_role() OMEN_REQUIRES(mutex_);
-  void release_writing_role(const Status& status, Lsn written) OMEN_REQUIRES(mutex_);
+  void release_writing_role(Status status, Lsn written) OMEN_REQUIRES(mutex_);
+  template <class Work>
+  Status without_mutex(Work work) OMEN_REQUIRES(mutex_);
   void write_pending() OMEN_REQUIRES(mutex_);
   void sync_written() OMEN_REQUIRES(mutex_);
   void await_others() OMEN_REQUIRES(mutex_);
@@ -90,7 +95,7 @@ class FileWal final : public Wal {
   Status open_file(Lsn first) OMEN_EXCLUDES(mutex_);
   Status keep_tail(const WalContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
   Status retire_before(Lsn lsn) OMEN_EXCLUDES(mutex_);
-  void fail(const Status& status) OMEN_REQUIRES(mutex_);
+  void fail(Status status) OMEN_REQUIRES(mutex_);
   Status refusal() const OMEN_REQUIRES(mutex_);
   void set_durable(Lsn lsn) OMEN_REQUIRES(mutex_) { durable_ = std::max(durable_, lsn); }
   /// Tells await_others() of a record that was appended.
@@ -214,8 +219,8 @@ FileWal::~FileWal() {
 
 // ---- appending
 
-void FileWal::fail(const Status& status) {
-  if (failure_.ok()) failure_ = status;
+void FileWal::fail(Status status) {
+  if (failure_.ok()) failure_ = std::move(status);
 }
 
 Status FileWal::refusal() const {
@@ -244,8 +249,9 @@ Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
     }
   }
   if (!failure_.ok()) return refusal();
-  last_appended_ = next(last_appended_);
-  pending_.add(last_appended_, crc, length, parts);
+  const Lsn lsn = next(last_appended_);
+  pending_.add(lsn, crc, length, parts);
+  last_appended_ = lsn;
   announce();
   return last_appended_;
 }
@@ -263,32 +269,46 @@ Result<Lsn> FileWal::append_direct(uint32_t crc, uint64_t length,
   announce();
   std::swap(pending_, flushing_);
   const Lsn mark = durable_;
-  mutex_.unlock();
   const WalFrame frame{0, crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
-  Status status = make_room(flushing_.size() + wal_frame_bytes(length), before);
-  if (status.ok() && !flushing_.empty()) status = output_.write(flushing_, mark);
-  if (status.ok()) status = output_.write(frame, parts, mark);
+  Status status = without_mutex([&]() -> Status {
+    OMEN_RETURN_IF_ERROR(make_room(flushing_.size() + wal_frame_bytes(length), before));
+    if (!flushing_.empty()) OMEN_RETURN_IF_ERROR(output_.write(flushing_, mark));
+    return output_.write(frame, parts, mark);
+  });
   flushing_.clear();
-  mutex_.lock();
-  release_writing_role(status, lsn);
+  release_writing_role(std::move(status), lsn);
   if (!failure_.ok()) return failure_;
   return lsn;
 }
 
 // ---- the roles
 
+// Does what its role is for. Running out of memory on the way is a failure like any other.
+template <class Work>
+Status FileWal::without_mutex(Work work) {
+  mutex_.unlock();
+  Status status;
+  try {
+    status = work();
+  } catch (const std::bad_alloc&) {
+    status = Status(StatusCode::kInternal, "out of memory");
+  }
+  mutex_.lock();
+  return status;
+}
+
 void FileWal::take_writing_role() {
   while (writing_) progress_.wait(mutex_);
   writing_ = true;
 }
 
-void FileWal::release_writing_role(const Status& status, Lsn written) {
+void FileWal::release_writing_role(Status status, Lsn written) {
   writing_ = false;
   if (status.ok()) {
     written_ = std::max(written_, written);
     if (!files_.empty() && output_.file != nullptr) files_.back().bytes = output_.offset;
   } else {
-    fail(status);
+    fail(std::move(status));
   }
   progress_.notify_all();
 }
@@ -301,12 +321,12 @@ void FileWal::write_pending() {
   const Lsn before = written_;
   const Lsn last = last_appended_;
   const Lsn mark = durable_;
-  mutex_.unlock();
-  Status status = make_room(flushing_.size(), before);
-  if (status.ok()) status = output_.write(flushing_, mark);
+  Status status = without_mutex([&]() -> Status {
+    OMEN_RETURN_IF_ERROR(make_room(flushing_.size(), before));
+    return output_.write(flushing_, mark);
+  });
   flushing_.clear();
-  mutex_.lock();
-  release_writing_role(status, last);
+  release_writing_role(std::move(status), last);
 }
 
 // Makes everything written so far durable. The writing role is free meanwhile.
@@ -318,16 +338,14 @@ void FileWal::sync_written() {
   const Lsn before = durable_;
   const auto file = syncable_;
   const auto start = std::chrono::steady_clock::now();
-  mutex_.unlock();
-  const Status status = file->sync();
-  mutex_.lock();
+  Status status = without_mutex([&] { return file->sync(); });
   syncing_ = false;
   sync_time_ = std::chrono::steady_clock::now() - start;
   expected_ = to_int(last_appended_) - to_int(before);
   if (status.ok()) {
     set_durable(target);
   } else {
-    fail(status);
+    fail(std::move(status));
   }
   progress_.notify_all();
 }
@@ -341,7 +359,9 @@ void FileWal::await_others() {
     --skips_;
     return;
   }
-  const auto until = std::chrono::steady_clock::now() + sync_time_ / kPatience;
+  const auto patience =
+      std::min<std::chrono::steady_clock::duration>(sync_time_ / kPatience, kMostPatience);
+  const auto until = std::chrono::steady_clock::now() + patience;
   while (!enough()) {
     const auto left = until - std::chrono::steady_clock::now();
     if (left <= left.zero()) {

@@ -80,6 +80,7 @@ Result<Scan> scan_frames(const WalInput& input, uint64_t until, Lsn from, const 
 // What lies past the last whole frame of the last file.
 struct Rest {
   bool something = false;  // other than the zeros that end a log
+  bool cut = false;        // not even all of those
   uint64_t durable = 0;    // the highest mark that a frame there carries
 };
 
@@ -89,6 +90,7 @@ Rest examine_rest(const WalInput& input, const Scan& scan) {
   const uint64_t left = file.size() - std::min<uint64_t>(file.size(), scan.offset);
   const auto at_end = file.last(left).first(std::min<uint64_t>(left, sizeof(WalFrame)));
   rest.something = std::ranges::any_of(at_end, [](std::byte b) { return b != std::byte{0}; });
+  rest.cut = at_end.size() < sizeof(WalFrame);
   // Frames start at multiples of 8. One that was written for this file is proof of what it says,
   // even if its payload is gone.
   const uint64_t highest = scan.next + left / sizeof(WalFrame);
@@ -113,8 +115,11 @@ Status read_last(const WalInput& input, Lsn from, const Replay& replay, WalConte
                        " is damaged, and was durable: a later record says so of all up to " +
                        std::to_string(rest.durable));
   }
-  contents.torn = rest.something;
-  if (rest.something) {
+  contents.torn = rest.something || rest.cut;
+  if (rest.cut && !rest.something) {
+    contents.note = "the end of \"" + input.path + "\" is missing: if a record followed number " +
+                    std::to_string(scan.next - 1) + ", it is lost";
+  } else if (rest.something) {
     contents.note = "dropped a torn tail at offset " + std::to_string(scan.offset) + " of \"" +
                     input.path + "\": record " + std::to_string(scan.next) +
                     " was cut before it was durable";
