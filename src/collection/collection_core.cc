@@ -185,7 +185,7 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation&
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  return or_fail([&] { return stage_put(lsn, put, dead); });
+  return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, put, dead); });
 }
 
 Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids, PutMode mode) {
@@ -347,7 +347,7 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
                                   std::shared_ptr<Pending>& pending) {
   const EncodedOperation record(DeleteOperation{id_, ids});
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  pending = or_fail([&] { return stage_delete(lsn, dead); });
+  pending = or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_delete(lsn, dead); });
   return {};
 }
 

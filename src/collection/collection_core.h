@@ -100,8 +100,9 @@ class CollectionCore {
   Status finish(const std::shared_ptr<Pending>& pending);
   /// Runs a step that follows the logging of an operation, or its naming in a manifest. If memory
   /// runs out there, what memory holds is no more what the disk does, and no write may follow.
+  /// (A step says itself what locks it needs; the analysis cannot see that the caller holds them.)
   template <class Step>
-  auto or_fail(Step step) {
+  auto or_fail(Step step) OMEN_TSA(no_thread_safety_analysis) {
     try {
       return step();
     } catch (const std::bad_alloc&) {

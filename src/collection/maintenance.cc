@@ -199,8 +199,8 @@ Result<bool> CollectionCore::seal_oldest() {
   }
   OMEN_RETURN_IF_ERROR(publish_state(state, files));
   for (const std::string& old : replaced_tombstones) host_.segments().remove_tombstones(old);
-  OMEN_RETURN_IF_ERROR(or_fail([&] {
-    return install({{frozen.memtable}, sources, written, name}, true);
+  OMEN_RETURN_IF_ERROR(or_fail([&]() OMEN_REQUIRES(maintenance_mutex_) {
+    return install({{frozen.memtable}, sources, written, name}, /*sealed=*/true);
   }));
   return true;
 }
@@ -316,7 +316,9 @@ Result<bool> CollectionCore::merge(const std::vector<std::string>& names) {
     state.segments.push_back({name, written.segment->rows(), written.segment->file_bytes(), 0, ""});
   }
   OMEN_RETURN_IF_ERROR(publish_state(state, files));
-  OMEN_RETURN_IF_ERROR(or_fail([&] { return install({{}, sources, written, name}, false); }));
+  OMEN_RETURN_IF_ERROR(or_fail([&]() OMEN_REQUIRES(maintenance_mutex_) {
+    return install({{}, sources, written, name}, /*sealed=*/false);
+  }));
   for (const SegmentState& old : replaced) {
     host_.segments().remove_segment(old.name);
     if (!old.tombstones.empty()) host_.segments().remove_tombstones(old.tombstones);
