@@ -66,7 +66,12 @@ Status DatabaseImpl::close() {
     closing_ = true;
     while (calls_ > 0) calls_ended_.wait(calls_mutex_);
   }
-  Status result = shut_down();
+  Status result;
+  try {
+    result = shut_down();
+  } catch (const std::bad_alloc&) {  // what was acknowledged is in the log
+    result = Status(StatusCode::kInternal, "out of memory");
+  }
   MutexLock lock(calls_mutex_);
   closed_ = true;
   calls_ended_.notify_all();

@@ -234,7 +234,8 @@ TEST_F(RecoveryTest, SealsThatFailAgainAndAgainLeaveNoFilesBehind) {
     const Status sealed = collection->compact();
     env_->arm({});
     if (sealed.ok()) break;
-    EXPECT_LE(files(), before + 2) << "operation " << n << ": " << sealed.to_string();
+    // Two may be of a manifest that may be in force, two of the background's next attempt.
+    EXPECT_LE(files(), before + 4) << "operation " << n << ": " << sealed.to_string();
   }
   ASSERT_TRUE(collection->compact().ok());
   EXPECT_EQ(files(), 1u);
