@@ -70,6 +70,7 @@ struct WriteBatch {
   VectorsView vectors = {};
   IdsView ids = {};                       ///< as many as vectors, or std::monostate
   std::span<const Column> metadata = {};  ///< columns of vectors.count rows; absent fields are NULL
+  uint64_t first_row = 0;  ///< what errors call the first vector, if this is part of a longer batch
 };
 
 struct SearchOptions {

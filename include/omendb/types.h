@@ -16,7 +16,7 @@ namespace omendb {
 inline constexpr size_t kMaxDimension = 65'536;
 inline constexpr size_t kMaxK = 65'536;
 inline constexpr size_t kMaxBatchBytes = size_t{1} << 30;  ///< one add/upsert, vectors + metadata
-inline constexpr size_t kMaxBatchRows = size_t{1} << 24;   ///< the same
+inline constexpr size_t kMaxBatchRows = size_t{1} << 24;   ///< vectors in one add/upsert/search
 inline constexpr size_t kMaxStringIdBytes = 1'024;
 inline constexpr size_t kMaxColumns = 1'024;
 inline constexpr size_t kMaxColumnNameBytes = 256;

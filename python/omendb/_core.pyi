@@ -116,7 +116,13 @@ class Collection:
     """A named set of points."""
 
     def write(
-        self, vectors: object, bits: int, ids: object | None, metadata: Columns | None, upsert: bool
+        self,
+        vectors: object,
+        bits: int,
+        ids: object | None,
+        metadata: Columns | None,
+        upsert: bool,
+        first_row: int,
     ) -> Any: ...
     def delete_ids(self, ids: object) -> int: ...
     def delete_where(self, where: Filter) -> int: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -17,12 +16,6 @@ WHOLE_ROWS = 100_000
 WHOLE_BYTES = 256 << 20
 PART_ROWS = 32_768
 PART_BYTES = 64 << 20
-
-
-#: How the engine's errors about one row of its batch begin. "id 7 is given twice" names the id 7.
-_ROW_IN_ERROR = re.compile(
-    r"(vector|id) (\d+)(?= (?:holds|has bits|rounds|is all zeros|is too long|is an empty|takes)\b)"
-)
 
 
 class _Bar(Protocol):
@@ -54,7 +47,11 @@ def write(
                 bar = _progress_bar(None if _is_stream(data) else len(batch), progress)
             for start, stop in parts:
                 part = batch if len(parts) == 1 else batch.slice(start, stop)
-                written.append(_write_part(core, part, start, upsert))
+                written.append(
+                    core.write(
+                        part.vectors, part.bits, part.ids, part.metadata, upsert, first_row=start
+                    )
+                )
                 rows += len(part)
                 if bar is not None:
                     bar.update(len(part))
@@ -68,16 +65,6 @@ def write(
     if not written:
         raise InvalidArgumentError("there is nothing to add: no batch came out of the data")
     return _joined(written)
-
-
-def _write_part(core: _core.Collection, part: Batch, start: int, upsert: bool) -> Any:
-    """Writes the part of a batch that begins at row ``start``; errors name rows of the batch."""
-    try:
-        return core.write(part.vectors, part.bits, part.ids, part.metadata, upsert)
-    except OmendbError as error:
-        if row := _ROW_IN_ERROR.match(str(error)):
-            error.args = (f"{row[1]} {start + int(row[2])}{str(error)[row.end() :]}",)
-        raise
 
 
 def _parts(batch: Batch) -> list[tuple[int, int]]:

@@ -38,12 +38,15 @@ class PyCollection {
       : collection_(std::move(collection)), element_(element) {}
 
   nb::object write(nb::handle vectors, size_t bits, nb::handle ids, const Columns* metadata,
-                   bool upsert) {
+                   bool upsert, uint64_t first_row) {
     VectorsIn vectors_in(vectors, bits);
     IdsIn ids_in(ids);
     auto written = without_gil([&]() -> Result<Ids> {
       std::vector<Column> fitted;
-      WriteBatch batch{.vectors = vectors_in.view(), .ids = ids_in.view(), .metadata = {}};
+      WriteBatch batch{.vectors = vectors_in.view(),
+                       .ids = ids_in.view(),
+                       .metadata = {},
+                       .first_row = first_row};
       if (metadata != nullptr && metadata->needs_schema()) {
         auto info = collection_.info();
         if (!info.ok()) return info.status();
@@ -283,8 +286,9 @@ void bind_database(nb::module_& m) {
   nb::class_<PyCollection>(m, "Collection", "A named set of points.")
       .def("write", &PyCollection::write, nb::arg("vectors"), nb::arg("bits"),
            nb::arg("ids").none(), nb::arg("metadata").none(), nb::arg("upsert"),
+           nb::arg("first_row"),
            nb::sig("def write(self, vectors: object, bits: int, ids: object | None, metadata: "
-                   "Columns | None, upsert: bool) -> typing.Any"))
+                   "Columns | None, upsert: bool, first_row: int) -> typing.Any"))
       .def("delete_ids", &PyCollection::delete_ids, nb::arg("ids"))
       .def("delete_where", &PyCollection::delete_where, nb::arg("where"))
       .def(

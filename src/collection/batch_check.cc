@@ -21,10 +21,11 @@ Status invalid(std::string message) {
 Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
                    std::string_view collection, std::string_view what) {
   const std::string name(what);
+  const std::string names = name == "query" ? "queries" : name + "s";
   if (vectors.count == 0) return invalid("the batch is empty; expected at least one " + name);
-  if (vectors.dim == 0) return invalid(name + "s of 0 dimensions; expected at least 1");
+  if (vectors.dim == 0) return invalid(names + " of 0 dimensions; expected at least 1");
   if (vectors.dim > kMaxDimension) {
-    return {StatusCode::kLimitExceeded, name + "s of " + to_string(vectors.dim) +
+    return {StatusCode::kLimitExceeded, names + " of " + to_string(vectors.dim) +
                                             " dimensions; at most " + to_string(kMaxDimension)};
   }
   if (spec.dim != 0 && vectors.dim != spec.dim) {
@@ -35,22 +36,22 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
   const bool converts = vectors.element == Element::kF32 && spec.element != Element::kBinary;
   if (vectors.element != spec.element && !converts) {
     return {StatusCode::kTypeMismatch,
-            name + "s are " + std::string(element_name(vectors.element)) + "; collection \"" +
+            names + " are " + std::string(element_name(vectors.element)) + "; collection \"" +
                 std::string(collection) + "\" holds " + std::string(element_name(spec.element))};
   }
   const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
-  if (vectors.data == nullptr) return invalid(name + "s without data");
+  if (vectors.data == nullptr) return invalid(names + " without data");
   if (vectors.row_stride() < row_bytes) {
     return invalid("a row stride of " + to_string(vectors.stride) + " bytes; rows take " +
                    to_string(row_bytes));
   }
   if (vectors.count > kMaxBatchRows) {
-    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
-                                            "s; at most " + to_string(kMaxBatchRows)};
+    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + names +
+                                            "; at most " + to_string(kMaxBatchRows)};
   }
   if (vectors.count > kMaxBatchBytes / row_bytes) {
-    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + name +
-                                            "s of " + to_string(row_bytes) + " bytes; at most " +
+    return {StatusCode::kLimitExceeded, "a batch of " + to_string(vectors.count) + " " + names +
+                                            " of " + to_string(row_bytes) + " bytes; at most " +
                                             to_string(kMaxBatchBytes) + " bytes in a batch"};
   }
   return {};
@@ -73,11 +74,11 @@ float squared_norm(const float* x, size_t dim) {
   return total;
 }
 
-Status check_row_values(const float* x, size_t dim, Metric metric, std::string_view what,
+Status check_row_values(const float* x, size_t dim, Metric metric, const RowNames& names,
                         size_t row) {
   const float norm = squared_norm(x, dim);
   if (norm <= kMaxSquaredNorm && (norm > 0 || metric != Metric::kCosine)) return {};
-  const std::string name = std::string(what) + " " + to_string(row);
+  const std::string name = names.of(row);
   for (size_t i = 0; i < dim; ++i) {
     if (std::isfinite(x[i])) continue;
     return invalid(name + " holds " + (std::isnan(x[i]) ? "NaN" : "Inf") + " at position " +
@@ -103,14 +104,14 @@ const float* as_floats(const VectorsView& vectors, size_t row, std::vector<float
   return scratch.data();
 }
 
-Status check_padding(const VectorsView& vectors, std::string_view what) {
+Status check_padding(const VectorsView& vectors, const RowNames& names) {
   if (vectors.dim % 8 == 0) return {};
   const auto unused = static_cast<uint8_t>(0xff << (vectors.dim % 8));
   for (size_t r = 0; r < vectors.count; ++r) {
     const auto last = std::to_integer<uint8_t>(vectors.row(r)[vectors.dim / 8]);
     if ((last & unused) != 0) {
-      return invalid(std::string(what) + " " + to_string(r) + " has bits set past dimension " +
-                     to_string(vectors.dim) + "; expected zeros");
+      return invalid(names.of(r) + " has bits set past dimension " + to_string(vectors.dim) +
+                     "; expected zeros");
     }
   }
   return {};
@@ -118,16 +119,15 @@ Status check_padding(const VectorsView& vectors, std::string_view what) {
 
 /// Converts one row of floats to the collection's element, or says why it does not fit.
 Status convert_row(std::span<const float> from, const segment::VectorSpec& spec, std::byte* out,
-                   std::string_view what, size_t row) {
+                   const RowNames& names, size_t row) {
   const Element to = spec.element;
   for (size_t i = 0; i < from.size(); ++i) {
     // What rounds to a number of the type; ties go to the even neighbour, so 127.5 would be 128.
     const bool fits = to == Element::kF16 ? std::fabs(from[i]) < 65'520.0f
                                           : from[i] >= -128.5f && from[i] < 127.5f;
     if (!fits) {
-      return invalid(std::string(what) + " " + to_string(row) + " holds " + to_string(from[i]) +
-                     " at position " + to_string(i) + ", which " + std::string(element_name(to)) +
-                     " cannot hold");
+      return invalid(names.of(row) + " holds " + to_string(from[i]) + " at position " +
+                     to_string(i) + ", which " + std::string(element_name(to)) + " cannot hold");
     }
   }
   distance::from_f32(to, from.data(), from.size(), out);
@@ -135,18 +135,18 @@ Status convert_row(std::span<const float> from, const segment::VectorSpec& spec,
   std::vector<float> rounded(from.size());
   distance::to_f32(to, out, from.size(), rounded.data());
   if (std::ranges::any_of(rounded, [](float x) { return x != 0; })) return {};
-  return invalid(std::string(what) + " " + to_string(row) + " rounds to all zeros as " +
-                 std::string(element_name(to)) + ", so it has no direction; cosine needs one");
+  return invalid(names.of(row) + " rounds to all zeros as " + std::string(element_name(to)) +
+                 ", so it has no direction; cosine needs one");
 }
 
 }  // namespace
 
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
-                                     std::string_view collection, std::string_view what) {
-  OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, what));
+                                     std::string_view collection, const RowNames& names) {
+  OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, names.what));
   CheckedVectors checked{vectors, {}};
   if (vectors.element == Element::kBinary) {
-    OMEN_RETURN_IF_ERROR(check_padding(vectors, what));
+    OMEN_RETURN_IF_ERROR(check_padding(vectors, names));
     return checked;
   }
   const bool convert = vectors.element != spec.element;
@@ -155,10 +155,10 @@ Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::
   std::vector<float> scratch;
   for (size_t r = 0; r < vectors.count; ++r) {
     const float* row = as_floats(vectors, r, scratch);
-    OMEN_RETURN_IF_ERROR(check_row_values(row, vectors.dim, spec.metric, what, r));
+    OMEN_RETURN_IF_ERROR(check_row_values(row, vectors.dim, spec.metric, names, r));
     if (!convert) continue;
     OMEN_RETURN_IF_ERROR(
-        convert_row({row, vectors.dim}, spec, checked.converted.data() + r * out_bytes, what, r));
+        convert_row({row, vectors.dim}, spec, checked.converted.data() + r * out_bytes, names, r));
   }
   if (convert) {
     checked.view = {checked.converted.data(), vectors.count, vectors.dim, spec.element, 0};
@@ -166,7 +166,7 @@ Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::
   return checked;
 }
 
-Status check_id_values(const IdsView& ids) {
+Status check_id_values(const IdsView& ids, uint64_t first_row) {
   if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
     if (std::find(numbers->begin(), numbers->end(), UINT64_MAX) != numbers->end()) {
       return invalid("id 18446744073709551615 is reserved; expected 0..18446744073709551614");
@@ -174,13 +174,13 @@ Status check_id_values(const IdsView& ids) {
   } else if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
     for (size_t i = 0; i < strings->size(); ++i) {
       const std::string_view id = (*strings)[i];
-      if (id.empty()) return invalid("id " + to_string(i) + " is an empty string");
+      const std::string name = RowNames{"id", first_row}.of(i);
+      if (id.empty()) return invalid(name + " is an empty string");
       if (id.size() > kMaxStringIdBytes) {
-        return {StatusCode::kLimitExceeded, "id " + to_string(i) + " takes " +
-                                                to_string(id.size()) + " bytes; at most " +
-                                                to_string(kMaxStringIdBytes)};
+        return {StatusCode::kLimitExceeded, name + " takes " + to_string(id.size()) +
+                                                " bytes; at most " + to_string(kMaxStringIdBytes)};
       }
-      if (!is_utf8(id)) return invalid("id " + to_string(i) + " is not valid UTF-8");
+      if (!is_utf8(id)) return invalid(name + " is not valid UTF-8");
     }
   }
   return {};
@@ -201,13 +201,13 @@ Status check_unique(std::span<const Id> ids) {
 
 }  // namespace
 
-Status check_ids(const IdsView& ids, size_t rows) {
+Status check_ids(const IdsView& ids, size_t rows, uint64_t first_row) {
   if (std::holds_alternative<std::monostate>(ids)) return {};
   if (segment::id_count(ids) != rows) {
     return invalid(to_string(segment::id_count(ids)) + " ids for " + to_string(rows) +
                    " vectors; expected one each");
   }
-  OMEN_RETURN_IF_ERROR(check_id_values(ids));
+  OMEN_RETURN_IF_ERROR(check_id_values(ids, first_row));
   if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
     return check_unique(*numbers);
   }

@@ -17,7 +17,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 Result<CheckedVectors> check(const std::vector<float>& values, const VectorSpec& spec,
                              size_t dim = 2) {
   return check_vectors({values.data(), values.size() / dim, dim, Element::kF32, 0}, spec, "c",
-                       "vector");
+                       {"vector"});
 }
 StatusCode code_of(const std::vector<float>& values, Metric metric,
                    Element element = Element::kF32) {
@@ -105,7 +105,7 @@ TEST(BatchCheck, F16TakesWhatRoundsToAFiniteHalf) {
   }
   const std::vector<uint16_t> infinite = {0x3c00, 0x7c00};
   EXPECT_EQ(check_vectors({infinite.data(), 1, 2, Element::kF16, 0},
-                          {2, Metric::kL2, Element::kF16}, "c", "vector")
+                          {2, Metric::kL2, Element::kF16}, "c", {"vector"})
                 .status()
                 .code(),
             StatusCode::kInvalidArgument);
@@ -114,7 +114,7 @@ TEST(BatchCheck, F16TakesWhatRoundsToAFiniteHalf) {
 TEST(BatchCheck, ShapesThatDoNotFitSayWhatWouldHave) {
   const std::vector<float> values(8, 1.0F);
   const auto code = [&](const VectorsView& view, const VectorSpec& spec = {2}) {
-    return check_vectors(view, spec, "c", "vector").status().code();
+    return check_vectors(view, spec, "c", {"vector"}).status().code();
   };
   EXPECT_EQ(code({values.data(), 4, 2}), StatusCode::kOk);
   EXPECT_EQ(code({values.data(), 4, 2}, {0}), StatusCode::kOk);
@@ -129,7 +129,7 @@ TEST(BatchCheck, ShapesThatDoNotFitSayWhatWouldHave) {
   EXPECT_EQ(code({values.data(), 1, 2, Element::kF32}, {2, Metric::kHamming, Element::kBinary}),
             StatusCode::kTypeMismatch);
   EXPECT_EQ(code({values.data(), 1, 2, static_cast<Element>(99)}), StatusCode::kTypeMismatch);
-  EXPECT_NE(check_vectors({values.data(), 1, 8}, {2}, "docs", "query")
+  EXPECT_NE(check_vectors({values.data(), 1, 8}, {2}, "docs", {"query"})
                 .status()
                 .message()
                 .find("query has 8 dimensions; collection \"docs\" has 2"),
@@ -194,6 +194,15 @@ TEST(BatchCheck, IdsHaveToBeWellFormedAndAsManyAsTheVectors) {
   const std::string too_long(kMaxStringIdBytes + 1, 'x');
   EXPECT_EQ(ids_code({longest}), StatusCode::kOk);
   EXPECT_EQ(ids_code({too_long}), StatusCode::kLimitExceeded);
+}
+
+TEST(BatchCheck, APartOfALongerBatchIsNamedByTheRowsOfTheWhole) {
+  const std::vector<float> values = {1, 2, 3, NAN};
+  const auto checked = check_vectors({values.data(), 2, 2}, {2}, "c", {"vector", 32'768});
+  EXPECT_EQ(checked.status().message(),
+            "vector 32769 holds NaN at position 1; expected finite numbers");
+  const std::vector<std::string_view> ids = {"a", ""};
+  EXPECT_EQ(check_ids(std::span(ids), 2, 100).message(), "id 101 is an empty string");
 }
 
 TEST(BatchCheck, IdsOfTheOtherKindAreAConflict) {

@@ -108,9 +108,10 @@ Status CollectionCore::check_writable() {
 
 Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
   OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
-  OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
-                        check_vectors(batch.vectors, before->spec, name_, "vector"));
-  OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count));
+  OMEN_ASSIGN_OR_RETURN(
+      const CheckedVectors checked,
+      check_vectors(batch.vectors, before->spec, name_, {"vector", batch.first_row}));
+  OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count, batch.first_row));
   const size_t vector_total =
       checked.view.count * vector_bytes(checked.view.element, checked.view.dim);
   if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes - vector_total) {

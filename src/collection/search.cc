@@ -29,9 +29,9 @@ constexpr size_t kBatchThatShares = 8;
 /// An exact scan of fewer matches than this looks at no 8-bit codes first.
 constexpr size_t kRowsWorthCodes = 1'024;
 
-/// Candidates that a query keeps at first, unless it says how many: more for a higher recall. One
-/// in ten of the SIFT queries needs more and scans again; keeping more slows the other nine as
-/// much.
+/// Candidates that a query keeps at first, unless it says how many: more for a higher recall. Fewer
+/// would have more queries scan twice, more would slow those that do not; between 600 and 1,000 at
+/// recall .95 the mean over SIFT queries hardly changes (the `search` part of `make bench`).
 constexpr size_t kCandidatesPerHit = 32;
 constexpr double kCandidatesTimesMiss = 45;  // 900 at recall .95
 constexpr double kMaxCandidates = 16'384;
@@ -42,19 +42,19 @@ size_t choose_effort(const SearchOptions& options) {
   return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
 }
 
-/// The candidates that a query keeps: at most so many, with estimates below that.
-struct Wanted {
-  size_t candidates = 0;
-  float below = std::numeric_limits<float>::infinity();
+/// One pass over the rows: first for the candidates that are usually enough; if they were not, for
+/// all that are still needed; if those are too many, for every row.
+struct Pass {
+  enum class Kind : uint8_t { kFirst, kSecond, kMeasureAll } kind = Kind::kFirst;
+  size_t candidates = 0;                                 ///< that a query keeps at most
+  float below = std::numeric_limits<float>::infinity();  ///< no estimates at or above it
 };
-/// Reads no codes.
-constexpr size_t kAllRows = std::numeric_limits<size_t>::max();
 
 /// How many standard deviations of its error a candidate's estimate may lie beyond the k-th
 /// distance before it is given up. A true neighbour right at the k-th distance is found with the
 /// probability of that quantile, a nearer one more surely. Over ten of them and more, two fifths of
-/// a deviation less are enough even where all lie right there: k = 10, .95 asked, of 60,000 vectors
-/// of 128 independent normal coordinates .954 are found, of 1,000,000 SIFT descriptors .976.
+/// a deviation less are enough even where all lie right there
+/// (CodedSearchFindsTheWantedShareOfTheTrueNeighbours).
 float choose_confidence(const SearchOptions& options) {
   if (options.effort != 0) return std::numeric_limits<float>::infinity();
   double low = -8;
@@ -132,9 +132,9 @@ class Search {
 
   Result<std::vector<Plan>> plan(const Matcher& matcher);
   std::vector<Batch> split(size_t threads, bool coded);
-  Status run_batch(const std::vector<Plan>& plans, const Batch& batch, const Wanted& wanted) const;
+  Status run_batch(const std::vector<Plan>& plans, const Batch& batch, const Pass& pass) const;
   Status scan_exactly(const Plan& plan, uint32_t first, const Batch& batch) const;
-  Status scan_codes(const std::vector<Plan>& plans, const Batch& batch, const Wanted& wanted) const;
+  Status scan_codes(const std::vector<Plan>& plans, const Batch& batch, const Pass& pass) const;
   Status offer_codes(const Plan& plan, const Batch& batch,
                      std::vector<std::vector<rabitq::PreparedQuery>>& prepared,
                      std::vector<index::CandidateQueue>& queues) const;
@@ -197,9 +197,10 @@ Status Search::run(const Matcher& matcher, ThreadPool* pool) {
   const bool coded =
       std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.coded_rows > 0; });
   const std::vector<Batch> batches = split(pool == nullptr ? 1 : pool->threads() + 1, coded);
-  if (batches.size() == 1) return run_batch(plans, batches[0], {effort_});
+  const Pass first{Pass::Kind::kFirst, effort_};
+  if (batches.size() == 1) return run_batch(plans, batches[0], first);
   std::vector<Status> results(batches.size());
-  const auto work = [&](size_t b) { results[b] = run_batch(plans, batches[b], {effort_}); };
+  const auto work = [&](size_t b) { results[b] = run_batch(plans, batches[b], first); };
   if (pool != nullptr) {
     pool->parallel_for(batches.size(), work);
   } else {
@@ -210,14 +211,14 @@ Status Search::run(const Matcher& matcher, ThreadPool* pool) {
 }
 
 Status Search::run_batch(const std::vector<Plan>& plans, const Batch& batch,
-                         const Wanted& wanted) const {
+                         const Pass& pass) const {
   bool any_coded = false;
   for (const Plan& plan : plans) {
-    const uint32_t coded = wanted.candidates == kAllRows ? 0 : plan.coded_rows;
+    const uint32_t coded = pass.kind == Pass::Kind::kMeasureAll ? 0 : plan.coded_rows;
     OMEN_RETURN_IF_ERROR(scan_exactly(plan, coded, batch));
     any_coded = any_coded || coded > 0;
   }
-  return any_coded ? scan_codes(plans, batch, wanted) : Status();
+  return any_coded ? scan_codes(plans, batch, pass) : Status();
 }
 
 /// Measures the rows from `first` on.
@@ -256,11 +257,11 @@ Status Search::scan_exactly(const Plan& plan, uint32_t first, const Batch& batch
 }
 
 Status Search::scan_codes(const std::vector<Plan>& plans, const Batch& batch,
-                          const Wanted& wanted) const {
+                          const Pass& pass) const {
   std::vector<index::CandidateQueue> queues;
   queues.reserve(batch.queries.count);
   for (size_t q = 0; q < batch.queries.count; ++q) {
-    queues.emplace_back(wanted.candidates, wanted.below);
+    queues.emplace_back(pass.candidates, pass.below);
   }
   std::vector<std::vector<rabitq::PreparedQuery>> prepared(
       batch.queries.count);  // by query, by part
@@ -275,21 +276,19 @@ Status Search::scan_codes(const std::vector<Plan>& plans, const Batch& batch,
     OMEN_ASSIGN_OR_RETURN(const float needed,
                           rerank(snapshot_, kernels_, batch.queries.row(q), prepared[q], candidates,
                                  rerank_options, batch.found[q]));
-    if (dropped_from >= wanted.below || dropped_from > needed || options_.effort != 0) {
+    if (dropped_from >= pass.below || dropped_from > needed || options_.effort != 0) {
       cut(batch.found[q]);
       continue;
     }
-    // Too few. All are wanted that are still needed as far as is known by now; if those are more
-    // than it pays to measure one by one, every row.
     Batch one{batch.queries, batch.found.subspan(q, 1)};
     one.queries.data = batch.queries.row(q);
     one.queries.count = 1;
     one.found[0].clear();
-    Wanted more{kAllRows};
-    if (wanted.candidates == effort_) {
-      more = {matches_ / kRowsPerCandidate, std::nextafterf(needed, INFINITY)};
+    Pass next{Pass::Kind::kMeasureAll};
+    if (pass.kind == Pass::Kind::kFirst) {  // as many as it pays to measure one by one
+      next = {Pass::Kind::kSecond, matches_ / kRowsPerCandidate, std::nextafterf(needed, INFINITY)};
     }
-    OMEN_RETURN_IF_ERROR(run_batch(plans, one, more));
+    OMEN_RETURN_IF_ERROR(run_batch(plans, one, next));
   }
   return {};
 }
@@ -374,7 +373,7 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
                             ThreadPool* pool) {
   OMEN_RETURN_IF_ERROR(check_options(options));
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
-                        check_vectors(queries, snapshot.spec, collection, "query"));
+                        check_vectors(queries, snapshot.spec, collection, {"query"}));
   OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(options.where, *snapshot.columns));
   OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
   Search search(snapshot, options, checked.view);
