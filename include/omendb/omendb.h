@@ -82,7 +82,7 @@ enum {
   OMENDB_LOCKED = 7,               /* another writer holds the database */
   OMENDB_CORRUPTION = 8,           /* stored bytes fail their checksum or make no sense */
   OMENDB_IO_ERROR = 9,             /* the operating system refused a file operation */
-  OMENDB_NO_SPACE = 10,            /* the disk is full */
+  OMENDB_NO_SPACE = 10,            /* the disk is full; try again later */
   OMENDB_READ_ONLY = 11,           /* a flush failed earlier; reopen to write again */
   OMENDB_UNSUPPORTED_VERSION = 12, /* written by a newer OmenDB */
   OMENDB_NOT_A_DATABASE = 13,      /* the path is a file, or a folder that OmenDB did not make */

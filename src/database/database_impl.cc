@@ -47,8 +47,7 @@ Status DatabaseImpl::check_process() const {
   if (forks() == forks_) return {};
   return {StatusCode::kClosed,
           "database \"" + path_ +
-              "\" was opened before a fork, by the parent of this process; open "
-              "one here"};
+              "\" was opened before a fork, by the parent of this process; open one here"};
 }
 
 Status DatabaseImpl::flush() {
@@ -212,6 +211,7 @@ Status DatabaseImpl::remove_collection(Core& core) {
 // --- collection::Host --------------------------------------------------------------------------
 
 Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> parts) {
+  OMEN_RETURN_IF_ERROR(lock_->check());
   // Deletes fill no memtable, so nothing else would have the log's size looked at.
   if (++appends_ % kAppendsBetweenLooks == 0 && wal_->bytes() >= kMaxLogBytes) wake_background();
   return wal_->append(parts);
@@ -242,7 +242,13 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
   return wal_->trim(trim);
 }
 
+Status DatabaseImpl::sync(Lsn lsn) {
+  OMEN_RETURN_IF_ERROR(lock_->check());
+  return wal_->sync(lsn);
+}
+
 Status DatabaseImpl::publish_manifest() {
+  OMEN_RETURN_IF_ERROR(lock_->check());
   manifest_.next_file_number = next_file_number_;
   return manifest_store_.publish(manifest_);
 }

@@ -47,7 +47,7 @@ class DatabaseImpl final : public collection::Host {
   void start_flush() override { wal_->start_flush(); }
   bool flushing() const override { return wal_->flushing(); }
   Status wait_durable(Lsn lsn) override { return wal_->wait_durable(lsn); }
-  Status sync(Lsn lsn) override { return wal_->sync(lsn); }
+  Status sync(Lsn lsn) override;
   Status publish(const collection::CollectionState& state) override;
   std::string new_file_name() override;
   segment::SegmentStore& segments() override { return segments_; }
@@ -60,6 +60,10 @@ class DatabaseImpl final : public collection::Host {
   using Core = collection::CollectionCore;
 
   DatabaseImpl(std::string path, const OpenOptions& options, std::shared_ptr<storage::Env> env);
+
+  /// @error kClosed in the child of a fork, which has none of the threads.
+  Status check_process() const;
+  Status shut_down();
 
   // Opening: open.cc.
   Status open_folder();
@@ -78,9 +82,6 @@ class DatabaseImpl final : public collection::Host {
 
   void tend();
   bool tend_once();
-  /// @error kClosed in the child of a fork, which has none of the threads.
-  Status check_process() const;
-  Status shut_down();
   void limit_log();
 
   const std::string path_;

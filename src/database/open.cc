@@ -69,9 +69,10 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   if (in_memory) path = kMemoryFolder;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
+  OMEN_ASSIGN_OR_RETURN(path, env->absolute(path));
   // The child of a fork has neither the threads to join nor a claim to the files: it leaves all be.
-  const auto destroy = [made_at = forks()](DatabaseImpl* impl) {
-    if (forks() == made_at) delete impl;
+  const auto destroy = [](DatabaseImpl* impl) {
+    if (impl->check_process().ok()) delete impl;
   };
   auto database = std::shared_ptr<DatabaseImpl>(
       new DatabaseImpl(std::move(path), options, std::move(env)), destroy);

@@ -151,7 +151,7 @@ TEST_F(RecoveryTest, AfterAFailedFlushTheDatabaseIsReadOnlyUntilItIsReopened) {
   EXPECT_EQ(again.collection("a")->get(std::span<const uint64_t>({4})).value().found[0], 1);
 }
 
-TEST_F(RecoveryTest, AFullDiskIsReportedReadsGoOnAndReopeningWithSpaceResumesWrites) {
+TEST_F(RecoveryTest, ADiskThatBreaksItsPromiseOfRoomLeavesTheDatabaseReadOnlyUntilItIsReopened) {
   Database database = open({.memtable_bytes = 64 << 10});
   for (uint64_t id = 0; id < 10; ++id) ASSERT_TRUE(add(database, "a", id).ok());
   arm(0, Fault::kNoSpace, /*from_then_on=*/true);

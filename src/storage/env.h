@@ -27,6 +27,10 @@ class WritableFile {
   Status write_at(uint64_t offset, std::span<const std::byte> bytes) {
     return write_at(offset, std::span(&bytes, 1));
   }
+  /// Makes sure that all bytes before `size` can be written without running out of space; new ones
+  /// read as zeros. A file system that cannot promise it does nothing.
+  /// @error kNoSpace: what can be written is as before.
+  virtual Status reserve(uint64_t size) = 0;
   /// Returns when every byte written before the call would survive a power cut.
   virtual Status sync() = 0;
   virtual Status close() = 0;
@@ -47,6 +51,9 @@ class MappedFile {
 class FileLock {
  public:
   virtual ~FileLock() = default;
+  /// @error kIoError if the path names this file no more: the folder was removed or moved, and what
+  ///        is written by path may go to another's. Thread-safe; takes a microsecond.
+  virtual Status check() const = 0;
 };
 
 /// Thread-safe. Every error names the operation and the path, and is kIoError, kNoSpace (disk or
@@ -56,6 +63,9 @@ class Env {
   virtual ~Env() = default;
   static std::shared_ptr<Env> posix();      ///< shared by the process
   static std::shared_ptr<Env> in_memory();  ///< a fresh, empty file system
+
+  /// The same place, whatever the working folder will be.
+  virtual Result<std::string> absolute(const std::string& path) { return path; }
 
   /// Creates or truncates.
   virtual Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) = 0;
@@ -75,7 +85,8 @@ class Env {
   /// Makes creations, renames and removals in the directory survive a power cut.
   virtual Status sync_directory(const std::string& path) = 0;
   /// Takes the exclusive lock on `path`, the LOCK file of a database folder, writing `owner` into
-  /// it for others to read. Refused to this process too while it holds the lock.
+  /// it for others to read, unless the disk is full. Refused to this process too while it holds the
+  /// lock.
   /// @error kLocked: `database "<folder>" is held by <what the holder wrote>`.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
                                                  std::string_view owner) = 0;

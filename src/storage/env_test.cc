@@ -143,6 +143,52 @@ TEST_P(EnvTest, ASecondLockIsRefusedWithTheHoldersWords) {
   EXPECT_TRUE(env_->lock(path("LOCK"), "another").ok());
 }
 
+TEST_P(EnvTest, RoomIsZerosAndKeepsWhatWasWritten) {
+  auto file = env_->create_file(path("f"));
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE((*file)->append(as_bytes("0123")).ok());
+  ASSERT_TRUE((*file)->reserve(10'000).ok());
+  ASSERT_TRUE((*file)->reserve(2).ok());  // is there already
+  ASSERT_TRUE((*file)->write_at(4, as_bytes("abc")).ok());
+  const std::string text = read("f");
+  EXPECT_EQ(text.substr(0, 7), "0123abc");
+  EXPECT_EQ(text.find_first_not_of('\0', 7), std::string::npos);
+  EXPECT_EQ((*file)->size(), text.size());
+}
+
+TEST(PosixEnvTest, ALockTellsThatItsFolderWasRemovedOrMoved) {
+  const auto env = Env::posix();
+  std::string pattern = (std::filesystem::temp_directory_path() / "omendb-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::string folder = join(pattern, "db");
+  for (const bool moved : {false, true}) {
+    ASSERT_TRUE(env->make_directory(folder).ok());
+    const auto held = env->lock(join(folder, "LOCK"), "me");
+    ASSERT_TRUE(held.ok());
+    EXPECT_TRUE((*held)->check().ok());
+    if (moved) {
+      ASSERT_TRUE(env->rename(folder, join(pattern, "elsewhere")).ok());
+    } else {
+      std::filesystem::remove_all(folder);
+    }
+    EXPECT_EQ((*held)->check().code(), StatusCode::kIoError);
+    ASSERT_TRUE(env->make_directory(folder).ok());  // a new one, with a lock of its own
+    const auto other = env->lock(join(folder, "LOCK"), "another");
+    ASSERT_TRUE(other.ok());
+    EXPECT_TRUE((*other)->check().ok());
+    const Status lost = (*held)->check();
+    EXPECT_NE(lost.message().find(folder), std::string::npos) << lost.message();
+    std::filesystem::remove_all(folder);
+  }
+  std::filesystem::remove_all(pattern);
+}
+
+TEST(PosixEnvTest, AnAbsolutePathStaysWhereItIs) {
+  const auto env = Env::posix();
+  EXPECT_EQ(env->absolute("/a/../b").value(), "/a/../b");
+  EXPECT_EQ(env->absolute("b/c").value(), (std::filesystem::current_path() / "b/c").string());
+}
+
 std::string kind_name(const testing::TestParamInfo<Kind>& kind) {
   switch (kind.param) {
     case Kind::kPosix: return "Posix";

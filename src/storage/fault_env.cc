@@ -45,6 +45,11 @@ class FaultEnv::File final : public WritableFile {
     size_ = std::max(size_, offset);
     return {};
   }
+  Status reserve(uint64_t size) override {
+    OMEN_RETURN_IF_ERROR(env_.reserve(*node_, path_, generation_, size));
+    size_ = std::max(size_, size);
+    return {};
+  }
   Status sync() override { return env_.sync(*node_, path_, generation_); }
   Status close() override { return {}; }
   uint64_t size() const override { return size_; }
@@ -66,6 +71,7 @@ class FaultEnv::Lock final : public FileLock {
     const auto held = env_.locks_.find(path_);
     if (held != env_.locks_.end() && held->second.first == generation_) env_.locks_.erase(held);
   }
+  Status check() const override { return {}; }  // nobody removes it
 
  private:
   FaultEnv& env_;
@@ -92,6 +98,14 @@ bool FaultEnv::crashed() const {
   const MutexLock lock(mutex_);
   return crashed_;
 }
+void FaultEnv::set_capacity(uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  capacity_ = bytes;
+}
+uint64_t FaultEnv::used() const {
+  const MutexLock lock(mutex_);
+  return used_locked();
+}
 void FaultEnv::ignore_sync(bool on) {
   const MutexLock lock(mutex_);
   ignore_sync_ = on;
@@ -106,7 +120,9 @@ bool FaultEnv::fits(Fault fault, Operation operation) {
     case Fault::kCrash:
     case Fault::kIoError: return true;
     case Fault::kShortWrite: return operation == Operation::kWrite;
-    case Fault::kNoSpace: return operation == Operation::kWrite || operation == Operation::kCreate;
+    case Fault::kNoSpace:
+      return operation == Operation::kWrite || operation == Operation::kCreate ||
+             operation == Operation::kReserve;
     case Fault::kSyncFails: return operation == Operation::kSync;
     case Fault::kRenameFails: return operation == Operation::kRename;
   }
@@ -220,6 +236,9 @@ Status FaultEnv::write(Node& node, const std::string& path, uint64_t generation,
   }
   OMEN_RETURN_IF_ERROR(step(Operation::kWrite, "write", path));
   Write write{offset, {}};
+  uint64_t end = offset;
+  for (const auto part : parts) end += part.size();
+  OMEN_RETURN_IF_ERROR(grow(node, path, "write", end));
   for (const auto part : parts) write.bytes.insert(write.bytes.end(), part.begin(), part.end());
   const bool short_write = cut_short_;
   if (short_write) write.bytes.resize(write.bytes.size() / 2);
@@ -227,6 +246,37 @@ Status FaultEnv::write(Node& node, const std::string& path, uint64_t generation,
   node.unsynced.push_back(std::move(write));
   if (short_write) return error(StatusCode::kIoError, "write", path, "Input/output error");
   return finish(path);
+}
+
+Status FaultEnv::reserve(Node& node, const std::string& path, uint64_t generation, uint64_t size) {
+  const MutexLock lock(mutex_);
+  if (generation != generation_) {
+    return error(StatusCode::kIoError, "make room in", path,
+                 "the file was opened before the crash");
+  }
+  OMEN_RETURN_IF_ERROR(step(Operation::kReserve, "make room in", path));
+  OMEN_RETURN_IF_ERROR(grow(node, path, "make room in", size));
+  if (size > node.current.size()) {
+    Write zeros{node.current.size(), std::vector<std::byte>(size - node.current.size())};
+    apply(zeros, node.current);
+    node.unsynced.push_back(std::move(zeros));
+  }
+  return finish(path);
+}
+
+uint64_t FaultEnv::used_locked() const {
+  uint64_t bytes = 0;
+  for (const auto& [path, node] : current_.files) bytes += node->current.size();
+  return bytes;
+}
+
+// Whether the disk has blocks for a file that ends there.
+Status FaultEnv::grow(const Node& node, const std::string& path, std::string_view what,
+                      uint64_t end) {
+  const uint64_t size = node.current.size();
+  if (end <= size || capacity_ == UINT64_MAX || used_locked() + (end - size) <= capacity_)
+    return {};
+  return error(StatusCode::kNoSpace, what, path, "No space left on device");
 }
 
 Status FaultEnv::sync(Node& node, const std::string& path, uint64_t generation) {
@@ -404,8 +454,10 @@ Result<std::unique_ptr<FileLock>> FaultEnv::lock(const std::string& path, std::s
     const auto held = locks_.find(path);
     if (held != locks_.end()) return internal::locked_error(path, held->second.second);
   }
-  OMEN_ASSIGN_OR_RETURN(const auto file, create_file(path));
-  OMEN_RETURN_IF_ERROR(file->append(as_bytes(owner)));
+  OMEN_ASSIGN_OR_RETURN(const bool there, exists(path));
+  OMEN_ASSIGN_OR_RETURN(const auto file, there ? reopen_file(path) : create_file(path));
+  const Status written = file->write_at(0, as_bytes(owner));
+  if (written.code() != StatusCode::kNoSpace) OMEN_RETURN_IF_ERROR(written);
   const MutexLock lock(mutex_);
   const auto [held, taken] = locks_.try_emplace(path, generation_, std::string(owner));
   if (!taken) return internal::locked_error(path, held->second.second);

@@ -25,7 +25,7 @@ enum class Fault : uint8_t {
   kCrash,        ///< the operation may or may not reach the disk; all later ones fail
   kShortWrite,   ///< part of a write, then an error
   kIoError,      ///< any operation
-  kNoSpace,      ///< writes and creations
+  kNoSpace,      ///< writes, creations, and what reserves room
   kSyncFails,    ///< what the sync should have saved is gone, and the next sync says OK
   kRenameFails,  ///< a rename
 };
@@ -58,6 +58,10 @@ class FaultEnv final : public Env {
   /// The power is cut, if it was not yet, and comes back. Files opened before, and locks taken,
   /// are void; mappings stay. Disarms.
   void restart(Survival survival) OMEN_EXCLUDES(mutex_);
+
+  /// The disk holds so many bytes and no more, until it is given another size.
+  void set_capacity(uint64_t bytes) OMEN_EXCLUDES(mutex_);
+  uint64_t used() const OMEN_EXCLUDES(mutex_);  ///< bytes of the files that have a name
 
   // Negative controls: a suite that stays green with one of these on tests nothing.
   void ignore_sync(bool on) OMEN_EXCLUDES(mutex_);
@@ -104,7 +108,7 @@ class FaultEnv final : public Env {
     std::string added;
     NodePtr node;  // of `added`; null for a directory
   };
-  enum class Operation : uint8_t { kRead, kCreate, kWrite, kSync, kRename, kOther };
+  enum class Operation : uint8_t { kRead, kCreate, kWrite, kReserve, kSync, kRename, kOther };
 
   static bool fits(Fault fault, Operation operation);
   static void apply(const Write& write, std::vector<std::byte>& bytes);
@@ -119,6 +123,11 @@ class FaultEnv final : public Env {
   Result<NodePtr> find(std::string_view what, const std::string& path) OMEN_REQUIRES(mutex_);
   Status write(Node& node, const std::string& path, uint64_t generation, uint64_t offset,
                std::span<const std::span<const std::byte>> parts) OMEN_EXCLUDES(mutex_);
+  Status reserve(Node& node, const std::string& path, uint64_t generation, uint64_t size)
+      OMEN_EXCLUDES(mutex_);
+  Status grow(const Node& node, const std::string& path, std::string_view what, uint64_t end)
+      OMEN_REQUIRES(mutex_);
+  uint64_t used_locked() const OMEN_REQUIRES(mutex_);
   Status sync(Node& node, const std::string& path, uint64_t generation) OMEN_EXCLUDES(mutex_);
   std::vector<std::byte> after_crash(const Node& node, Survival survival) OMEN_REQUIRES(mutex_);
   uint64_t pick(uint64_t limit) OMEN_REQUIRES(mutex_) { return random_() % (limit + 1); }
@@ -128,6 +137,7 @@ class FaultEnv final : public Env {
   FaultPlan plan_ OMEN_GUARDED_BY(mutex_);
   uint64_t operations_ OMEN_GUARDED_BY(mutex_) = 0;
   uint64_t generation_ OMEN_GUARDED_BY(mutex_) = 0;  // counts restarts; older handles are void
+  uint64_t capacity_ OMEN_GUARDED_BY(mutex_) = UINT64_MAX;
   bool fired_ OMEN_GUARDED_BY(mutex_) = false;
   bool crashed_ OMEN_GUARDED_BY(mutex_) = false;
   bool crashing_ OMEN_GUARDED_BY(mutex_) = false;

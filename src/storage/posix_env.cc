@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -64,6 +65,15 @@ int sync_fd(int fd) {
 #endif
 }
 
+int reserve_fd(int fd, uint64_t size) {
+#if defined(__linux__)
+  return ::fallocate(fd, 0, 0, static_cast<off_t>(size));
+#else
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
 class PosixWritableFile final : public WritableFile {
  public:
   PosixWritableFile(Descriptor fd, std::string path, uint64_t size)
@@ -100,6 +110,16 @@ class PosixWritableFile final : public WritableFile {
         within = 0;
       }
     }
+  }
+
+  Status reserve(uint64_t size) override {
+    if (size <= size_) return {};
+    while (reserve_fd(fd_.get(), size) != 0) {
+      if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
+      if (errno != EINTR) return os_error("make room in", path_, errno);
+    }
+    size_ = size;
+    return {};
   }
 
   Status sync() override {
@@ -150,10 +170,22 @@ class PosixMappedFile final : public MappedFile {
 // flock belongs to the open file, so a second open in this process is refused like any other.
 class PosixFileLock final : public FileLock {
  public:
-  explicit PosixFileLock(Descriptor fd) : fd_(std::move(fd)) {}
+  PosixFileLock(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Status check() const override {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(fd_.get(), &held) != 0) return os_error("stat", path_, errno);
+    const bool there = ::stat(path_.c_str(), &named) == 0;
+    if (there && held.st_dev == named.st_dev && held.st_ino == named.st_ino) return {};
+    return {StatusCode::kIoError, "database \"" + parent_directory(path_) +
+                                      "\" was removed or moved while it was open; nothing more " +
+                                      "is written to it"};
+  }
 
  private:
-  Descriptor fd_;
+  const Descriptor fd_;
+  const std::string path_;
 };
 
 Result<std::string> read_text(int fd, const std::string& path) {
@@ -165,6 +197,14 @@ Result<std::string> read_text(int fd, const std::string& path) {
 
 class PosixEnv final : public Env {
  public:
+  Result<std::string> absolute(const std::string& path) override {
+    if (path.starts_with('/')) return path;
+    std::error_code error;
+    const auto folder = std::filesystem::current_path(error);
+    if (error) return os_error("find the working folder for", path, error.value());
+    return join(folder.string(), path);
+  }
+
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override {
     OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT | O_TRUNC));
     return std::unique_ptr<WritableFile>(
@@ -278,10 +318,17 @@ class PosixEnv final : public Env {
       OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd.get(), path));
       return internal::locked_error(path, holder);
     }
-    if (::ftruncate(fd.get(), 0) != 0) return os_error("truncate", path, errno);
+    // Written over, then cut: an emptied file might get no block again. On a full disk the holder
+    // goes without a name.
     PosixWritableFile text(std::move(fd), path, 0);
-    OMEN_RETURN_IF_ERROR(text.WritableFile::append(as_bytes(owner)));
-    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(text.release()));
+    const Status written = text.WritableFile::append(as_bytes(owner));
+    if (written.code() != StatusCode::kNoSpace) OMEN_RETURN_IF_ERROR(written);
+    fd = text.release();
+    const size_t length = written.ok() ? owner.size() : 0;
+    if (::ftruncate(fd.get(), static_cast<off_t>(length)) != 0) {
+      return os_error("truncate", path, errno);
+    }
+    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd), path));
   }
 
   uint64_t now_micros() const override {

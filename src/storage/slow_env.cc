@@ -18,6 +18,7 @@ class SlowFile final : public WritableFile {
   Status write_at(uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
     return file_->write_at(offset, parts);
   }
+  Status reserve(uint64_t size) override { return file_->reserve(size); }
   Status sync() override {
     ++syncs_;
     std::this_thread::sleep_for(sync_time_);
@@ -40,6 +41,9 @@ Result<std::unique_ptr<WritableFile>> SlowEnv::slow(Result<std::unique_ptr<Writa
       std::make_unique<SlowFile>(*std::move(file), sync_time_, syncs_));
 }
 
+Result<std::string> SlowEnv::absolute(const std::string& path) {
+  return env_->absolute(path);
+}
 Result<std::unique_ptr<WritableFile>> SlowEnv::create_file(const std::string& path) {
   return slow(env_->create_file(path));
 }

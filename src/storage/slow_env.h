@@ -18,6 +18,7 @@ class SlowEnv final : public Env {
 
   int syncs() const { return syncs_; }  ///< of files
 
+  Result<std::string> absolute(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) override;
   Result<std::vector<std::byte>> read_file(const std::string& path) override;

@@ -90,8 +90,19 @@ Result<std::unique_ptr<WritableFile>> WalFolder::take_file(const std::string& pa
   return env_->reopen_file(path);
 }
 
-Result<WalOutput> WalFolder::begin(uint64_t sequence, Lsn first_lsn) {
+Result<WalOutput> WalFolder::begin(uint64_t sequence, Lsn first_lsn, uint64_t room) {
+  auto begun = write_header(sequence, first_lsn, room);
+  if (!begun.ok()) abandon();
+  return begun;
+}
+
+void WalFolder::abandon() {
+  env_->remove_file(join(directory_, kTemporary)).ignore();
+}
+
+Result<WalOutput> WalFolder::write_header(uint64_t sequence, Lsn first_lsn, uint64_t room) {
   OMEN_ASSIGN_OR_RETURN(auto file, take_file(join(directory_, kTemporary)));
+  OMEN_RETURN_IF_ERROR(file->reserve(kWalHeaderBytes + std::max(room, sizeof(WalFrame))));
   WalFileHeader header{};
   header.magic = kWalMagic;
   header.version = kWalFormatVersion;

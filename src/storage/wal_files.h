@@ -41,7 +41,11 @@ class WalFolder {
 
   /// Begins a file under a name that is not yet a log's, with its header synced: no file that is
   /// called *.wal ever lacks one.
-  Result<WalOutput> begin(uint64_t sequence, Lsn first_lsn);
+  /// @param room  bytes of frames that it has blocks for.
+  /// @error kNoSpace, or another: nothing is left of it.
+  Result<WalOutput> begin(uint64_t sequence, Lsn first_lsn, uint64_t room);
+  /// Removes a file that was begun and not published.
+  void abandon();
   /// Gives it its name. When this returns, that survives a power cut.
   Status publish(uint64_t sequence);
 
@@ -52,6 +56,7 @@ class WalFolder {
 
  private:
   Result<std::unique_ptr<WritableFile>> take_file(const std::string& path);
+  Result<WalOutput> write_header(uint64_t sequence, Lsn first_lsn, uint64_t room);
 
   const std::shared_ptr<Env> env_;
   const std::string directory_;

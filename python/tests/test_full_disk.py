@@ -1,0 +1,56 @@
+"""A real file system without room: writes are refused whole and go on when there is room again."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import omendb
+import pytest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(tmp_path)]
+    try:
+        made = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if made.returncode != 0:
+        pytest.skip(f"only root may mount a file system: {made.stderr.strip()}")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_refuses_writes_and_takes_them_again(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(2 << 20))
+    vectors = np.random.default_rng(3).standard_normal((500, 128), dtype=np.float32)
+    db = omendb.open(small_disk / "db")
+    written = 0
+    with pytest.raises(omendb.NoSpaceError) as full:
+        while True:
+            db.add(vectors, ids=range(written, written + 500))
+            written += 500
+    assert full.value.errno == errno.ENOSPC
+    assert written > 0
+    assert len(db) == written
+    assert db.search(vectors[3], k=1)[0].distance == 0
+    with pytest.raises(omendb.NoSpaceError):
+        db.add(vectors, ids=range(written, written + 500))
+
+    ballast.unlink()
+    db.add(vectors, ids=range(written, written + 500))  # not reopened
+    written += 500
+    assert len(db) == written
+    db.delete(range(0, 1000))
+    try:
+        db.close()
+    except omendb.NoSpaceError:
+        pass  # no room for a segment; the log has everything
+    with omendb.open(small_disk / "db") as again:
+        assert len(again) == written - 1000
+        assert again.get(written - 1) is not None

@@ -1,0 +1,148 @@
+// The log in a folder of files: what wal.cc (appending, writing, syncing, waiting) and wal_room.cc
+// (taking over a folder, room for records, trimming) share.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <new>
+#include <thread>
+#include <utility>
+
+#include "base/sync.h"
+#include "storage/wal.h"
+#include "storage/wal_files.h"
+#include "storage/wal_recovery.h"
+
+namespace omendb::storage {
+
+/// A record of this size or more is written from where it lies, without a copy in the buffer.
+inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
+
+/// Thread-safe.
+class FileWal final : public Wal {
+ public:
+  FileWal(std::shared_ptr<Env> env, std::string directory, const WalOptions& options)
+      : env_(std::move(env)),
+        options_(options),
+        folder_(env_, std::move(directory), options.file_bytes) {}
+  ~FileWal() override;
+
+  Status recover(Lsn from, const std::function<Status(Lsn, std::span<const std::byte>)>& replay,
+                 WalRecovery* recovery) OMEN_EXCLUDES(mutex_);
+  void start_thread() {
+    thread_ = std::thread([this] { run(); });
+  }
+
+  Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
+  Status wait_durable(Lsn lsn) override { return drive(lsn, options_.sync_on_wait); }
+  Status sync(Lsn lsn) override { return drive(lsn, true); }
+  void start_flush() override;
+  bool flushing() const override {
+    const MutexLock lock(mutex_);
+    return writing_ || syncing_ || awaiting_ || flush_wanted_;
+  }
+  Lsn last_appended() const override {
+    const MutexLock lock(mutex_);
+    return last_appended_;
+  }
+  Status trim(Lsn lsn) override;
+  uint64_t bytes() const override;
+
+ private:
+  struct LogFile {
+    uint64_t sequence = 0;
+    Lsn first{};
+    uint64_t bytes = 0;
+  };
+
+  Result<Lsn> append_direct(uint32_t crc, uint64_t length,
+                            std::span<const std::span<const std::byte>> parts)
+      OMEN_EXCLUDES(mutex_);
+  Status drive(Lsn lsn, bool synced) OMEN_EXCLUDES(mutex_);
+  void run() OMEN_EXCLUDES(mutex_);
+
+  // These take or need a role, and let go of the mutex while they work.
+  void take_writing_role() OMEN_REQUIRES(mutex_);
+  void release_writing_role() OMEN_REQUIRES(mutex_);
+  template <class Work>
+  Status without_mutex(Work work) OMEN_REQUIRES(mutex_);
+  void write_pending() OMEN_REQUIRES(mutex_);
+  template <class Write>
+  void write_in_role(Lsn last, Write write) OMEN_REQUIRES(mutex_);
+  void write_pending_in_role() OMEN_REQUIRES(mutex_);
+  void sync_written() OMEN_REQUIRES(mutex_);
+  void await_others() OMEN_REQUIRES(mutex_);
+  void sync_together() OMEN_REQUIRES(mutex_);
+
+  /// Whether a frame of so many bytes, and the zeros after it, have their place.
+  bool has_room(uint64_t bytes) const OMEN_REQUIRES(mutex_) {
+    return planned_ + bytes + sizeof(WalFrame) <= secured_;
+  }
+  Status find_room(uint64_t bytes) OMEN_REQUIRES(mutex_);
+  Status extend_file(uint64_t end) OMEN_REQUIRES(mutex_);
+  Status begin_file(uint64_t bytes) OMEN_REQUIRES(mutex_);
+  void use_file(Lsn first) OMEN_REQUIRES(mutex_);
+
+  Status take_over_tail(const WalContents& contents, Lsn after, WalRecovery* recovery)
+      OMEN_EXCLUDES(mutex_);
+  Status keep_tail(const WalContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
+  Status retire_before(Lsn lsn) OMEN_EXCLUDES(mutex_);
+  void fail(Status status) OMEN_REQUIRES(mutex_);
+  Status refusal() const OMEN_REQUIRES(mutex_);
+  void set_durable(Lsn lsn) OMEN_REQUIRES(mutex_) { durable_ = std::max(durable_, lsn); }
+  /// Tells await_others() of a record that was appended.
+  void announce() OMEN_REQUIRES(mutex_) {
+    if (to_int(last_appended_) - to_int(durable_) == expected_) joined_.notify_one();
+  }
+
+  const std::shared_ptr<Env> env_;
+  const WalOptions options_;
+
+  mutable Mutex mutex_;
+  CondVar progress_;  // a role was released, or something was written, synced or failed
+  CondVar wake_;      // for the log's own thread
+  CondVar joined_;    // as many records are on their way as are expected
+  WalBuffer pending_ OMEN_GUARDED_BY(mutex_);
+  uint64_t planned_ OMEN_GUARDED_BY(mutex_) = 0;  // where in output_ the next frame goes
+  uint64_t secured_ OMEN_GUARDED_BY(mutex_) = 0;  // up to where output_ has blocks
+  Lsn last_appended_ OMEN_GUARDED_BY(mutex_){};
+  Lsn written_ OMEN_GUARDED_BY(mutex_){};  // handed to the system
+  Lsn durable_ OMEN_GUARDED_BY(mutex_){};  // synced
+  Status failure_ OMEN_GUARDED_BY(mutex_);
+  bool writing_ OMEN_GUARDED_BY(mutex_) = false;
+  bool syncing_ OMEN_GUARDED_BY(mutex_) = false;
+  bool awaiting_ OMEN_GUARDED_BY(mutex_) = false;
+  bool flush_wanted_ OMEN_GUARDED_BY(mutex_) = false;
+  // How many records were on their way when the last sync ended, and how long it took.
+  uint64_t expected_ OMEN_GUARDED_BY(mutex_) = 1;
+  std::chrono::steady_clock::duration sync_time_ OMEN_GUARDED_BY(mutex_){};
+  uint32_t skips_ OMEN_GUARDED_BY(mutex_) = 0;       // syncs before others are awaited again
+  uint32_t next_skips_ OMEN_GUARDED_BY(mutex_) = 0;  // after another time in vain
+  bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
+  std::deque<LogFile> files_ OMEN_GUARDED_BY(mutex_);  // in order; the last may be output_
+  std::shared_ptr<WritableFile> syncable_ OMEN_GUARDED_BY(mutex_);  // output_.file
+
+  // Belong to the holder of the writing role.
+  WalOutput output_;
+  WalBuffer flushing_;
+  WalFolder folder_;
+  uint64_t last_sequence_ = 0;
+
+  std::thread thread_;
+};
+
+// Does what its role is for. Running out of memory on the way is a failure like any other.
+template <class Work>
+Status FileWal::without_mutex(Work work) {
+  mutex_.unlock();
+  Status status;
+  try {
+    status = work();
+  } catch (const std::bad_alloc&) {
+    status = Status(StatusCode::kInternal, "out of memory");
+  }
+  mutex_.lock();
+  return status;
+}
+
+}  // namespace omendb::storage
