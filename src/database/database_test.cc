@@ -232,7 +232,8 @@ TEST_F(DatabaseTest, CodedSearchFindsTheWantedShareOfTheTrueNeighbours) {
   };
   for (const Data& data :
        {Data{Metric::kL2, 64}, Data{Metric::kL2, 128}, Data{Metric::kL2, 64, 1e4F},
-        Data{Metric::kInnerProduct, 64, 1, 1.5F}, Data{Metric::kInnerProduct, 64, 1, 0, 50}}) {
+        Data{Metric::kInnerProduct, 64, 1, 1.5F}, Data{Metric::kInnerProduct, 64, 1, 0, 50},
+        Data{Metric::kInnerProduct, 64, 1, 0, 200}}) {
     SCOPED_TRACE(std::string(metric_name(data.metric)) + ", dim " + std::to_string(data.dim) +
                  ", first coordinate times " + std::to_string(data.first_coordinate) + ", norms " +
                  std::to_string(data.norms) + ", groups " + std::to_string(data.groups));

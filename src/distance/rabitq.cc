@@ -30,6 +30,9 @@ constexpr float kScaleUp = 0x1p100F;
 constexpr double kLargestSquare = 0x1p126;
 constexpr double kLargestLength = 0x1p62;
 
+/// What a stored factor is off by at most, relative to it: bf16 has eight significant bits.
+constexpr float kFactorRounding = 0x1p-8F;
+
 float saturate(double value, double largest) {
   return static_cast<float>(std::clamp(value, -largest, largest));
 }
@@ -251,7 +254,7 @@ float lower_bound(const PreparedQuery& query, const std::byte* block, size_t lan
   const std::byte* adds = block + query.padded_dim * 4;
   const float add = load_factor(adds, lane) * query.add_scale;
   const float rescale = std::fabs(load_factor(adds + kBlockRows * 2, lane));
-  const float rounding = 0x1p-9F * (std::fabs(add) + std::fabs(estimate - add - query.add));
+  const float rounding = kFactorRounding * (std::fabs(add) + std::fabs(estimate - add - query.add));
   return estimate - epsilon * rescale * query.error_scale - rounding;
 }
 
@@ -266,11 +269,9 @@ float standard_error(const PreparedQuery& query, const std::byte* block, size_t 
   // The estimate of the cosine has an error itself; the sine is not taken for less than 0.2.
   const float estimated =
       rescale * query.error_scale * std::sqrt(std::max(1 - cosine * cosine, 0.04F));
-  // Both factors were rounded to bf16, by up to 2^-9 of them: far from the center, by more than
-  // what neighbours differ. Such errors have no tail to speak of, so the most is taken for the
-  // usual.
-  constexpr float kRounding = 0x1p-9F;
-  return std::hypot(estimated, kRounding * stored, kRounding * (estimate - add));
+  // Both factors were rounded to bf16: far from the center, by more than what neighbours differ.
+  // Such errors have no tail to speak of, so the most is taken for the usual.
+  return std::hypot(estimated, kFactorRounding * stored, kFactorRounding * (estimate - add));
 }
 
 BlockScan block_scan(Isa isa) {

@@ -20,7 +20,7 @@
 //
 // The estimate of lane v is f_add * query.add_scale + query.add + f_rescale * S. A lane that holds
 // no vector has NaN factors, so it is never a hit. bfloat16 keeps the range of f32, and its
-// rounding (2^-9) is far below the error of one bit a coordinate (about 0.75 / sqrt(D)).
+// rounding (2^-8) is far below the error of one bit a coordinate (about 0.75 / sqrt(D)).
 #pragma once
 
 #include <cstddef>

@@ -315,6 +315,25 @@ TEST(Rabitq, StandardErrorIsThatOfNearAndOfFarVectors) {
   }
 }
 
+TEST(Rabitq, TheRoundingOfStoredFactorsIsAllowedFor) {
+  // Row and query lie along the center, so that nothing is estimated: f_add alone is off. It is
+  // -257, which lies in the middle between two numbers of eight significant bits.
+  const size_t dim = 64;
+  std::vector<float> center(dim);
+  center[0] = 1;
+  std::vector<float> row(dim);
+  row[0] = 258;
+  const Encoder encoder({.metric = Metric::kInnerProduct, .dim = dim}, center.data());
+  const auto block = encode(encoder, active_isa(), row.data(), 1);
+  const PreparedQuery query = encoder.prepare(center.data());
+  float estimates[32];
+  uint32_t hits = 0;
+  block_scan()(query, block.data(), 1, 0, estimates, &hits);
+  ASSERT_EQ(estimates[0], -257.0F);  // not -258
+  EXPECT_GE(standard_error(query, block.data(), 0, estimates[0]), 1.0F);
+  EXPECT_LE(lower_bound(query, block.data(), 0, estimates[0], 0), -258.0F);
+}
+
 TEST(Rabitq, EmptyLanesAreNeverHits) {
   for (const size_t n : {1UL, 7UL, 16UL, 31UL}) {
     const Fixture data(Metric::kInnerProduct, 100, 32, 9);
