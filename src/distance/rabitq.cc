@@ -19,7 +19,7 @@ using internal::RowSums;
 
 constexpr double kTableMax = 63;  // so that four looked-up bytes add up in a byte
 
-// Sums of squares outside these are computed again from scaled values (rare: |x| beyond 2^60).
+// Sums of squares outside these are computed again (rare: |x| beyond 2^60, or below 2^-50).
 constexpr float kLargestSquares = 0x1p120F;
 constexpr float kSmallestSquares = 0x1p-100F;
 constexpr float kScaleDown = 0x1p-80F;
@@ -53,11 +53,11 @@ void scale_values(float* values, size_t n, float factor) {
   for (size_t i = 0; i < n; ++i) values[i] *= factor;
 }
 
-/// A row on its way to a code: values hold o * 2^-exponent, and the sums are over those.
+/// A row on its way to a code.
 struct Residual {
-  double squares;
-  double dot;  ///< with the center, itself times 2^-exponent
-  int exponent;
+  double squares;  ///< |o|^2
+  double dot;      ///< <o, c>
+  double unit;     ///< what one unit of its values stands for
 };
 
 /// Normalises `values` in place to unit length; the center's zeros stand in for "no center".
@@ -71,6 +71,19 @@ float unit_scale(const CodecTable& codec, float* values, const float* zeros, siz
     squares = codec.residual(values, zeros, 1.0F, n).squares;
   }
   return squares > 0 ? 1.0F / std::sqrt(squares) : 0.0F;
+}
+
+/// For an o whose squares vanish in f32: sums of doubles, in which each product is exact, and
+/// values that can be rotated.
+Residual enlarge(float* values, const float* center, size_t n) {
+  Residual o = {0, 0, 1 / static_cast<double>(kScaleUp)};
+  for (size_t i = 0; i < n; ++i) {
+    const auto x = static_cast<double>(values[i]);
+    o.squares += x * x;
+    o.dot += x * static_cast<double>(center[i]);
+  }
+  scale_values(values, n, kScaleUp);
+  return o;
 }
 
 /// Moves the nibbles of 32 rows of bits into the order of the scan.
@@ -179,23 +192,25 @@ void Encoder::encode_block(Isa isa, const void* rows, size_t stride, size_t n,
     float scale = 1.0F;
     if (options_.metric == Metric::kCosine) scale = unit_scale(codec, values, zeros, padded);
     RowSums sums = codec.residual(values, center, scale, padded);
-    double unit = 1;  // what one unit of `values` stands for
+    Residual o = {static_cast<double>(sums.squares), static_cast<double>(sums.dot), 1};
     if (!(sums.squares <= kLargestSquares && std::fabs(sums.dot) <= kLargestSquares)) {
       load_row(row, values);
       scale_values(values, padded, kScaleDown);
       scale_values(center, padded, kScaleDown);
       sums = codec.residual(values, center, 1.0F, padded);
       std::copy_n(padded_center_.data(), padded, center);
-      unit = 1 / static_cast<double>(kScaleDown);
+      const double unit = 1 / static_cast<double>(kScaleDown);
+      o = {static_cast<double>(sums.squares) * unit * unit,
+           static_cast<double>(sums.dot) * unit * unit, unit};
+    } else if (sums.squares < kSmallestSquares) {
+      o = enlarge(values, center, padded);
     }
     codec.rotate(plan, values);
     const double l1 = codec.sign_bits(values, padded, bits.data() + v * row_bytes);
-    const double squares = static_cast<double>(sums.squares) * unit * unit;
-    const double dot = static_cast<double>(sums.dot) * unit * unit;
-    const double rescale = l1 > 0 ? squares / (l1 * unit) : 0;
+    const double rescale = l1 > 0 ? o.squares / (l1 * o.unit) : 0;
     const float add = options_.metric == Metric::kL2
-                          ? saturate(squares, kLargestSquare)
-                          : saturate(center_norm_ > 0 ? -dot / center_norm_ : 0, kLargestLength);
+                          ? saturate(o.squares, kLargestSquare)
+                          : saturate(center_norm_ > 0 ? -o.dot / center_norm_ : 0, kLargestLength);
     const double times = options_.metric == Metric::kL2 ? -2 : -1;
     store_factor(adds, v, to_bf16(add));
     store_factor(rescales, v, to_bf16(saturate(times * rescale, kLargestLength)));

@@ -380,6 +380,30 @@ TEST(Rabitq, DegenerateAndHugeVectorsNeverGiveNaN) {
   }
 }
 
+TEST(Rabitq, TinyVectorsHaveTheCodesOfTheirMultiples) {
+  // Under l2 their distances vanish, but inner products with a query of usual length do not.
+  const size_t dim = 100;
+  Fixture data(Metric::kInnerProduct, dim, 32, 14);
+  const Encoder usual({.metric = Metric::kInnerProduct, .dim = dim}, data.center_.data());
+  const auto expected = encode(usual, active_isa(), data.rows_.data(), 32);
+  for (const float scale : {0x1p-40F, 0x1p-60F, 0x1p-100F}) {
+    SCOPED_TRACE(scale);
+    std::vector<float> rows = data.rows_;
+    for (float& x : rows) x *= scale;
+    std::vector<float> center = data.center_;
+    for (float& x : center) x *= scale;
+    const Encoder tiny({.metric = Metric::kInnerProduct, .dim = dim}, center.data());
+    const auto block = encode(tiny, active_isa(), rows.data(), 32);
+    for (size_t v = 0; v < 32; ++v) {
+      const Decoded is = decode(block.data(), dim, v);
+      const Decoded wanted = decode(expected.data(), dim, v);
+      EXPECT_EQ(is.signs, wanted.signs);
+      EXPECT_NEAR(is.add / double{scale}, wanted.add, 0.01 * std::fabs(wanted.add));
+      EXPECT_NEAR(is.rescale / double{scale}, wanted.rescale, 0.01 * std::fabs(wanted.rescale));
+    }
+  }
+}
+
 TEST(Rabitq, TheCenterItselfIsEstimatedExactly) {
   const Fixture data(Metric::kL2, 77, 1, 12);
   const Encoder encoder({.metric = Metric::kL2, .dim = 77, .seed = 3}, data.center_.data());
