@@ -226,13 +226,14 @@ Status Search::scan_exactly(const Plan& plan, uint32_t first, const Batch& batch
   const segment::RowSource& source = *snapshot_.parts[plan.part].rows;
   const uint32_t count = source.rows() - first;
   if (count == 0) return {};
-  OMEN_ASSIGN_OR_RETURN(const segment::RowRun run, source.vectors(first, count));
-  index::RowBlock block{run.rows, snapshot_.spec.row_bytes(), count, first};
-  if (plan.mask) block.mask = plan.mask->words().data() + first / 64;
   const index::BatchScan scan(snapshot_.spec.metric, batch.queries);
-  if (first == 0 && plan.matches >= kRowsWorthCodes && scan.goes_by_query()) {
-    block.coarse = source.byte_codes(run);
-  }
+  const uint64_t* mask = plan.mask ? plan.mask->words().data() + first / 64 : nullptr;
+  const bool by_codes = first == 0 && plan.matches >= kRowsWorthCodes && scan.goes_by_query() &&
+                        source.keeps_byte_codes();
+  OMEN_ASSIGN_OR_RETURN(const segment::RowRun run,
+                        source.vectors(first, count, by_codes ? nullptr : mask));
+  index::RowBlock block{run.rows, snapshot_.spec.row_bytes(), count, first, mask};
+  if (by_codes) block.coarse = source.byte_codes(run);
 
   std::vector<index::TopK> tops;
   tops.reserve(batch.queries.count);

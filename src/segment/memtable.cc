@@ -23,7 +23,8 @@ class MemtableView final : public RowSource {
 
   uint32_t rows() const override { return rows_; }
 
-  Result<RowRun> vectors(uint32_t first, uint32_t count) const override {
+  Result<RowRun> vectors(uint32_t first, uint32_t count,
+                         const uint64_t* /*mask*/ = nullptr) const override {
     return RowRun{row(first), first, count};
   }
 
@@ -38,6 +39,7 @@ class MemtableView final : public RowSource {
   uint32_t coded_rows() const override { return coded_rows_; }
   Result<const std::byte*> codes() const override { return memtable_->codes_.get(); }
 
+  bool keeps_byte_codes() const override { return memtable_->byte_codes_.useful(); }
   distance::sq8::Codes byte_codes(const RowRun& vectors) const override {
     return memtable_->byte_codes_.of(vectors.rows, vectors.count);
   }

@@ -29,7 +29,11 @@ class RowSource : public index::SlotOrder {
   virtual uint32_t rows() const = 0;
 
   /// The vectors of [first, first + count). @pre first + count <= rows().
-  virtual Result<RowRun> vectors(uint32_t first, uint32_t count) const = 0;
+  /// @param mask  bit i % 64 of word i / 64 says whether row first + i will be looked at; what lies
+  ///              between those rows need not be read, and damage there is nobody's concern. Null:
+  ///              all will be.
+  virtual Result<RowRun> vectors(uint32_t first, uint32_t count,
+                                 const uint64_t* mask = nullptr) const = 0;
   /// Where each slot's vector is, in the order of `slots`.
   virtual Status locate(std::span<const uint32_t> slots, const std::byte** out) const = 0;
 
@@ -40,6 +44,8 @@ class RowSource : public index::SlotOrder {
   /// Blocks of 32 codes for [0, coded_rows()).
   virtual Result<const std::byte*> codes() const = 0;
 
+  /// Whether byte_codes() ever gives any.
+  virtual bool keeps_byte_codes() const = 0;
   /// 8-bit codes of all rows, for an exact scan; none where they would not pay, or while another
   /// thread makes them.
   /// @param vectors  as vectors(0, rows()) returned them: what the codes are made of.

@@ -1,6 +1,7 @@
 #include "segment/segment.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -110,9 +111,24 @@ Status Segment::load_vectors() {
   return {};
 }
 
-Result<RowRun> Segment::vectors(uint32_t first, uint32_t count) const {
+/// Checks the rows that the mask names, those of a word that follow one another together.
+Status Segment::verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const {
   const size_t row_bytes = spec_.row_bytes();
-  OMEN_RETURN_IF_ERROR(vectors_.verify(first * row_bytes, count * row_bytes));
+  for (size_t w = 0; w < (size_t{count} + 63) / 64; ++w) {
+    for (uint64_t left = mask[w]; left != 0;) {
+      const auto begin = static_cast<size_t>(std::countr_zero(left));
+      const auto rows = static_cast<size_t>(std::countr_one(left >> begin));
+      OMEN_RETURN_IF_ERROR(vectors_.verify((first + w * 64 + begin) * row_bytes, rows * row_bytes));
+      left &= left + (uint64_t{1} << begin);  // the carry clears the run
+    }
+  }
+  return {};
+}
+
+Result<RowRun> Segment::vectors(uint32_t first, uint32_t count, const uint64_t* mask) const {
+  const size_t row_bytes = spec_.row_bytes();
+  OMEN_RETURN_IF_ERROR(mask == nullptr ? vectors_.verify(first * row_bytes, count * row_bytes)
+                                       : verify_masked(first, count, mask));
   return RowRun{vectors_.unchecked().data() + first * row_bytes, first, count};
 }
 

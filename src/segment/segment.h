@@ -62,11 +62,13 @@ class Segment final : public RowSource {
   std::shared_ptr<const distance::rabitq::Encoder> shared_encoder() const { return encoder_; }
 
   uint32_t rows() const override { return rows_; }
-  Result<RowRun> vectors(uint32_t first, uint32_t count) const override;
+  Result<RowRun> vectors(uint32_t first, uint32_t count,
+                         const uint64_t* mask = nullptr) const override;
   Status locate(std::span<const uint32_t> slots, const std::byte** out) const override;
   const distance::rabitq::Encoder* encoder() const override { return encoder_.get(); }
   uint32_t coded_rows() const override { return encoder_ == nullptr ? 0 : rows_; }
   Result<const std::byte*> codes() const override;
+  bool keeps_byte_codes() const override { return byte_codes_->useful(); }
   distance::sq8::Codes byte_codes(const RowRun& vectors) const override;
   Result<IdView> id(uint32_t slot) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
@@ -77,6 +79,7 @@ class Segment final : public RowSource {
   Segment() = default;
   Status load_ids(uint64_t min_id, uint64_t max_id);
   Status load_vectors();
+  Status verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const;
 
   std::shared_ptr<const storage::SectionFile> file_;
   VectorSpec spec_;

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
 
+#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "segment/encoding.h"
 #include "segment/segment_test_util.h"
@@ -293,6 +295,43 @@ TEST_F(DamagedSegment, AFlippedByteIsReportedOrChangesNoAnswer) {
     reported += damage;
   }
   EXPECT_GT(reported, 1'000U);
+}
+
+TEST(Segment, DamageBetweenTheRowsThatAMaskNamesIsNobodysConcern) {
+  constexpr uint32_t kRows = 200;
+  const Shape shape{{1'024, Metric::kL2, Element::kF32}, IdKind::kU64};  // a page a row
+  const auto env = storage::Env::in_memory();
+  std::mt19937 rng(11);
+  const auto ids = testing::distinct_ids(shape.id_kind, kRows, 5, rng);
+  const auto vectors = testing::random_vectors(shape.spec, kRows, rng);
+  const WriteSource source{
+      testing::filled_memtable(shape.spec, shape.id_kind, ids, vectors)->view(kRows), nullptr};
+  const auto written = write(env, shape, std::span(&source, 1), "good");
+  ASSERT_TRUE(written.ok());
+  constexpr uint32_t kDamaged = 130;
+  const std::byte* row = written->segment->vectors(kDamaged, 1)->rows;
+  auto bytes = *env->read_file("good");
+  const auto place = std::search(bytes.begin(), bytes.end(), row, row + shape.spec.row_bytes());
+  ASSERT_NE(place, bytes.end());
+  *place ^= std::byte{1};
+  auto file = env->create_file("flipped");
+  ASSERT_TRUE((*file)->append(bytes).ok());
+  const auto segment = *Segment::open(env, "flipped", shape.spec, shape.id_kind);
+
+  const auto masked = [&](uint32_t first, std::initializer_list<uint32_t> wanted) {
+    Bitmap mask(kRows - first);
+    for (const uint32_t slot : wanted) mask.set(slot - first);
+    return segment->vectors(first, kRows - first, mask.words().data()).status().code();
+  };
+  EXPECT_EQ(masked(0, {}), StatusCode::kOk);
+  EXPECT_EQ(masked(0, {0, 1, 63, 64, 65, 127, 129, 131, 199}), StatusCode::kOk);
+  EXPECT_EQ(masked(64, {64, 127, 128, 131, 191}), StatusCode::kOk);
+  EXPECT_EQ(masked(0, {129, 130, 131}), StatusCode::kCorruption);
+  EXPECT_EQ(masked(64, {kDamaged}), StatusCode::kCorruption);
+  EXPECT_EQ(segment->vectors(0, kRows).status().code(), StatusCode::kCorruption);
+  const auto whole = segment->vectors(0, kDamaged, nullptr);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ(std::memcmp(whole->rows, written->segment->vectors(0, 1)->rows, kDamaged * 4'096), 0);
 }
 
 TEST_F(DamagedSegment, AHeaderThatLiesIsRefused) {
