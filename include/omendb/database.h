@@ -119,7 +119,9 @@ struct ScanOptions {
 /// Walks one snapshot in batches; writes made after scan() do not show. One thread at a time.
 class Scan {
  public:
-  /// The next batch; an empty one (no ids) at the end.
+  /// The next batch; an empty one (no ids) at the end. After an error the same batch is asked for
+  /// again, so that no point is passed over.
+  /// @error kCorruption if stored bytes that it needs fail their checksum.
   Result<Points> next();
 
   explicit Scan(std::unique_ptr<internal::ScanCursor> cursor);

@@ -52,6 +52,7 @@ ThreadPool::ThreadPool(size_t threads) {
   try {
     for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {  // no more threads to be had: those there are will do
+  } catch (const std::bad_alloc&) {     // nor memory for one
   }
 }
 

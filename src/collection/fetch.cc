@@ -151,21 +151,28 @@ Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
 
 Result<Points> ScanCursor::next() {
   std::vector<RowAt> rows;
-  while (rows.size() < options_.batch_size && part_ < snapshot_->parts.size()) {
-    if (!part_begun_) {
-      OMEN_ASSIGN_OR_RETURN(matches_, matcher_.matches(snapshot_->parts[part_]));
-      part_begun_ = true;
-      slot_ = 0;
+  uint32_t part = part_;
+  size_t slot = slot_;
+  while (rows.size() < options_.batch_size && part < snapshot_->parts.size()) {
+    if (matched_part_ != part) {
+      matched_part_.reset();
+      OMEN_ASSIGN_OR_RETURN(matches_, matcher_.matches(snapshot_->parts[part]));
+      matched_part_ = part;
     }
-    for (; slot_ < matches_.size() && rows.size() < options_.batch_size; ++slot_) {
-      if (matches_.test(slot_)) rows.push_back({part_, static_cast<uint32_t>(slot_)});
+    for (; slot < matches_.size() && rows.size() < options_.batch_size; ++slot) {
+      if (matches_.test(slot)) rows.push_back({part, static_cast<uint32_t>(slot)});
     }
-    if (slot_ == matches_.size()) {
-      ++part_;
-      part_begun_ = false;
+    if (slot == matches_.size()) {
+      ++part;
+      slot = 0;
     }
   }
-  return collection::fetch(*snapshot_, rows, {options_.with_vectors, options_.columns});
+  OMEN_ASSIGN_OR_RETURN(
+      Points points,
+      collection::fetch(*snapshot_, rows, {options_.with_vectors, options_.columns}));
+  part_ = part;
+  slot_ = slot;
+  return points;
 }
 
 }  // namespace omendb::internal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ class ScanCursor {
   /// @error kInvalidFilter, kInvalidArgument, kNotFound.
   static Result<std::unique_ptr<ScanCursor>> open(
       std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options);
+  /// After an error it stands where it stood: no row is passed over.
   Result<Points> next();
 
  private:
@@ -54,10 +56,10 @@ class ScanCursor {
   const std::shared_ptr<const collection::Snapshot> snapshot_;
   const ScanOptions options_;
   const collection::Matcher matcher_;
-  uint32_t part_ = 0;
+  uint32_t part_ = 0;  // the next row to look at
   size_t slot_ = 0;
-  Bitmap matches_;  // of part_, if part_begun_
-  bool part_begun_ = false;
+  Bitmap matches_;  // of matched_part_
+  std::optional<uint32_t> matched_part_;
 };
 
 }  // namespace omendb::internal

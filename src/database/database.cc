@@ -2,6 +2,7 @@
 #include "omendb/database.h"
 
 #include <new>
+#include <system_error>
 
 #include "base/status_macros.h"
 #include "collection/fetch.h"
@@ -17,17 +18,25 @@ using internal::DatabaseImpl;
 
 namespace {
 
-/// Runs `body`, which returns a Status or a Result, while the database is kept open. What memory is
-/// wanted for and cannot be had ends the call and nothing else.
+/// Runs `body`, which returns a Status or a Result. What memory is wanted for and cannot be had
+/// ends the call and nothing else.
 template <class Body>
-auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
+auto within_memory(Body body) -> decltype(body()) {
   try {
-    const CallGuard guard(database);
-    OMEN_RETURN_IF_ERROR(guard.status());
     return body();
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::kInternal, "out of memory");
   }
+}
+
+/// The same while the database is kept open.
+template <class Body>
+auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
+  return within_memory([&]() -> decltype(body()) {
+    const CallGuard guard(database);
+    OMEN_RETURN_IF_ERROR(guard.status());
+    return body();
+  });
 }
 
 }  // namespace
@@ -35,8 +44,16 @@ auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
 // --- Database ----------------------------------------------------------------------------------
 
 Result<Database> Database::open(std::string_view path, const OpenOptions& options) {
-  OMEN_ASSIGN_OR_RETURN(auto impl, DatabaseImpl::open(std::string(path), options));
-  return Database(std::move(impl));
+  return within_memory([&]() -> Result<Database> {
+    try {
+      OMEN_ASSIGN_OR_RETURN(auto impl, DatabaseImpl::open(std::string(path), options));
+      return Database(std::move(impl));
+    } catch (const std::system_error& error) {
+      return Status(StatusCode::kIoError,
+                    "the database needs threads of its own, which cannot be had: " +
+                        std::string(error.what()));
+    }
+  });
 }
 
 Database::Database(std::shared_ptr<DatabaseImpl> impl) : impl_(std::move(impl)) {}
@@ -181,7 +198,7 @@ Scan& Scan::operator=(Scan&&) noexcept = default;
 Scan::~Scan() = default;
 
 Result<Points> Scan::next() {
-  return cursor_->next();
+  return within_memory([&] { return cursor_->next(); });
 }
 
 }  // namespace omendb

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <numeric>
 #include <random>
 #include <set>
 #include <vector>
@@ -153,6 +154,53 @@ TEST_F(OutOfMemoryTest, ASearchThatRunsOutOfMemoryAnywhereSaysSoAndTheNextOneAns
   }
   EXPECT_EQ(collection->search(queries, {.k = 3, .exact = true}).value().distances,
             expected->distances);
+}
+
+TEST_F(OutOfMemoryTest, AScanThatRunsOutOfMemoryAnywhereSaysSoAndPassesNoPointOver) {
+  Database database = open();
+  ASSERT_TRUE(add(database, kPoints).ok());
+  auto scan = database.default_collection()->scan({.batch_size = 500});
+  ASSERT_TRUE(scan.ok());
+  std::vector<uint64_t> ids;
+  long failures = 0;
+  for (bool more = true; more;) {
+    for (long n = 0;; ++n) {
+      allocations_left = n;
+      const auto points = scan->next();
+      allocations_left = -1;
+      if (!points.ok()) {
+        EXPECT_EQ(points.status().message(), "out of memory");
+        ++failures;
+        continue;
+      }
+      const auto& some = std::get<std::vector<uint64_t>>(points->ids);
+      ids.insert(ids.end(), some.begin(), some.end());
+      more = !some.empty();
+      break;
+    }
+  }
+  EXPECT_GT(failures, 3);
+  std::vector<uint64_t> all(kPoints);
+  std::iota(all.begin(), all.end(), uint64_t{0});
+  EXPECT_EQ(ids, all);
+}
+
+TEST_F(OutOfMemoryTest, OpeningThatRunsOutOfMemoryAnywhereSaysSo) {
+  long failures = 0;
+  for (long n = 0;; ++n) {
+    allocations_left = n;
+    const auto opened = Database::open(":memory:");
+    const bool fired = allocations_left < 0;
+    allocations_left = -1;
+    if (!fired) {
+      EXPECT_TRUE(opened.ok()) << opened.status().to_string();
+      break;
+    }
+    if (opened.ok()) continue;  // without a thread of the pool, say
+    EXPECT_EQ(opened.status().message(), "out of memory");
+    ++failures;
+  }
+  EXPECT_GT(failures, 10);
 }
 
 }  // namespace
