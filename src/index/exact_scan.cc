@@ -46,6 +46,22 @@ void look_at_low(const float* values, size_t n, const TopK& top, Look look) {
   for (; i < n; ++i) look(i);
 }
 
+// Calls measure() for the hits that may get in. When there are many, the k of the least keys go
+// first: they bring the threshold down, and with it limit(), to where few of the others are left.
+template <auto kKey, class Hit, class Limit, class Measure>
+void measure_best_first(std::span<Hit> hits, size_t k, Limit limit, Measure measure) {
+  if (hits.size() > 2 * k) {
+    std::nth_element(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(k), hits.end(),
+                     [](const Hit& a, const Hit& b) { return a.*kKey < b.*kKey; });
+    measure(hits.first(k));
+    hits = hits.subspan(k);
+    const auto rest = std::partition(hits.begin(), hits.end(),
+                                     [now = limit()](const Hit& hit) { return hit.*kKey <= now; });
+    hits = hits.first(static_cast<size_t>(rest - hits.begin()));
+  }
+  measure(hits);
+}
+
 void offer_run(const float* distances, size_t n, uint32_t first, TopK& top) {
   look_at_low(distances, n, top,
               [&](size_t i) { top.offer(distances[i], first + static_cast<uint32_t>(i)); });
@@ -188,8 +204,7 @@ class CoarseScan {
     uint32_t row;
   };
 
-  /// Measures those of n rows that may get in. When there are many, the k of the least bounds go
-  /// first: they bring the threshold down to where few of the others are left.
+  /// Measures those of n rows that may get in.
   template <class RowOf>
   void offer_likely(size_t n, RowOf row_of) {
     size_t count = 0;
@@ -198,19 +213,9 @@ class CoarseScan {
       likely_[count] = {bounds_[i], row_of(i)};
       count += bounds_[i] <= threshold ? 1 : 0;
     });
-    std::span<Likely> left(likely_, count);
-    if (count > 2 * top_.k()) {
-      const auto kth = left.begin() + static_cast<std::ptrdiff_t>(top_.k());
-      std::nth_element(left.begin(), kth, left.end(),
-                       [](const Likely& a, const Likely& b) { return a.bound < b.bound; });
-      measure(left.first(top_.k()));
-      left = left.subspan(top_.k());
-      const auto rest = std::partition(left.begin(), left.end(), [this](const Likely& one) {
-        return one.bound <= top_.threshold();
-      });
-      left = left.first(static_cast<size_t>(rest - left.begin()));
-    }
-    measure(left);
+    measure_best_first<&Likely::bound>(
+        std::span<Likely>(likely_, count), top_.k(), [this] { return top_.threshold(); },
+        [this](std::span<const Likely> some) { measure(some); });
   }
 
   void measure(std::span<const Likely> some) {
@@ -348,25 +353,18 @@ class BatchScan::TiledScan {
     }
   }
 
-  // Measures the hits of a query. When there are many, the most promising k go first: they bring
-  // the threshold down to where few of the others are left.
+  // Measures the hits of a query.
   void settle(size_t query, std::span<TileHit> hits) {
-    TopK& top = tops_[query];
-    if (hits.size() > 2 * top.k()) {
+    const TopK& top = tops_[query];
+    if (hits.size() > 2 * top.k()) {  // they will be ordered
       for (TileHit& hit : hits) {
         if (std::isnan(hit.key)) hit.key = -std::numeric_limits<float>::infinity();
       }
-      std::nth_element(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(top.k()),
-                       hits.end(),
-                       [](const TileHit& a, const TileHit& b) { return a.key < b.key; });
-      measure(query, hits.first(top.k()));
-      hits = hits.subspan(top.k());
-      const float limit = judge_.key_limit(batch_.squared_norms_[query], top.threshold());
-      const auto rest = std::partition(hits.begin(), hits.end(),
-                                       [limit](const TileHit& hit) { return hit.key <= limit; });
-      hits = hits.first(static_cast<size_t>(rest - hits.begin()));
     }
-    measure(query, hits);
+    measure_best_first<&TileHit::key>(
+        hits, top.k(),
+        [&] { return judge_.key_limit(batch_.squared_norms_[query], top.threshold()); },
+        [&](std::span<const TileHit> some) { measure(query, some); });
   }
 
   void measure(size_t query, std::span<const TileHit> hits) {
