@@ -170,9 +170,13 @@ class Collection {
   ///        kCorruption if stored bytes that the answer needs fail their checksum, kClosed.
   Result<SearchResult> search(const VectorsView& queries, const SearchOptions& options = {}) const;
 
+  /// @error kClosed, and kNotFound once the collection was dropped: as of every call here.
   Result<CollectionInfo> info() const;
 
-  /// Seals what is in memory and merges all segments into one, without the dead. Waits.
+  /// Seals what is in memory and merges all segments into one, without the dead; into several
+  /// where there are more than 2,147,483,647 points. Waits.
+  /// @error kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; the collection is as good as
+  /// before.
   Status compact();
 
   explicit Collection(std::shared_ptr<internal::CollectionHandle> handle);

@@ -385,7 +385,10 @@ OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* col
                                                     omendb_collection_info** out) OMENDB_NOEXCEPT;
 OMENDB_API void omendb_collection_info_free(omendb_collection_info* info) OMENDB_NOEXCEPT;
 
-/* Seals what is in memory and merges all segments into one, without the dead. Waits. */
+/*
+ * Seals what is in memory and merges all segments into one, without the dead; into several where
+ * there are more than 2,147,483,647 points. Waits.
+ */
 OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection) OMENDB_NOEXCEPT;
 
 /* ---- Points: ids, vectors and metadata, column by column ------------------------------------- */

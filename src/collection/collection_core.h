@@ -19,6 +19,7 @@ namespace omendb::collection {
 struct CoreOptions {
   size_t memtable_bytes = size_t{64} << 20;
   size_t max_sealing_memtables = 4;
+  uint64_t max_segment_rows = segment::kMaxSegmentRows;  ///< of what compact() merges
 };
 
 /// Thread-safe. A write goes through three steps:
@@ -51,7 +52,8 @@ class CollectionCore {
 
   /// Does one piece of sealing or merging. @return whether there was one.
   Result<bool> maintain();
-  /// Seals everything and merges all segments into one.
+  /// Seals everything and merges all segments into one, or into as few as
+  /// CoreOptions::max_segment_rows allows.
   Status compact();
   /// Seals everything; later calls fail with kClosed.
   Status close();

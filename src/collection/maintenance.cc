@@ -39,6 +39,31 @@ std::vector<uint32_t> died_since(const Part& part, const WriteSource& source,
   return result;
 }
 
+/// Names of segments that are to become one each, in the order of the parts, so that none has more
+/// than `max_rows`; those that are as they should be are left out.
+std::vector<std::vector<std::string>> merge_groups(std::span<const Part> parts, uint64_t max_rows) {
+  std::vector<std::vector<std::string>> groups;
+  std::vector<std::string> names;
+  uint64_t live = 0;
+  bool any_dead = false;
+  const auto finish_group = [&] {
+    if (names.size() > 1 || any_dead) groups.push_back(std::move(names));
+    names.clear();
+    live = 0;
+    any_dead = false;
+  };
+  for (const Part& part : parts) {
+    if (part.segment == nullptr) continue;
+    const uint32_t dead = segment::dead_count(part.dead);
+    if (!names.empty() && live + part.watermark - dead > max_rows) finish_group();
+    names.push_back(part.segment_name);
+    live += part.watermark - dead;
+    any_dead = any_dead || dead > 0;
+  }
+  finish_group();
+  return groups;
+}
+
 }  // namespace
 
 /// Files written for a manifest that is still to come; gone again unless it may be in force.
@@ -337,20 +362,16 @@ Status CollectionCore::compact() {
   OMEN_RETURN_IF_ERROR(check_open());
   MutexLock lock(maintenance_mutex_);
   freeze();
-  while (true) {
-    OMEN_RETURN_IF_ERROR(seal_all());
-    OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
-    std::vector<std::string> names;
-    bool any_dead = false;
-    for (const Part& part : now->parts) {
-      if (part.segment == nullptr) continue;
-      names.push_back(part.segment_name);
-      any_dead = any_dead || part.dead != nullptr;
+  OMEN_RETURN_IF_ERROR(seal_all());
+  OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
+  for (const auto& names : merge_groups(now->parts, options_.max_segment_rows)) {
+    for (bool merged = false; !merged;) {
+      OMEN_RETURN_IF_ERROR(seal_all());  // what writers filled meanwhile
+      OMEN_RETURN_IF_ERROR(check_open());
+      OMEN_ASSIGN_OR_RETURN(merged, merge(names));
     }
-    if (names.size() < 2 && !any_dead) return {};
-    OMEN_ASSIGN_OR_RETURN(const bool merged, merge(names));
-    if (merged) return {};
   }
+  return {};
 }
 
 Status CollectionCore::close() {

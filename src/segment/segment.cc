@@ -38,7 +38,7 @@ Status check_header(const storage::SectionFile& file, const SegmentHeader& heade
   if (header.version == 0 || header.rotation_seed != kRotationSeed) {
     return corrupt(file, "the segment header makes no sense");
   }
-  if (header.rows == 0 || header.rows > UINT32_MAX / 2) {
+  if (header.rows == 0 || header.rows > kMaxSegmentRows) {
     return corrupt(file, "a segment of " + std::to_string(header.rows) + " rows");
   }
   return {};

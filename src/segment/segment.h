@@ -47,6 +47,8 @@ struct SegmentHeader {
 };
 static_assert(sizeof(SegmentHeader) == 48 && offsetof(SegmentHeader, max_id) == 40);
 inline constexpr uint32_t kSegmentVersion = 1;
+/// Rows of a segment: slots are u32, and loops may count past the last.
+inline constexpr uint32_t kMaxSegmentRows = UINT32_MAX / 2;
 
 /// Opening maps the file and reads its header and center; all else is read, and checked, when it
 /// is touched. Thread-safe.

@@ -191,6 +191,11 @@ Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const st
                                      std::span<const WriteSource> sources) {
   SegmentWrite write(spec, id_kind, sources);
   OMEN_RETURN_IF_ERROR(write.choose_rows());
+  if (write.order().size() > kMaxSegmentRows) {
+    return Status(StatusCode::kLimitExceeded,
+                  path + ": a segment of " + std::to_string(write.order().size()) +
+                      " rows; at most " + std::to_string(kMaxSegmentRows));
+  }
   WrittenSegment result;
   result.new_slots = write.new_slots();
   if (write.order().empty()) return result;

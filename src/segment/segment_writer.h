@@ -25,7 +25,8 @@ struct WrittenSegment {
 };
 
 /// Writes and syncs the file (not its folder), rows in the order of their ids, and opens it.
-/// @error kCorruption if a source is damaged; whatever the disk says. No file is left behind.
+/// @error kCorruption if a source is damaged; kLimitExceeded for more than kMaxSegmentRows live
+///        rows; whatever the disk says. No file is left behind.
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
                                      const VectorSpec& spec, IdKind id_kind, const Schema& schema,
                                      std::span<const WriteSource> sources);
