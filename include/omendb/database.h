@@ -150,15 +150,34 @@ class Collection {
   /// Like add(), but a point whose id exists is replaced whole.
   Result<Ids> upsert(const WriteBatch& batch);
 
-  /// Deletes by id; ids that do not exist are passed over.
+  /// Deletes by id; ids that do not exist, or are given again, are passed over.
   /// @return how many points were deleted.
+  /// @error kTypeMismatch for ids of the other kind, kInvalidArgument and kLimitExceeded for ids
+  ///        that can belong to no point, kReadOnly, kNoSpace, kIoError, kClosed.
   Result<uint64_t> delete_ids(const IdsView& ids);
 
-  /// Deletes every point that the filter matches. An empty filter deletes everything.
+  /// Deletes every point that the filter matches. An empty filter deletes everything. Other writers
+  /// of the collection wait meanwhile.
+  /// @return how many points were deleted.
+  /// @error kInvalidFilter, kCorruption, kLimitExceeded if the ids of the points take more than 2
+  /// GiB
+  ///        (of u64 ids, 268 million), kReadOnly, kNoSpace, kIoError, kClosed.
   Result<uint64_t> delete_where(const Filter& where);
 
+  /// Looks points up by id; an id may be given several times.
+  /// @error kTypeMismatch for ids of the other kind, kInvalidArgument and kLimitExceeded for ids
+  ///        that can belong to no point, kNotFound for a column that the collection lacks,
+  ///        kCorruption, kClosed.
   Result<GetResult> get(const IdsView& ids, const GetOptions& options = {}) const;
+
+  /// Points that the filter matches; an empty filter matches all.
+  /// @error kInvalidFilter, kCorruption, kClosed.
   Result<uint64_t> count(const Filter& where = {}) const;
+
+  /// Begins to walk the snapshot of now, which stays as it is until the Scan is gone; that may be
+  /// after the database was closed.
+  /// @error kInvalidArgument for the batch size, kInvalidFilter, kNotFound for a column that the
+  ///        collection lacks, kClosed.
   Result<Scan> scan(const ScanOptions& options = {}) const;
 
   /// Finds the k nearest live points to each query. A batch of queries is shared between the
