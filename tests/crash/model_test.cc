@@ -19,6 +19,9 @@ namespace omendb::crash {
 namespace {
 
 constexpr size_t kDim = 200;  // 81 rows of f32 fill the smallest memtable
+/// In one part, so many are searched by their 8-bit codes, dead rows or not; and in one batch, they
+/// are filled by the pool's threads.
+constexpr size_t kManyRows = 1'200;
 
 struct Kind {
   Metric metric;
@@ -37,6 +40,11 @@ class Machine {
   Machine(const Kind& kind, uint64_t seed)
       : kind_(kind), random_(seed), env_(storage::Env::in_memory()) {
     reopen();
+    if (kind_.element == Element::kF32 && pick(8) == 0) {
+      std::vector<uint64_t> ids(kManyRows);
+      std::iota(ids.begin(), ids.end(), uint64_t{300});
+      put(/*upsert=*/false, std::move(ids));
+    }
   }
 
   void step() {
@@ -153,8 +161,8 @@ class Machine {
 
   // --- operations ---
 
-  void put(bool upsert) {
-    std::vector<uint64_t> ids = some_ids();
+  void put(bool upsert) { put(upsert, some_ids()); }
+  void put(bool upsert, std::vector<uint64_t> ids) {
     const bool generate = kind_.ids == IdKind::kU64 && pick(3) == 0;
     const bool exists =
         !generate && std::ranges::any_of(ids, [&](uint64_t id) { return model_.contains(id); });
