@@ -76,6 +76,7 @@ Truth oracle(Metric metric, Element element, const std::byte* q, const std::byte
     case Metric::kCosine: break;
   }
   const double norms = std::sqrt(q_norm) * std::sqrt(x_norm);
+  if (norms == 0) return {1, 0};  // as the kernels have it; one random byte in 256 is zero
   return {1 - dot / norms, 2 * units + 4 * kUnit};
 }
 
