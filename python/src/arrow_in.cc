@@ -251,7 +251,7 @@ std::unique_ptr<ArrowBatch> ArrowReader::next() {
 }
 
 void bind_arrow(nb::module_& m) {
-  nb::class_<ArrowBatch>(m, "ArrowBatch", "One Arrow record batch, or one bare array.")
+  Class<ArrowBatch>(m, "ArrowBatch", "One Arrow record batch, or one bare array.")
       .def("__len__", &ArrowBatch::rows)
       .def_prop_ro("is_table", &ArrowBatch::is_table)
       .def_prop_ro("names", &ArrowBatch::names)
@@ -268,7 +268,7 @@ void bind_arrow(nb::module_& m) {
       .def("ids", &ArrowBatch::ids, nb::arg("column"),
            nb::sig("def ids(self, column: int) -> typing.Any"))
       .def("columns", &ArrowBatch::columns, nb::arg("which"), nb::arg("names"));
-  nb::class_<ArrowReader>(m, "ArrowReader", "Record batches of an Arrow object, as they come.")
+  Class<ArrowReader>(m, "ArrowReader", "Record batches of an Arrow object, as they come.")
       .def(nb::init<nb::handle>(), nb::arg("object"))
       .def(
           "next", [](ArrowReader& reader) { return reader.next().release(); },

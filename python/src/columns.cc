@@ -505,7 +505,7 @@ std::vector<Column> Columns::fit(
 }
 
 void bind_columns(nb::module_& m) {
-  nb::class_<Columns>(m, "Columns", "The metadata of one batch, column by column.")
+  Class<Columns>(m, "Columns", "The metadata of one batch, column by column.")
       .def(nb::init<size_t>(), nb::arg("rows"))
       .def_static("from_rows", &Columns::from_rows, nb::arg("rows"),
                   nb::sig("def from_rows(rows: list[typing.Any]) -> Columns"))

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "exit.h"
 #include "omendb/database.h"
 
 namespace omendb::python {
@@ -35,11 +36,11 @@ inline void unwrap(const Status& status) {
   if (!status.ok()) raise(status);
 }
 
-/// Runs `call` without the GIL; it must touch no Python object.
-template <class Call>
-auto without_gil(Call&& call) {
-  nb::gil_scoped_release released;
-  return std::forward<Call>(call)();
+/// Runs `work` without the GIL; it must touch no Python object.
+template <class Work>
+auto without_gil(Work&& work) {
+  GilReleased released;
+  return std::forward<Work>(work)();
 }
 
 /// A Python buffer, held for as long as this lives. Made and destroyed with the GIL held.

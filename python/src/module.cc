@@ -209,7 +209,7 @@ FilterValue filter_value(nb::handle value) {
 }
 
 void bind_filter(nb::module_& m) {
-  nb::class_<Filter>(m, "Filter", "A parsed filter; immutable.")
+  Class<Filter>(m, "Filter", "A parsed filter; immutable.")
       .def_static(
           "parse", [](const std::string& text) { return unwrap(Filter::parse(text)); },
           nb::arg("text"))
@@ -264,7 +264,7 @@ void bind_filter(nb::module_& m) {
 }
 
 void bind_database(nb::module_& m) {
-  nb::class_<Database>(m, "Database", "An open database folder.")
+  Class<Database>(m, "Database", "An open database folder.")
       .def("collection", &collection, nb::arg("name"), nb::arg("dim"), nb::arg("metric").none(),
            nb::arg("dtype").none())
       .def("collection_names",
@@ -280,10 +280,9 @@ void bind_database(nb::module_& m) {
       .def_prop_ro("path", &Database::path)
       .def_prop_ro("recovery_notes", &Database::recovery_notes);
 
-  nb::class_<SharedScan>(m, "Scan", "Walks one snapshot in batches.")
-      .def("next", &SharedScan::next);
+  Class<SharedScan>(m, "Scan", "Walks one snapshot in batches.").def("next", &SharedScan::next);
 
-  nb::class_<PyCollection>(m, "Collection", "A named set of points.")
+  Class<PyCollection>(m, "Collection", "A named set of points.")
       .def("write", &PyCollection::write, nb::arg("vectors"), nb::arg("bits"),
            nb::arg("ids").none(), nb::arg("metadata").none(), nb::arg("upsert"),
            nb::arg("first_row"),
@@ -314,13 +313,14 @@ NB_MODULE(_core, m) {
   using namespace omendb::python;  // NOLINT: the module's own namespace
   m.doc() = "OmenDB's engine, one to one. Use the omendb package instead.";
   nb::set_leak_warnings(false);  // what lives until exit is the user's business
+  watch_exit();
   bind_filter(m);
   bind_columns(m);
   bind_rows(m);
   bind_arrow(m);
   bind_database(m);
   m.def("open", &open, nb::arg("path"), nb::arg("durability"), nb::arg("interval_ms"),
-        nb::arg("create"), nb::arg("memtable_bytes").none());
+        nb::arg("create"), nb::arg("memtable_bytes").none(), kCall);
   m.def("version", &omendb::version);
   m.def("active_isa", &omendb::active_isa);
   m.def("supported_isas", [] {

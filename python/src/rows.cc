@@ -119,7 +119,7 @@ nb::list Rows::column(std::string_view name, size_t start, size_t stop) const {
 }
 
 void bind_rows(nb::module_& m) {
-  nb::class_<Rows>(m, "Rows", "The rows of one answer; immutable.")
+  Class<Rows>(m, "Rows", "The rows of one answer; immutable.")
       .def("__len__", [](const Rows& r) { return r.data().count(); })
       .def_prop_ro(
           "queries",
