@@ -355,6 +355,7 @@ class Database(_Verbs):
         ``dim`` is taken from the first add if absent. ``metric`` is "l2" (squared Euclidean),
         "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` "f32", "f16", "i8" or "binary".
         Raises AlreadyExistsError if it exists with another schema than is asked for here.
+        What is not said is as in the collection that exists, or "l2" and "f32" in a new one.
         """
         if dim is not None:
             dim = _natural(dim, "dim")

@@ -1,5 +1,6 @@
 // omendb._core: the C++ API as Python sees it, one to one. What is pleasant about the package lives
 // in its Python files; what has to be fast lives here.
+#include <algorithm>
 #include <mutex>
 
 #include "arrow_in.h"
@@ -169,34 +170,62 @@ std::unique_ptr<Database> open(const std::string& path, int durability, uint64_t
   return std::make_unique<Database>(unwrap(std::move(db)));
 }
 
-PyCollection collection(Database& db, const std::string& name, size_t dim,
-                        std::optional<std::string> metric, std::optional<std::string> dtype) {
-  std::optional<CollectionOptions> options;
-  if (dim != 0 || metric || dtype) {
-    options.emplace();
-    options->dim = dim;
-    if (dtype) {
-      options->element =
-          named("dtype", *dtype, {Element::kF32, Element::kF16, Element::kI8, Element::kBinary},
-                element_name);
-    }
-    if (options->element == Element::kBinary) options->metric = Metric::kHamming;
-    if (metric) {
-      options->metric = named(
-          "metric", *metric,
-          {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kHamming}, metric_name);
-    }
+/// The schema to ask for: what was not said is as in the collection that exists. Where that goes
+/// with what was said, that is: hamming and binary vectors only go together.
+CollectionOptions completed(Database& db, const std::string& name, size_t dim,
+                            std::optional<Metric> metric, std::optional<Element> element) {
+  std::optional<CollectionInfo> there;
+  if (auto names = db.collection_names(); names.ok() && std::ranges::count(*names, name) != 0) {
+    auto found = db.collection(name);
+    auto info = found.ok() ? found->info() : Result<CollectionInfo>(found.status());
+    if (info.ok()) there = std::move(info).value();
   }
-  Element element = Element::kF32;
+  auto go_together = [](Metric m, Element e) {
+    return (m == Metric::kHamming) == (e == Element::kBinary);
+  };
+  CollectionOptions out{.dim = dim};
+  if (there && dim == 0) out.dim = there->dim;
+  if (element) {
+    out.element = *element;
+  } else if (there && go_together(metric.value_or(there->metric), there->element)) {
+    out.element = there->element;
+  }
+  if (metric) {
+    out.metric = *metric;
+  } else if (there && go_together(there->metric, out.element)) {
+    out.metric = there->metric;
+  } else if (out.element == Element::kBinary) {
+    out.metric = Metric::kHamming;
+  }
+  return out;
+}
+
+PyCollection collection(Database& db, const std::string& name, size_t dim,
+                        std::optional<std::string> metric_text,
+                        std::optional<std::string> dtype_text) {
+  std::optional<Metric> metric;
+  std::optional<Element> element;
+  if (dtype_text) {
+    element = named("dtype", *dtype_text,
+                    {Element::kF32, Element::kF16, Element::kI8, Element::kBinary}, element_name);
+  }
+  if (metric_text) {
+    metric =
+        named("metric", *metric_text,
+              {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kHamming}, metric_name);
+  }
+  Element stored = Element::kF32;
   auto got = without_gil([&]() -> Result<Collection> {
+    std::optional<CollectionOptions> options;
+    if (dim != 0 || metric || element) options = completed(db, name, dim, metric, element);
     auto found = db.collection(name, options);
     if (!found.ok()) return found;
     auto info = found->info();
     if (!info.ok()) return info.status();
-    element = info->element;
+    stored = info->element;
     return found;
   });
-  return {unwrap(std::move(got)), element};
+  return {unwrap(std::move(got)), stored};
 }
 
 FilterValue filter_value(nb::handle value) {

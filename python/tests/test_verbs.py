@@ -200,6 +200,27 @@ def test_collections_are_apart_and_named(path: Path) -> None:
         assert info.points == 1
 
 
+def test_what_is_not_said_of_a_collection_is_as_it_was(db: omendb.Database) -> None:
+    codes = db.collection("codes", dtype="binary")
+    again = db.collection("codes", dim=16)
+    assert (again.info().dtype, again.info().metric) == ("binary", "hamming")
+    assert db.collection("codes", dim=16).info() == again.info()
+    with pytest.raises(omendb.NotFoundError, match="dropped"):
+        codes.info()  # had no dimension yet; what was declared since took its place
+    db.collection("small", dtype="i8", metric="ip")
+    assert db.collection("small", metric="ip").info().dtype == "i8"
+    docs = db.collection("docs", metric="cosine")
+    docs.add([[1.0, 2.0, 3.0]])
+    for said in ({"dim": 3}, {"metric": "cosine"}, {"dtype": "f32"}, {"dim": 3, "dtype": "f32"}):
+        assert db.collection("docs", **said).info() == docs.info()
+    with pytest.raises(omendb.AlreadyExistsError, match="asked for dim 3, cosine, f16"):
+        db.collection("docs", dtype="f16")
+    with pytest.raises(omendb.AlreadyExistsError, match="asked for dim 3, l2, f32"):
+        db.collection("docs", metric="l2")
+    with pytest.raises(omendb.AlreadyExistsError, match="asked for dim 3, hamming, binary"):
+        db.collection("docs", dtype="binary")
+
+
 def test_dropping_the_default_collection_makes_room_for_a_new_schema(db: omendb.Database) -> None:
     db.add([[1.0, 2.0]])
     db.drop("default")
