@@ -154,13 +154,13 @@ def is_arrow(data: Any) -> bool:
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
-def arrow_queries(data: Any) -> NDArray[Any]:
+def arrow_queries(data: Any, element: str) -> NDArray[Any]:
     """The one vector column of Arrow data, or the one vector that an array of numbers is."""
     parts = []
     reader = _core.ArrowReader(data)
     while (batch := reader.next()) is not None:
         one = not batch.is_table and batch.kinds[0] in ("int", "float")
-        parts.append(batch.vector() if one else batch.vectors(_vector_column(batch, None)))
+        parts.append(batch.vector() if one else _arrow_vectors(batch, None, element)[1])
     if not parts:
         return np.empty((0, 0), dtype=np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -478,8 +478,8 @@ def _arrow_batches(
 def _arrow_batch(
     part: _core.ArrowBatch, element: str, vector: str | None, id: str | None, has_ids: bool
 ) -> Batch:
-    at = _vector_column(part, vector)
-    vectors, bits = vectors_in(part.vectors(at), element)
+    at, array = _arrow_vectors(part, vector, element)
+    vectors, bits = vectors_in(array, element)
     if not part.is_table:
         return Batch(vectors, bits)
     id_at = _id_column(part, id, has_ids)
@@ -488,7 +488,20 @@ def _arrow_batch(
     return Batch(vectors, bits, None if id_at is None else ids_in(part.ids(id_at)), metadata)
 
 
-def _vector_column(part: _core.ArrowBatch, vector: str | None) -> int:
+def _arrow_vectors(
+    part: _core.ArrowBatch, vector: str | None, element: str
+) -> tuple[int, NDArray[Any]]:
+    """(where the vectors are, the vectors)"""
+    at = _vector_column(part, vector, element)
+    if element != "binary" and part.kinds[at] == "bytes":
+        raise TypeMismatchError(
+            f'column "{part.names[at]}" holds bytes, which are vectors in a binary collection only'
+        )
+    vectors: NDArray[Any] = part.vectors(at)
+    return at, vectors
+
+
+def _vector_column(part: _core.ArrowBatch, vector: str | None, element: str) -> int:
     if not part.is_table:
         return 0
     names = part.names
@@ -496,7 +509,8 @@ def _vector_column(part: _core.ArrowBatch, vector: str | None) -> int:
         if vector not in names:
             raise InvalidArgumentError(f'no column "{vector}"; the table has {", ".join(names)}')
         return names.index(vector)
-    lists = [i for i, kind in enumerate(part.kinds) if kind == "vector"]
+    wanted = ("vector", "bytes") if element == "binary" else ("vector",)
+    lists = [i for i, kind in enumerate(part.kinds) if kind in wanted]
     named = [i for i in lists if names[i] == "vector"]
     if len(lists) == 1 or named:
         return named[0] if named else lists[0]

@@ -71,9 +71,11 @@ std::vector<std::string> ArrowBatch::kinds() const {
   for (size_t i = 0; i < count; ++i) {
     const ArrowSchema& schema = value_schema(*field(i).schema);
     const std::string_view format = schema.format;
+    const bool bytes = format.starts_with("w:") && field(i).schema->dictionary == nullptr;
     const bool numbers = is_arrow_list(format) && schema.n_children == 1 &&
                          number_dtype(schema.children[0]->format).has_value();
     out.emplace_back(numbers                   ? "vector"
+                     : bytes                   ? "bytes"
                      : is_arrow_int(format)    ? "int"
                      : is_arrow_float(format)  ? "float"
                      : is_arrow_string(format) ? "string"
@@ -82,9 +84,29 @@ std::vector<std::string> ArrowBatch::kinds() const {
   return out;
 }
 
+void ArrowBatch::refuse_null_vectors(const Field& f) const {
+  for (int64_t row = 0; row < array_.length; ++row) {
+    if (arrow_valid(*f.array, f.first + row)) continue;
+    raise(StatusCode::kInvalidArgument,
+          "column \"" + f.name + "\", row " + std::to_string(row) + ": the vector is null");
+  }
+}
+
+nb::object ArrowBatch::packed_bits(size_t column, nb::handle owner) const {
+  const Field f = field(column);
+  refuse_null_vectors(f);
+  const size_t width = std::stoul(f.schema->format + 2);  // after "w:"
+  const size_t shape[2] = {rows(), width};
+  const auto* data = static_cast<const uint8_t*>(f.array->buffers[1]) +
+                     static_cast<size_t>(f.first + f.array->offset) * width;
+  using View = nb::ndarray<nb::numpy, nb::ro>;
+  return nb::cast(View(data, 2, shape, owner, nullptr, nb::dtype<uint8_t>()));
+}
+
 nb::object ArrowBatch::vectors(size_t column, nb::handle owner) const {
   const Field f = field(column);
   const std::string_view format = f.schema->format;
+  if (kinds()[column] == "bytes") return packed_bits(column, owner);
   if (!is_arrow_list(format) || f.schema->n_children != 1 ||
       !number_dtype(f.schema->children[0]->format)) {
     raise(StatusCode::kTypeMismatch, "column \"" + f.name + "\": expected lists of numbers, got " +
@@ -94,11 +116,8 @@ nb::object ArrowBatch::vectors(size_t column, nb::handle owner) const {
   const ArrowArray& values = *f.array->children[0];
   int64_t dim = 0;
   int64_t begin = 0;
+  refuse_null_vectors(f);
   for (int64_t row = 0; row < array_.length; ++row) {
-    if (!arrow_valid(*f.array, f.first + row)) {
-      raise(StatusCode::kInvalidArgument,
-            "column \"" + f.name + "\", row " + std::to_string(row) + ": the vector is null");
-    }
     const auto [start, stop] = arrow_list(format, *f.array, f.first + row);
     if (row == 0) {
       dim = stop - start;
@@ -160,7 +179,8 @@ std::pair<const ArrowArray*, int64_t> ArrowBatch::id_at(const Field& f, int64_t 
 }
 
 nb::object ArrowBatch::ids(size_t column) const {
-  const Field f = field(column);
+  Field f = field(column);
+  if (!is_table()) f.name = "ids";
   const ArrowSchema& schema = value_schema(*f.schema);
   const std::string_view format = schema.format;
   if (!is_arrow_int(format) && !is_arrow_string(format)) {

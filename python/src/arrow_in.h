@@ -28,11 +28,11 @@ class ArrowBatch {
   size_t rows() const { return static_cast<size_t>(array_.length); }
   bool is_table() const;
   std::vector<std::string> names() const;
-  /// "vector" (a list of numbers), "int", "float", "string" or "other", one a column; of a
-  /// dictionary-encoded column, what its values are.
+  /// "vector" (a list of numbers), "bytes" (of one width), "int", "float", "string" or "other", one
+  /// a column; of a dictionary-encoded column, what its values are.
   std::vector<std::string> kinds() const;
 
-  /// n x dim over the array's own memory.
+  /// n x dim over the array's own memory; n x width of uint8 for a column of "bytes".
   /// @param owner  the Python object of this batch, which the view keeps alive.
   nb::object vectors(size_t column, nb::handle owner) const;
   /// A bare array of numbers as one vector over its own memory.
@@ -50,6 +50,8 @@ class ArrowBatch {
     std::string name;
   };
   Field field(size_t column) const;
+  nb::object packed_bits(size_t column, nb::handle owner) const;
+  void refuse_null_vectors(const Field& field) const;
   /// The array and the place in it that hold the id of a row, in the dictionary if there is one.
   static std::pair<const ArrowArray*, int64_t> id_at(const Field& field, int64_t row);
 

@@ -44,7 +44,7 @@ class PyCollection {
     IdsIn ids_in(ids);
     auto written = without_gil([&]() -> Result<Ids> {
       std::vector<Column> fitted;
-      WriteBatch batch{.vectors = vectors_in.view(),
+      WriteBatch batch{.vectors = fitted_to_dim(vectors_in.view(), bits),
                        .ids = ids_in.view(),
                        .metadata = {},
                        .first_row = first_row};
@@ -110,7 +110,8 @@ class PyCollection {
     options.radius = radius;
     options.with_vectors = vectors;
     options.columns = fields;
-    auto found = unwrap(without_gil([&] { return collection_.search(in.view(), options); }));
+    auto found = unwrap(
+        without_gil([&] { return collection_.search(fitted_to_dim(in.view(), bits), options); }));
     return Rows({.points = std::move(found.points),
                  .element = element_,
                  .distances = std::move(found.distances),
@@ -143,6 +144,14 @@ class PyCollection {
   }
 
  private:
+  /// Packed bits tell their dimension to the next multiple of 8 only; the collection knows it.
+  VectorsView fitted_to_dim(VectorsView packed, size_t bits) const {
+    if (packed.element != Element::kBinary || bits != 0) return packed;
+    const auto info = collection_.info();
+    if (info.ok() && (info->dim + 7) / 8 * 8 == packed.dim) packed.dim = info->dim;
+    return packed;
+  }
+
   Collection collection_;
   Element element_;
 };
