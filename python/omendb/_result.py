@@ -6,7 +6,7 @@ Rows stay in the engine's columns. A :class:`Hit` or :class:`Point` is made when
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 import numpy as np
@@ -54,6 +54,16 @@ class Point:
 
     def __getitem__(self, name: str) -> Any:
         return self.metadata[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.metadata
+
+    #: Not by way of __getitem__, whose KeyError: 0 would be a riddle.
+    __iter__ = None
+
+    def keys(self) -> KeysView[str]:
+        """The names of the metadata columns, so that ``dict(hit)`` is its metadata."""
+        return self.metadata.keys()
 
     def get(self, name: str, default: Any = None) -> Any:
         """A metadata value, or ``default`` if there is no such column."""

@@ -70,6 +70,14 @@ def test_hits_carry_distance_and_metadata_by_attribute_and_by_item(line: omendb.
         hits[3]
 
 
+def test_a_hit_is_asked_for_its_metadata_as_a_dict_is(line: omendb.Database) -> None:
+    hit = line.search([4.0, 0.0], k=1)[0]
+    assert "year" in hit and "nothing" not in hit
+    assert list(hit.keys()) == ["year", "lang"] and dict(hit) == hit.metadata
+    with pytest.raises(TypeError, match="'Hit' object is not iterable"):
+        list(hit)  # type: ignore[call-overload]
+
+
 def test_an_index_that_is_none_is_a_type_error_as_of_a_list(line: omendb.Database) -> None:
     result, results = line.search([0.0, 0.0]), line.search(np.zeros((2, 2), dtype=np.float32))
     points = line.get_points([1, 2])
