@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
@@ -155,7 +155,7 @@ class _Verbs:
         core = self._core_collection or self._open()
         if ids is None:
             raise InvalidArgumentError("get needs ids")
-        return core.get(ids_in(ids), vectors, _fields(fields))
+        return core.get(ids_in(ids), _flag(vectors, "vectors"), _fields(fields))
 
     def count(self, where: Where = None) -> int:
         """How many points there are, or how many ``where`` matches."""
@@ -179,6 +179,7 @@ class _Verbs:
         """Walks the points of one snapshot in batches; writes made later do not show."""
         core = self._core_collection or self._open()
         batch_size = _natural(batch_size, "batch_size")
+        vectors = _flag(vectors, "vectors")
         scan = core.scan(compile_where(where), batch_size, vectors, _fields(fields))
         return _walk(scan)
 
@@ -354,11 +355,14 @@ class Database(_Verbs):
 
         ``dim`` is taken from the first add if absent. ``metric`` is "l2" (squared Euclidean),
         "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` "f32", "f16", "i8" or "binary".
-        Raises AlreadyExistsError if it exists with another schema than is asked for here.
         What is not said is as in the collection that exists, or "l2" and "f32" in a new one.
+        Raises AlreadyExistsError if it exists with another schema than is asked for here.
         """
         if dim is not None:
             dim = _natural(dim, "dim")
+        for option, text in (("metric", metric), ("dtype", dtype)):
+            if text is not None and not isinstance(text, str):
+                raise TypeMismatchError(f"{option} is {text!r}; expected a name as str")
         core = self._core.collection(_name(name), dim or 0, metric, dtype)
         return Collection(self, name, core)
 
@@ -426,9 +430,10 @@ def open(
 
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """
-    text = os.fspath(path)
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(text, str):
-        raise InvalidArgumentError(f"the path is {text!r}; expected a str or a PathLike of str")
+        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
+    create = _flag(create, "create")
     if not has_utf8(text):
         raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
     mode, interval = _durability(durability)
@@ -462,6 +467,8 @@ def _fields(fields: Sequence[str] | None) -> Sequence[str]:
         return _ALL
     if isinstance(fields, str):
         raise InvalidArgumentError(f"fields is {fields!r}; expected a list of column names")
+    if not isinstance(fields, Iterable):
+        raise TypeMismatchError(f"fields is {fields!r}; expected a list of column names")
     names = list(fields)
     for name in names:
         if not isinstance(name, str):
@@ -469,6 +476,12 @@ def _fields(fields: Sequence[str] | None) -> Sequence[str]:
         if not has_utf8(name):
             raise InvalidArgumentError(f"fields holds {name!r}, which has no UTF-8 form")
     return names
+
+
+def _flag(value: Any, name: str) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeMismatchError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
 
 
 def _name(name: Any) -> str:

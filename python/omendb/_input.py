@@ -6,7 +6,7 @@ of :class:`Batch`. A float32 matrix whose rows have no gaps is borrowed, not cop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from omendb.errors import (
 GATHER_ROWS = 4_096
 
 _F32 = np.dtype(np.float32)
+
+_BOOLS = {bool, np.bool_}
 
 #: DLPack's kDLCPU and kDLCUDAHost.
 _HOST_MEMORY = (1, 3)
@@ -62,7 +64,7 @@ class Batch:
 
 def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[Any], int]:
     """(n x dim array that the engine can borrow, bits). One vector is a matrix of one row."""
-    array = _to_array(data, what)
+    array = to_array(data, what)
     if array.size == 0 and array.ndim == 1:
         raise InvalidArgumentError(f"{what} are empty; expected at least one vector")
     if array.ndim == 1:
@@ -78,9 +80,22 @@ def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[
         array = _real_numbers(array, what)
     wanted = {"f16": np.dtype(np.float16), "i8": np.dtype(np.int8)}.get(element, _F32)
     if array.dtype != wanted and array.dtype != _F32:
-        with np.errstate(over="ignore"):  # what becomes Inf is refused by the engine, by row
-            array = array.astype(_F32)
+        array = _as_f32(array, what)
     return _side_by_side(array), 0
+
+
+def _as_f32(array: NDArray[Any], what: str) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        floats = array.astype(_F32)
+    infinite = np.isinf(floats)
+    if infinite.any() and (lost := infinite & np.isfinite(array)).any():
+        row, position = (int(i) for i in np.argwhere(lost)[0])
+        one = "query" if what == "queries" else "vector"
+        raise InvalidArgumentError(
+            f"{one} {row} holds {array[row, position]} at position {position}; float32 holds "
+            "numbers up to 3.4e38"
+        )
+    return floats
 
 
 def _real_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
@@ -113,9 +128,10 @@ def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
-def _to_array(data: Any, what: str) -> NDArray[Any]:
+def to_array(data: Any, what: str) -> NDArray[Any]:
+    """One vector or a matrix, not yet looked into."""
     if isinstance(data, np.ndarray):
-        return data
+        return unmasked(data, what)
     if hasattr(data, "__dlpack__"):
         if data.__dlpack_device__()[0] not in _HOST_MEMORY:
             raise TypeMismatchError(f"{what} are on another device; move them to the CPU first")
@@ -123,7 +139,7 @@ def _to_array(data: Any, what: str) -> NDArray[Any]:
             return np.from_dlpack(data)
         except (BufferError, RuntimeError, TypeError) as error:
             raise TypeMismatchError(f"{what} could not be read through DLPack: {error}") from error
-    if isinstance(data, str | bytes | Mapping) or not hasattr(data, "__len__"):
+    if isinstance(data, str | bytes | Mapping | Set) or not hasattr(data, "__len__"):
         raise TypeMismatchError(
             f"{what} are a {type(data).__name__}; expected a matrix: NumPy, DLPack, Arrow, or "
             "lists of numbers"
@@ -134,6 +150,13 @@ def _to_array(data: Any, what: str) -> NDArray[Any]:
         return np.asarray(data)
     except (ValueError, TypeError, OverflowError) as error:
         raise TypeMismatchError(f"{what} cannot be made into a matrix: {error}") from error
+
+
+def unmasked(array: NDArray[Any], what: str) -> NDArray[Any]:
+    """The array itself; one that hides some of its values is refused, for they would show."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise InvalidArgumentError(f"{what} are masked; expected an array without missing values")
+    return array
 
 
 def _check_ragged(rows: Sequence[Any], what: str) -> None:
@@ -179,8 +202,12 @@ def ids_in(ids: Any) -> Any:
         ids = [ids]
     elif is_arrow(ids) and not isinstance(ids, np.ndarray):
         ids = _arrow_ids(ids)
-    elif isinstance(ids, Iterable) and not hasattr(ids, "__len__"):
+    elif isinstance(ids, Set) or (isinstance(ids, Iterable) and not hasattr(ids, "__len__")):
         ids = list(ids)
+    elif isinstance(ids, np.ndarray):
+        ids = unmasked(ids, "ids")
+    elif isinstance(ids, bool) or not hasattr(ids, "__len__") or isinstance(ids, Mapping):
+        raise _wrong_id(ids)
     if isinstance(ids, Sequence) and len(ids) > 0 and isinstance(ids[0], str):
         return _string_ids(ids)
     array = np.asarray(ids)
@@ -194,6 +221,8 @@ def ids_in(ids: Any) -> Any:
         return _string_ids(array.tolist())
     if array.dtype.kind == "O":
         return _big_ids(array, ids)
+    if isinstance(ids, list | tuple) and not _BOOLS.isdisjoint(map(type, ids)):
+        return _big_ids(array, ids)  # of bools among ints, NumPy made ints
     if array.dtype.kind not in "iu":
         raise _wrong_id(array.flat[0])
     if array.dtype.kind == "i" and array.min() < 0:
@@ -216,7 +245,7 @@ def _big_ids(array: NDArray[Any], ids: Any) -> NDArray[np.uint64]:
     for one in ids:
         if isinstance(one, str):
             raise TypeMismatchError(f"ids are all str or all int, got {one!r} among int")
-        if isinstance(one, bool) or not isinstance(one, int | np.integer):
+        if type(one) in _BOOLS or not isinstance(one, int | np.integer):
             raise _wrong_id(one)
         if not 0 <= int(one) < 2**64:
             raise InvalidArgumentError(f"ids are in 0..2^64 - 2, got {one}")
@@ -293,6 +322,11 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
             f'metadata column "{name}": expected a sequence of {rows} values, got '
             f"{type(values).__name__} {values!r:.60}"
         )
+    if not isinstance(values, np.ndarray) and hasattr(values, "isna"):
+        values = values.astype(object)  # of pandas; as NumPy, ints with missing ones are floats
+    if isinstance(values, np.ma.MaskedArray):
+        times = values.dtype.kind == "M"
+        values = values.filled(np.datetime64("NaT")) if times else values.tolist()  # None if masked
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
@@ -367,9 +401,11 @@ def batches_in(
         _refuse_beside("an iterator of batches", ids, metadata)
         yield from _iterator_batches(iter(data), element, vector, id)
         return
-    vectors, bits = vectors_in(data, element)
-    single = _is_one_vector(data)
-    if single and isinstance(metadata, Mapping):
+    if isinstance(ids, set | frozenset):
+        raise TypeMismatchError("ids are a set, which has no order; expected a sequence")
+    array = to_array(data, "vectors")
+    vectors, bits = vectors_in(array, element)
+    if array.ndim == 1 and isinstance(metadata, Mapping):
         metadata = [metadata]
     yield Batch(vectors, bits, ids_in(ids), metadata_in(metadata, len(vectors)))
 

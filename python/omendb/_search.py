@@ -7,20 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omendb._input import arrow_queries, is_arrow, vectors_in
+from omendb._input import arrow_queries, is_arrow, to_array, vectors_in
 from omendb.errors import InvalidArgumentError, LimitError, OmendbError, TypeMismatchError
 
 
 def queries_in(query: Any, element: str) -> tuple[NDArray[Any], int, bool]:
     """(queries that the engine can borrow, bits, whether it was one vector)"""
     if is_arrow(query) and not isinstance(query, np.ndarray):
-        query = arrow_queries(query)
-    array, bits = vectors_in(query, element, "queries")
-    if isinstance(query, list | tuple):
-        single = len(query) > 0 and not hasattr(query[0], "__len__")
-    else:
-        single = getattr(query, "ndim", 2) == 1
-    return array, bits, single
+        query = arrow_queries(query, element)
+    array = to_array(query, "queries")
+    queries, bits = vectors_in(array, element, "queries")
+    return queries, bits, array.ndim == 1
 
 
 def search_options(k: Any, effort: Any) -> tuple[int, int]:

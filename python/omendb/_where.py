@@ -27,7 +27,10 @@ def compile_where(where: Where) -> _core.Filter | None:
             raise FilterError(f"where has no UTF-8 form: {where!r:.60}")
         return _core.Filter.parse(where)
     if isinstance(where, Mapping):
-        return _expression(where, "")
+        try:
+            return _expression(where, "")
+        except RecursionError:
+            raise FilterError("where is nested too deep; expected at most 256 levels") from None
     raise FilterError(f"where is a {type(where).__name__}; expected a str, a dict or None")
 
 

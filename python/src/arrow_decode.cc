@@ -142,6 +142,19 @@ std::string arrow_type_name(const ArrowSchema& schema) {
   if (is_arrow_list(format) && schema.n_children == 1) {
     return "list<" + arrow_type_name(*schema.children[0]) + ">";
   }
+  static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"+s", "struct"},      {"+m", "map"},      {"+v", "list view"}, {"+r", "run-end encoded"},
+      {"+u", "union"},       {"td", "date"},     {"tt", "time"},      {"ts", "timestamp"},
+      {"tD", "duration"},    {"ti", "interval"}, {"d:", "decimal"},   {"w:", "fixed-size binary"},
+      {"vz", "binary view"}, {"vu", "string"},   {"z", "binary"},     {"Z", "binary"},
+      {"u", "string"},       {"U", "string"},    {"n", "null"},       {"b", "bool"},
+      {"e", "float16"},      {"f", "float32"},   {"g", "float64"},    {"c", "int8"},
+      {"C", "uint8"},        {"s", "int16"},     {"S", "uint16"},     {"i", "int32"},
+      {"I", "uint32"},       {"l", "int64"},     {"L", "uint64"},
+  };
+  for (const auto& [start, name] : kNames) {
+    if (format.starts_with(start)) return std::string(name);
+  }
   return "Arrow format \"" + std::string(format) + "\"";
 }
 

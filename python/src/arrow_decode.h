@@ -32,7 +32,7 @@ bool is_arrow_int(std::string_view format);
 bool is_arrow_float(std::string_view format);
 bool is_arrow_string(std::string_view format);
 bool is_arrow_list(std::string_view format);
-/// "list<f>" and the like, for people.
+/// "list<float32>" and the like, for people.
 std::string arrow_type_name(const ArrowSchema& schema);
 
 }  // namespace omendb::python

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import omendb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 NAN, INF = float("nan"), float("inf")
@@ -31,8 +32,10 @@ BAD_VECTORS = [
     ([[0.0, NAN]], omendb.InvalidArgumentError, "NaN"),
     ([[0.0, INF]], omendb.InvalidArgumentError, "Inf"),
     ([[0.0, -INF]], omendb.InvalidArgumentError, "Inf"),
-    ([[0.0, 1e308]], omendb.InvalidArgumentError, "Inf"),
-    (np.array([[0.0, 1e300]]), omendb.InvalidArgumentError, "Inf"),
+    ([[0.0, 1e308]], omendb.InvalidArgumentError, "1e\\+308 at position 1; float32"),
+    ({1.0, 2.0}, omendb.TypeMismatchError, "set"),
+    (np.ma.array([[0.0, 1.0]], mask=[[True, False]]), omendb.InvalidArgumentError, "masked"),
+    (np.array([[0.0, 1e300]]), omendb.InvalidArgumentError, "float32"),
     ([[1.0, 2.0, 3.0]], omendb.DimensionError, "3.*2"),
     ([[1.0, 2.0], [1.0]], omendb.DimensionError, "row 1 has 1"),
     (np.zeros((1, 1, 2)), omendb.DimensionError, "shape"),
@@ -77,6 +80,14 @@ BAD_IDS = [
     (["a", "b"], omendb.TypeMismatchError, "strings"),
     (["a", 90], omendb.TypeMismatchError, "90"),
     ([True, False], omendb.TypeMismatchError, "bool"),
+    ([90, True], omendb.TypeMismatchError, "bool True"),
+    ([np.True_, 90], omendb.TypeMismatchError, "bool"),
+    ({90, 91}, omendb.TypeMismatchError, "no order"),
+    ({90: 1, 91: 1}, omendb.TypeMismatchError, "dict"),
+    (1.5, omendb.TypeMismatchError, "float 1.5"),
+    (np.ma.array([90, 91], mask=[True, False]), omendb.InvalidArgumentError, "masked"),
+    (pa.array([90, None]), omendb.InvalidArgumentError, 'column "ids", row 1: the id is null'),
+    (pa.array([1.5, 2.5]), omendb.TypeMismatchError, "integers or strings, got float64"),
     (np.array([1.0, 2.0]), omendb.TypeMismatchError, "float"),
     ([[90], [91]], omendb.InvalidArgumentError, "one dimension"),
 ]
@@ -163,6 +174,7 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"recall": "high"}, omendb.TypeMismatchError, "recall is 'high'"),
     ({"radius": "wide"}, omendb.TypeMismatchError, "radius is 'wide'"),
     ({"fields": [5]}, omendb.TypeMismatchError, "fields holds 5"),
+    ({"fields": 5}, omendb.TypeMismatchError, "fields is 5"),
     ({"effort": 0}, omendb.InvalidArgumentError, "effort is 0"),
     ({"recall": 0.0}, omendb.InvalidArgumentError, "recall"),
     ({"recall": 1.5}, omendb.InvalidArgumentError, "recall"),
@@ -252,6 +264,21 @@ def test_a_zero_vector_has_no_direction_under_cosine(db: omendb.Database) -> Non
         docs.search([0.0, 0.0])
 
 
+def test_what_is_to_come_back_is_said_by_true_or_false(line: omendb.Database) -> None:
+    with pytest.raises(omendb.TypeMismatchError, match="vectors is 1; expected True or False"):
+        line.get(1, vectors=1)  # type: ignore[call-overload]
+    with pytest.raises(omendb.TypeMismatchError, match="vectors is 'no'"):
+        line.scan(vectors="no")  # type: ignore[arg-type]
+
+
+def test_a_dict_that_is_nested_without_end_is_a_filter_error(line: omendb.Database) -> None:
+    where: dict[str, Any] = {"year": 2000}
+    for _ in range(100_000):
+        where = {"$not": where}
+    with pytest.raises(omendb.FilterError, match="nested too deep"):
+        line.count(where)
+
+
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, "x"])
 def test_bad_batch_sizes(line: omendb.Database, batch_size: Any) -> None:
     with pytest.raises(omendb.InvalidArgumentError, match="batch_size"):
@@ -269,6 +296,8 @@ def test_bad_batch_sizes(line: omendb.Database, batch_size: Any) -> None:
         ({"memtable_mb": -1}, omendb.InvalidArgumentError),
         ({"memtable_mb": "x"}, omendb.InvalidArgumentError),
         ({"create": False}, omendb.NotFoundError),
+        ({"create": "no"}, omendb.TypeMismatchError),
+        ({"path": 5}, omendb.TypeMismatchError),
         ({"path": "/tmp/\ud800"}, omendb.InvalidArgumentError),
     ],
 )
@@ -289,6 +318,10 @@ def test_bad_collections(db: omendb.Database) -> None:
         db.collection("x", metric="euclid")  # type: ignore[arg-type]
     with pytest.raises(omendb.InvalidArgumentError, match="f64"):
         db.collection("x", dtype="f64")  # type: ignore[arg-type]
+    with pytest.raises(omendb.TypeMismatchError, match=r"dtype is .*numpy.float32"):
+        db.collection("x", dtype=np.float32)  # type: ignore[arg-type]
+    with pytest.raises(omendb.TypeMismatchError, match="metric is 5"):
+        db.collection("x", metric=5)  # type: ignore[arg-type]
     for dim in (0, -1, 1.5):
         with pytest.raises(omendb.InvalidArgumentError, match="dim"):
             db.collection("x", dim=dim)  # type: ignore[arg-type]

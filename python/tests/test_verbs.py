@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import copy
 import pickle
 import shutil
@@ -119,6 +120,20 @@ def test_fields_and_vectors_choose_what_comes_back(line: omendb.Database) -> Non
     result = line.search([4.0, 0.0], k=2, vectors=True)
     assert result.vectors is not None and result.vectors.shape == (2, 2)
     assert result.columns == ["year", "lang"] and result.column("year") == [2004, 2003]
+
+
+def test_any_sequence_of_numbers_is_one_query(line: omendb.Database) -> None:
+    for query in (range(3, 5), array.array("f", [3.0, 4.0]), [3, 4], (3, 4)):
+        result = line.search(query, k=1)
+        assert isinstance(result, omendb.Result) and result[0].id == 3
+    assert line.add(range(2), metadata={"year": 1}).size == 1
+    with pytest.raises(omendb.InvalidArgumentError, match="queries of 0 dimensions"):
+        line.search([[]])
+
+
+def test_ids_may_be_a_set_where_order_does_not_matter(line: omendb.Database) -> None:
+    assert [point and point.id for point in line.get({3: "x", 5: "y"}.keys())] == [3, 5]
+    assert line.delete({3, 5}) == 2
 
 
 def test_k_beyond_the_points_returns_them_all(line: omendb.Database) -> None:
