@@ -159,9 +159,8 @@ class Collection {
   /// Deletes every point that the filter matches. An empty filter deletes everything. Other writers
   /// of the collection wait meanwhile.
   /// @return how many points were deleted.
-  /// @error kInvalidFilter, kCorruption, kLimitExceeded if the ids of the points take more than 2
-  /// GiB
-  ///        (of u64 ids, 268 million), kReadOnly, kNoSpace, kIoError, kClosed.
+  /// @error kInvalidFilter, kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; kLimitExceeded if
+  ///        the ids of the points take more than 2 GiB, as 268 million u64 ids do.
   Result<uint64_t> delete_where(const Filter& where);
 
   /// Looks points up by id; an id may be given several times.
@@ -194,8 +193,7 @@ class Collection {
 
   /// Seals what is in memory and merges all segments into one, without the dead; into several
   /// where there are more than 2,147,483,647 points. Waits.
-  /// @error kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; the collection is as good as
-  /// before.
+  /// @error kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; nothing is lost.
   Status compact();
 
   explicit Collection(std::shared_ptr<internal::CollectionHandle> handle);
