@@ -143,10 +143,10 @@ TEST(BatchCheck, RowsWithGapsAndWithoutAlignmentAreChecked) {
     std::memcpy(bytes.data() + 1 + r * 11, row, sizeof row);
   }
   const VectorSpec spec{2, Metric::kL2, Element::kF32};
-  EXPECT_TRUE(check_vectors({bytes.data() + 1, 2, 2, Element::kF32, 11}, spec, "c", "v").ok());
-  EXPECT_FALSE(check_vectors({bytes.data() + 1, 3, 2, Element::kF32, 11}, spec, "c", "v").ok());
+  EXPECT_TRUE(check_vectors({bytes.data() + 1, 2, 2, Element::kF32, 11}, spec, "c", {"v"}).ok());
+  EXPECT_FALSE(check_vectors({bytes.data() + 1, 3, 2, Element::kF32, 11}, spec, "c", {"v"}).ok());
   const auto halves = check_vectors({bytes.data() + 1, 2, 2, Element::kF32, 11},
-                                    {2, Metric::kL2, Element::kF16}, "c", "v");
+                                    {2, Metric::kL2, Element::kF16}, "c", {"v"});
   ASSERT_TRUE(halves.ok());
   EXPECT_EQ(halves->view.row_stride(), 4U);
 }
@@ -155,8 +155,8 @@ TEST(BatchCheck, BitsPastTheDimensionAreRefused) {
   const VectorSpec spec{11, Metric::kHamming, Element::kBinary};
   const uint8_t good[] = {0xff, 0x07, 0x00, 0x05};
   const uint8_t bad[] = {0xff, 0x07, 0x00, 0x08};
-  EXPECT_TRUE(check_vectors({good, 2, 11, Element::kBinary, 0}, spec, "c", "v").ok());
-  EXPECT_EQ(check_vectors({bad, 2, 11, Element::kBinary, 0}, spec, "c", "v").status().code(),
+  EXPECT_TRUE(check_vectors({good, 2, 11, Element::kBinary, 0}, spec, "c", {"v"}).ok());
+  EXPECT_EQ(check_vectors({bad, 2, 11, Element::kBinary, 0}, spec, "c", {"v"}).status().code(),
             StatusCode::kInvalidArgument);
 }
 
