@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import subprocess
 from collections.abc import Iterator
@@ -46,11 +47,9 @@ def test_a_full_disk_refuses_writes_and_takes_them_again(small_disk: Path) -> No
     db.add(vectors, ids=range(written, written + 500))  # not reopened
     written += 500
     assert len(db) == written
-    db.delete(range(0, 1000))
-    try:
+    db.delete(range(1000))
+    with contextlib.suppress(omendb.NoSpaceError):  # no room for a segment; the log has everything
         db.close()
-    except omendb.NoSpaceError:
-        pass  # no room for a segment; the log has everything
     with omendb.open(small_disk / "db") as again:
         assert len(again) == written - 1000
         assert again.get(written - 1) is not None

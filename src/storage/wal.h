@@ -41,7 +41,7 @@ class Wal {
 
   /// Gives the next LSN to the record made of `parts`, in order. Copies them to the log's buffer or
   /// file before returning. Not durable until wait_durable().
-  /// @error kNoSpace if the disk has no room for it: nothing has changed, and it may be tried again.
+  /// @error kNoSpace if the disk has no room for it: nothing has changed; it may be tried again.
   virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
   /// Returns when the record, and all before it, are as durable as the options say. Concurrent
   /// waiters share one flush.

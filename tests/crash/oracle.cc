@@ -202,6 +202,7 @@ void History::issue_drop(const std::string& name) {
 
 void History::acknowledge(const std::string& name) {
   if (durable_) return acknowledge_durable(name);
+  candidates_[name].back().acknowledged = true;
   visible_[name] = candidates_[name].back().state;
 }
 
@@ -211,9 +212,12 @@ void History::acknowledge_durable(const std::string& name) {
   candidates.erase(candidates.begin(), candidates.end() - 1);
 }
 
+// What failed after the last acknowledged operation may or may not have happened, as before.
 void History::flushed() {
   for (auto& [name, candidates] : candidates_) {
-    candidates.erase(candidates.begin(), candidates.end() - 1);
+    const auto last = std::find_if(candidates.rbegin(), candidates.rend(),
+                                   [](const Candidate& one) { return one.acknowledged; });
+    if (last != candidates.rend()) candidates.erase(candidates.begin(), last.base() - 1);
   }
 }
 

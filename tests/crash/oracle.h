@@ -71,6 +71,7 @@ class History {
     uint64_t operation = 0;
     std::optional<State> state;  // none = no such collection
     bool ordered = true;
+    bool acknowledged = false;
   };
   void issue(const std::string& name, Candidate candidate);
   bool fits(uint64_t operation, const std::map<std::string, State>& recovered) const;
