@@ -239,7 +239,9 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
     manifest_.wal_trimmed = trimmed_before;
     return published;
   }
-  return wal_->trim(trim);
+  // The state is in force, whatever becomes of the log's old files; the next opening removes them.
+  wal_->trim(trim).ignore();
+  return {};
 }
 
 Status DatabaseImpl::sync(Lsn lsn) {
