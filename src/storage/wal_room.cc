@@ -73,12 +73,14 @@ Status FileWal::keep_tail(const WalContents& contents, Lsn after) {
   OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), 0));
   uint64_t offset = contents.tail_offset;
   WalFrame frame;
-  while (read_wal_frame(bytes, offset, input.header.crc, frame) &&
-         frame.lsn <= to_int(contents.last)) {
+  // The records that were replayed, and no frame behind them that claims one of their numbers.
+  for (Lsn lsn = next(contents.durable); lsn <= contents.last; lsn = next(lsn)) {
+    const bool whole = read_wal_frame(bytes, offset, input.header.crc, frame);
+    if (!whole || frame.lsn != to_int(lsn)) break;
     const std::span<const std::byte> payload[] = {
         bytes.subspan(offset + sizeof(frame), frame.length)};
     offset += wal_frame_bytes(frame.length);
-    if (Lsn{frame.lsn} <= after) continue;
+    if (lsn <= after) continue;
     if (frame.length >= kDirectBytes || flushing_.size() >= kDirectBytes) {
       OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
       flushing_.clear();
@@ -86,7 +88,7 @@ Status FileWal::keep_tail(const WalContents& contents, Lsn after) {
     if (frame.length >= kDirectBytes) {
       OMEN_RETURN_IF_ERROR(output_.write(frame, payload, after));
     } else {
-      flushing_.add(Lsn{frame.lsn}, frame.payload_crc, frame.length, payload);
+      flushing_.add(lsn, frame.payload_crc, frame.length, payload);
     }
   }
   OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));

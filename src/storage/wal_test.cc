@@ -91,6 +91,28 @@ TEST_F(WalTest, RecordsComeBackInOrderAfterReopening) {
   EXPECT_EQ(open(2).records.size(), 1u);
 }
 
+TEST_F(WalTest, AFrameThatRepeatsTheLastNumberIsNotTakenOverBehindIt) {
+  {
+    auto log = open();
+    add(*log.wal, "one");
+    add_durable(*log.wal, "two");
+  }
+  const std::string name = "0000000001.wal";
+  auto bytes = contents(name);
+  const auto second = bytes.begin() + kWalHeaderBytes + wal_frame_bytes(3);
+  const std::vector<std::byte> frame(second, second + wal_frame_bytes(3));
+  std::ranges::copy(frame, bytes.insert(second + wal_frame_bytes(3), frame.size(), {}));
+  replace(name, bytes);
+  {
+    auto log = open();
+    ASSERT_TRUE(log.status.ok()) << log.status.to_string();
+    EXPECT_EQ(log.recovery.last, Lsn{2});
+    add_durable(*log.wal, "three");
+  }
+  const auto again = open();
+  EXPECT_EQ(again.records, (std::map<uint64_t, std::string>{{1, "one"}, {2, "two"}, {3, "three"}}));
+}
+
 TEST_F(WalTest, ReopeningManyTimesKeepsEverything) {
   for (uint64_t round = 0; round < 20; ++round) {
     auto log = open();
