@@ -19,9 +19,10 @@ ARROWS: dict[str, set[str]] = {
     "base": set(),
     "distance": {"base"},
     "storage": {"base"},
+    "column": {"base", "storage"},
     "index": {"base", "distance"},
-    "segment": {"base", "distance", "index", "storage"},
-    "collection": {"base", "distance", "index", "segment"},
+    "segment": {"base", "distance", "index", "storage", "column"},
+    "collection": {"base", "distance", "index", "column", "segment"},
     "database": {"base", "storage", "collection"},
     # The faces see the public headers and nothing else.
     "capi": set(),

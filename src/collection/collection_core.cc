@@ -75,7 +75,7 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   snapshot->spec = state.spec;
   snapshot->id_kind = state.id_kind;
   snapshot->next_auto_id = state.next_auto_id;
-  snapshot->columns = std::make_shared<segment::Schema>(state.columns);
+  snapshot->columns = std::make_shared<column::Schema>(state.columns);
   std::shared_ptr<const distance::rabitq::Encoder> encoder;
   for (const SegmentState& segment : state.segments) {
     OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
@@ -182,7 +182,7 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation&
                   "vector has " + std::to_string(put.vectors.dim) + " dimensions; collection \"" +
                       name_ + "\" has " + std::to_string(staged_->spec.dim));
   }
-  OMEN_RETURN_IF_ERROR(segment::check_columns(put.columns, put.vectors.count, *staged_->columns));
+  OMEN_RETURN_IF_ERROR(column::check_columns(put.columns, put.vectors.count, *staged_->columns));
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
@@ -243,8 +243,8 @@ std::shared_ptr<Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& 
   snapshot->spec.dim = put.vectors.dim;
   const bool strings = std::holds_alternative<std::span<const std::string_view>>(put.ids);
   snapshot->id_kind = strings ? IdKind::kString : IdKind::kU64;
-  auto columns = std::make_shared<segment::Schema>(*snapshot->columns);
-  if (segment::add_new_columns(put.columns, *columns)) snapshot->columns = std::move(columns);
+  auto columns = std::make_shared<column::Schema>(*snapshot->columns);
+  if (column::add_new_columns(put.columns, *columns)) snapshot->columns = std::move(columns);
 
   if (growing_ == nullptr) start_memtable(*snapshot, rows);
   Pending pending;
@@ -382,7 +382,7 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
                         (staged_->spec.dim == 0 || put->vectors.dim == staged_->spec.dim) &&
                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
                         check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
-                        segment::check_columns(put->columns, rows, *staged_->columns).ok();
+                        column::check_columns(put->columns, rows, *staged_->columns).ok();
       if (!fits) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
                                              " does not fit collection \"" + name_ + "\""};

@@ -48,9 +48,9 @@ Status fetch_column(const Snapshot& snapshot, std::span<const RowAt> rows, Colum
     const uint32_t part = rows[i].part;
     slots.clear();
     for (; i < rows.size() && rows[i].part == part; ++i) slots.push_back(rows[i].slot);
-    const segment::ColumnReader* reader = snapshot.parts[part].rows->columns().find(out.name);
+    const column::ColumnReader* reader = snapshot.parts[part].rows->columns().find(out.name);
     if (reader == nullptr) {
-      segment::append_nulls(out, slots.size());
+      column::append_nulls(out, slots.size());
     } else {
       OMEN_RETURN_IF_ERROR(reader->gather(slots, out));
     }
@@ -60,12 +60,12 @@ Status fetch_column(const Snapshot& snapshot, std::span<const RowAt> rows, Colum
 
 }  // namespace
 
-Result<segment::Schema> choose_columns(const segment::Schema& schema,
-                                       const std::vector<std::string>& wanted) {
+Result<column::Schema> choose_columns(const column::Schema& schema,
+                                      const std::vector<std::string>& wanted) {
   if (wanted.size() == 1 && wanted[0] == "*") return schema;
-  segment::Schema chosen;
+  column::Schema chosen;
   for (const std::string& name : wanted) {
-    const segment::ColumnSchema* column = segment::find_column(schema, name);
+    const column::ColumnSchema* column = column::find_column(schema, name);
     if (column == nullptr) {
       std::string known;
       for (const auto& c : schema) known += (known.empty() ? "" : ", ") + c.name;
@@ -79,12 +79,12 @@ Result<segment::Schema> choose_columns(const segment::Schema& schema,
 
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
                      const FetchOptions& options) {
-  OMEN_ASSIGN_OR_RETURN(const segment::Schema columns,
+  OMEN_ASSIGN_OR_RETURN(const column::Schema columns,
                         choose_columns(*snapshot.columns, options.columns));
   Points points;
   OMEN_RETURN_IF_ERROR(fetch_ids(snapshot, rows, points.ids));
   if (options.with_vectors) OMEN_RETURN_IF_ERROR(fetch_vectors(snapshot, rows, points.vectors));
-  for (const segment::ColumnSchema& column : columns) {
+  for (const column::ColumnSchema& column : columns) {
     Column& out = points.metadata.emplace_back();
     out.name = column.name;
     out.type = column.type;

@@ -24,8 +24,8 @@ struct FetchOptions {
 };
 
 /// @error kNotFound for a column that the collection lacks, before anything is read.
-Result<segment::Schema> choose_columns(const segment::Schema& schema,
-                                       const std::vector<std::string>& wanted);
+Result<column::Schema> choose_columns(const column::Schema& schema,
+                                      const std::vector<std::string>& wanted);
 
 /// The rows' points, in the order of `rows`.
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "collection/filter_eval.h"
-#include "segment/columns.h"
+#include "column/columns.h"
 
 namespace omendb::collection {
 namespace {
@@ -12,8 +12,8 @@ namespace {
 constexpr uint32_t kRows = 1'000'000;
 
 struct Fixture {
-  segment::Schema schema;
-  segment::GrowingColumns columns;
+  column::Schema schema;
+  column::GrowingColumns columns;
 
   Fixture() {
     std::mt19937 rng(1);
@@ -28,7 +28,7 @@ struct Fixture {
       lang.string_offsets.push_back(lang.bytes.size());
     }
     const std::vector<Column> batch = {std::move(year), std::move(score), std::move(lang)};
-    segment::add_new_columns(batch, schema);
+    column::add_new_columns(batch, schema);
     columns.append(batch, kRows);
   }
 };

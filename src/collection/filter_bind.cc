@@ -20,12 +20,12 @@ using Op = BoundNode::Op;
 
 class FilterBinder {
  public:
-  explicit FilterBinder(const segment::Schema& schema) : schema_(schema) {
+  explicit FilterBinder(const column::Schema& schema) : schema_(schema) {
     for (const auto& column : schema) by_name_.emplace(column.name, &column);
   }
 
   Result<BoundNode> bind(const FilterNode& node);
-  std::vector<segment::ColumnSchema> take_columns() { return std::move(columns_); }
+  std::vector<column::ColumnSchema> take_columns() { return std::move(columns_); }
 
  private:
   Result<BoundNode> bind_children(const FilterNode& node, Op op);
@@ -40,8 +40,8 @@ class FilterBinder {
   Result<BoundNode> bind_compare(const FilterNode& node, size_t i, Compare compare, BoundNode test,
                                  ColumnType type) const;
 
-  Result<const segment::ColumnSchema*> find(const FilterNode& node) const;
-  uint32_t number_of(const segment::ColumnSchema& column);
+  Result<const column::ColumnSchema*> find(const FilterNode& node) const;
+  uint32_t number_of(const column::ColumnSchema& column);
   Result<int64_t> timestamp(const FilterNode& node, size_t i) const;
   Status check_value(const FilterNode& node, size_t i, ColumnType type) const;
 
@@ -53,9 +53,9 @@ class FilterBinder {
     return i < node.values_at.size() ? node.values_at[i] : 0;
   }
 
-  const segment::Schema& schema_;
-  std::unordered_map<std::string_view, const segment::ColumnSchema*> by_name_;
-  std::vector<segment::ColumnSchema> columns_;
+  const column::Schema& schema_;
+  std::unordered_map<std::string_view, const column::ColumnSchema*> by_name_;
+  std::vector<column::ColumnSchema> columns_;
   std::unordered_map<std::string_view, uint32_t> numbers_;
 };
 
@@ -122,13 +122,13 @@ Result<BoundNode> FilterBinder::bind_children(const FilterNode& node, Op op) {
   return joined(op, std::move(children));
 }
 
-Result<const segment::ColumnSchema*> FilterBinder::find(const FilterNode& node) const {
+Result<const column::ColumnSchema*> FilterBinder::find(const FilterNode& node) const {
   const auto found = by_name_.find(node.column);
   if (found != by_name_.end()) return found->second;
   return error(node, node.column_at, unknown_column_text(node.column, schema_));
 }
 
-uint32_t FilterBinder::number_of(const segment::ColumnSchema& column) {
+uint32_t FilterBinder::number_of(const column::ColumnSchema& column) {
   const auto [at, fresh] =
       numbers_.try_emplace(column.name, static_cast<uint32_t>(columns_.size()));
   if (fresh) columns_.push_back(column);
@@ -136,7 +136,7 @@ uint32_t FilterBinder::number_of(const segment::ColumnSchema& column) {
 }
 
 Result<BoundNode> FilterBinder::bind_test(const FilterNode& node) {
-  OMEN_ASSIGN_OR_RETURN(const segment::ColumnSchema* column, find(node));
+  OMEN_ASSIGN_OR_RETURN(const column::ColumnSchema* column, find(node));
   BoundNode test;
   test.column = number_of(*column);
   if (node.kind == Kind::kIsNull) {
@@ -360,7 +360,7 @@ uint32_t depth_of(const BoundNode& node) {
 
 }  // namespace
 
-Result<BoundFilter> bind_filter(const Filter& filter, const segment::Schema& schema) {
+Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& schema) {
   BoundFilter bound;
   if (filter.empty()) return bound;
   FilterBinder binder(schema);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "collection/filter_like.h"
+#include "column/schema.h"
 #include "omendb/filter.h"
 #include "omendb/status.h"
-#include "segment/column_schema.h"
 
 namespace omendb::collection {
 
@@ -57,8 +57,8 @@ struct BoundNode {
 
 struct BoundFilter {
   BoundNode root;
-  uint32_t depth = 1;                          ///< levels of the tree
-  std::vector<segment::ColumnSchema> columns;  ///< that it reads
+  uint32_t depth = 1;                         ///< levels of the tree
+  std::vector<column::ColumnSchema> columns;  ///< that it reads
 
   bool matches_everything() const {
     return root.op == BoundNode::Op::kConstant && root.truth == Truth::kTrue;
@@ -69,6 +69,6 @@ struct BoundFilter {
 /// @error kInvalidFilter for an unknown column (with the nearest name), a type that does not fit,
 ///        a malformed timestamp or pattern, a tree that is too deep. It points into the filter's
 ///        text if it has one.
-Result<BoundFilter> bind_filter(const Filter& filter, const segment::Schema& schema);
+Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& schema);
 
 }  // namespace omendb::collection

@@ -7,16 +7,16 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "segment/columns_util.h"
+#include "column/util.h"
 
 namespace omendb::collection {
 
 namespace {
 
-using segment::ColumnBatch;
-using segment::ColumnReader;
-using segment::kBatchRows;
-using segment::kBatchWords;
+using column::ColumnBatch;
+using column::ColumnReader;
+using column::kBatchRows;
+using column::kBatchWords;
 using Op = BoundNode::Op;
 
 /// One bit a row of the batch.
@@ -37,7 +37,7 @@ struct Truths {
 /// Runs one filter over one source, batch after batch.
 class FilterRun {
  public:
-  FilterRun(const BoundFilter& filter, const segment::ColumnSource& source)
+  FilterRun(const BoundFilter& filter, const column::ColumnSource& source)
       : filter_(filter),
         truths_(filter.depth),
         wanted_(filter.depth),
@@ -76,7 +76,7 @@ class FilterRun {
 
 Status FilterRun::check_types() const {
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    const segment::ColumnSchema& column = filter_.columns[i];
+    const column::ColumnSchema& column = filter_.columns[i];
     const ColumnReader* reader = inputs_[i].reader;
     if (reader == nullptr || reader->type() == column.type) continue;
     return {StatusCode::kCorruption,
@@ -153,7 +153,7 @@ void match_all(uint32_t rows, Bits& matches, Test&& test) {
   uint32_t first = 0;
   for (; first + 64 <= rows; first += 64) {
     for (uint32_t i = 0; i < 64; ++i) flags[i] = test(first + i);
-    segment::pack_bits(flags, std::span(matches).subspan(first / 64, 1));
+    column::pack_bits(flags, std::span(matches).subspan(first / 64, 1));
   }
   for (uint32_t row = first; row < rows; ++row) {
     matches[row / 64] |= uint64_t{test(row)} << (row % 64);
@@ -281,7 +281,7 @@ Status FilterRun::eval_test(const BoundNode& node, const Bits& wanted, Truths& o
 
 }  // namespace
 
-Result<Bitmap> evaluate(const BoundFilter& filter, const segment::ColumnSource& source,
+Result<Bitmap> evaluate(const BoundFilter& filter, const column::ColumnSource& source,
                         uint32_t rows) {
   if (filter.matches_everything()) return Bitmap(rows, true);
   Bitmap matches(rows);

@@ -5,8 +5,8 @@
 
 #include "base/bitmap.h"
 #include "collection/filter_bind.h"
+#include "column/reader.h"
 #include "omendb/status.h"
-#include "segment/column_reader.h"
 
 namespace omendb::collection {
 
@@ -15,7 +15,7 @@ namespace omendb::collection {
 /// @return the rows for which the filter is TRUE (not NULL).
 /// @error kCorruption if stored bytes that were needed fail their checksum or make no sense.
 /// Thread-safe.
-Result<Bitmap> evaluate(const BoundFilter& filter, const segment::ColumnSource& source,
+Result<Bitmap> evaluate(const BoundFilter& filter, const column::ColumnSource& source,
                         uint32_t rows);
 
 }  // namespace omendb::collection

@@ -6,15 +6,15 @@
 
 #include "collection/filter_ast.h"
 #include "collection/filter_oracle.h"
-#include "segment/columns.h"
-#include "segment/columns_test_util.h"
+#include "column/columns.h"
+#include "column/columns_test_util.h"
 
 namespace omendb::collection {
 namespace {
 
-using segment::GrowingColumns;
-using segment::Schema;
-using segment::testing::every_type;
+using column::GrowingColumns;
+using column::Schema;
+using column::testing::every_type;
 using testing::Oracle;
 using testing::RandomFilter;
 using testing::same_tree;
@@ -23,7 +23,7 @@ using testing::Table;
 /// The rows that `text` matches, as "0110".
 std::string matched(std::string_view text, const std::vector<Column>& columns) {
   Schema schema;
-  segment::add_new_columns(columns, schema);
+  column::add_new_columns(columns, schema);
   const size_t rows = columns[0].row_count();
   GrowingColumns growing(schema);
   growing.append(columns, rows);
@@ -46,7 +46,7 @@ TEST(FilterEval, RandomFiltersMatchWhatARowByRowOracleSays) {
     std::vector<Column> columns;
     for (const auto& column : every_type()) {
       if (rng() % 6 == 0) continue;  // unknown to this segment
-      columns.push_back(segment::testing::random_column(column, rows, rng));
+      columns.push_back(column::testing::random_column(column, rows, rng));
       table[column.name] = columns.back();
     }
     GrowingColumns growing;

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "collection/filter_eval.h"
-#include "segment/columns.h"
-#include "segment/columns_test_util.h"
+#include "column/columns.h"
+#include "column/columns_test_util.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace omendb;
@@ -14,17 +14,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = Filter::parse(filter->to_string());
   if (!again.ok() || again->to_string() != filter->to_string()) std::abort();
 
-  static const segment::GrowingColumns* const columns = [] {
+  static const column::GrowingColumns* const columns = [] {
     std::mt19937 rng(1);
     std::vector<Column> batch;
-    for (const auto& column : segment::testing::every_type()) {
-      batch.push_back(segment::testing::random_column(column, 100, rng));
+    for (const auto& column : column::testing::every_type()) {
+      batch.push_back(column::testing::random_column(column, 100, rng));
     }
-    auto* filled = new segment::GrowingColumns();
+    auto* filled = new column::GrowingColumns();
     filled->append(batch, 100);
     return filled;
   }();
-  const auto bound = collection::bind_filter(*filter, segment::testing::every_type());
+  const auto bound = collection::bind_filter(*filter, column::testing::every_type());
   if (bound.ok() && !collection::evaluate(*bound, *columns, 100).ok()) std::abort();
   return 0;
 }

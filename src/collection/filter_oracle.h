@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "collection/filter_ast.h"
+#include "column/schema.h"
 #include "omendb/types.h"
-#include "segment/column_schema.h"
 
 namespace omendb::collection::testing {
 
@@ -177,7 +177,7 @@ class Oracle {
 /// Random filters over the columns of a schema, of every form the grammar has.
 class RandomFilter {
  public:
-  RandomFilter(const segment::Schema& schema, std::mt19937& rng) : schema_(schema), rng_(rng) {}
+  RandomFilter(const column::Schema& schema, std::mt19937& rng) : schema_(schema), rng_(rng) {}
 
   Filter make(int depth) {
     const size_t form = rng_() % 10;
@@ -230,7 +230,7 @@ class RandomFilter {
     static const char* const kPatterns[] = {"",           "%",     "a%",    "%b",    "%b%",
                                             "_",          "a_",    "%\\%%", "a\\_b", "%_s%",
                                             "%_\xC3\xA9", "_%_%_", "%a%b%", "abc",   "%%e_"};
-    const segment::ColumnSchema& column = schema_[rng_() % schema_.size()];
+    const column::ColumnSchema& column = schema_[rng_() % schema_.size()];
     const std::string& name = column.name;
     if (rng_() % 8 == 0) return Filter::is_null(name);
     if (is_array(column.type)) return Filter::contains(name, value(element_type(column.type)));
@@ -245,7 +245,7 @@ class RandomFilter {
     return Filter::compare(name, static_cast<Filter::Compare>(rng_() % 6), value(column.type));
   }
 
-  const segment::Schema& schema_;
+  const column::Schema& schema_;
   std::mt19937& rng_;
 };
 

@@ -9,9 +9,9 @@
 namespace omendb::collection {
 namespace {
 
-const segment::Schema kSchema = {{"year", ColumnType::kI64},         {"lang", ColumnType::kString},
-                                 {"flag", ColumnType::kBool},        {"at", ColumnType::kTimestamp},
-                                 {"tags", ColumnType::kStringArray}, {"score", ColumnType::kF64}};
+const column::Schema kSchema = {{"year", ColumnType::kI64},         {"lang", ColumnType::kString},
+                                {"flag", ColumnType::kBool},        {"at", ColumnType::kTimestamp},
+                                {"tags", ColumnType::kStringArray}, {"score", ColumnType::kF64}};
 
 /// The message of parsing and binding `text`.
 std::string error_of(const std::string& text) {

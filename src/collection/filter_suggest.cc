@@ -39,7 +39,7 @@ std::string lower(std::string_view text) {
 }
 
 /// The nearest name, if one is near enough to be what was meant.
-std::string_view nearest(std::string_view name, const segment::Schema& schema) {
+std::string_view nearest(std::string_view name, const column::Schema& schema) {
   if (name.size() > kMaxCompared) return {};
   std::string_view best;
   size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
@@ -56,7 +56,7 @@ std::string_view nearest(std::string_view name, const segment::Schema& schema) {
 
 }  // namespace
 
-std::string unknown_column_text(std::string_view name, const segment::Schema& schema) {
+std::string unknown_column_text(std::string_view name, const column::Schema& schema) {
   std::string text = "unknown column \"" + std::string(name) + "\"";
   if (schema.empty()) return text + "; the collection has no metadata columns";
   if (const std::string_view meant = nearest(name, schema); !meant.empty()) {

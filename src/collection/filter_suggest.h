@@ -4,11 +4,11 @@
 #include <string>
 #include <string_view>
 
-#include "segment/column_schema.h"
+#include "column/schema.h"
 
 namespace omendb::collection {
 
 /// `unknown column "yaer"; did you mean "year"? columns: lang, year`
-std::string unknown_column_text(std::string_view name, const segment::Schema& schema);
+std::string unknown_column_text(std::string_view name, const column::Schema& schema);
 
 }  // namespace omendb::collection

@@ -4,7 +4,7 @@
 
 namespace omendb::collection {
 
-Result<Matcher> Matcher::bind(const Filter& where, const segment::Schema& columns) {
+Result<Matcher> Matcher::bind(const Filter& where, const column::Schema& columns) {
   Matcher matcher;
   if (where.empty()) return matcher;
   OMEN_ASSIGN_OR_RETURN(matcher.filter_, bind_filter(where, columns));

@@ -13,7 +13,7 @@ namespace omendb::collection {
 class Matcher {
  public:
   /// @error kInvalidFilter.
-  static Result<Matcher> bind(const Filter& where, const segment::Schema& columns);
+  static Result<Matcher> bind(const Filter& where, const column::Schema& columns);
 
   bool has_filter() const { return filter_.has_value(); }
   /// Live rows that match.

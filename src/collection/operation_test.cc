@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "base/bytes.h"
-#include "segment/columns.h"
+#include "column/columns.h"
 #include "segment/segment_test_util.h"
 
 namespace omendb::collection {
@@ -43,8 +43,8 @@ struct RandomPut {
       std::copy_n(packed.begin() + static_cast<ptrdiff_t>(r * spec.row_bytes()), spec.row_bytes(),
                   vectors.begin() + static_cast<ptrdiff_t>(r * step));
     }
-    for (const auto& column : segment::testing::every_type()) {
-      if (rng() % 2 == 0) columns.push_back(segment::testing::random_column(column, rows, rng));
+    for (const auto& column : column::testing::every_type()) {
+      if (rng() % 2 == 0) columns.push_back(column::testing::random_column(column, rows, rng));
     }
     put.collection_id = static_cast<uint32_t>(rng());
     put.vectors = {vectors.data(), rows, spec.dim, spec.element, stride};
@@ -84,8 +84,8 @@ void expect_same(const PutOperation& a, const PutOperation& b) {
     EXPECT_EQ(a.columns[c].name, b.columns[c].name);
     ASSERT_EQ(a.columns[c].type, b.columns[c].type);
     for (size_t r = 0; r < a.vectors.count; ++r) {
-      ASSERT_EQ(segment::testing::row_text(a.columns[c], r),
-                segment::testing::row_text(b.columns[c], r));
+      ASSERT_EQ(column::testing::row_text(a.columns[c], r),
+                column::testing::row_text(b.columns[c], r));
     }
   }
 }
@@ -160,7 +160,7 @@ RC_GTEST_PROP(Operation, AMutatedRecordIsRefusedOrDecodesToSomethingConsistent, 
     const size_t ids = segment::id_count(put->ids);
     RC_ASSERT(ids == 0 || ids == put->vectors.count);
     // What replay asks before it trusts offsets: must not read past them either.
-    segment::check_columns(put->columns, put->vectors.count, {}).ignore();
+    column::check_columns(put->columns, put->vectors.count, {}).ignore();
   }
 }
 

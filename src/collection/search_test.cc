@@ -32,7 +32,7 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
   SearchTest() : spec_{kDim, std::get<0>(GetParam()), std::get<1>(GetParam())}, rng_(12) {
     snapshot_.spec = spec_;
     snapshot_.id_kind = IdKind::kU64;
-    snapshot_.columns = std::make_shared<segment::Schema>(segment::Schema{{"n", ColumnType::kI64}});
+    snapshot_.columns = std::make_shared<column::Schema>(column::Schema{{"n", ColumnType::kI64}});
     ids_ = segment::testing::distinct_ids(IdKind::kU64, kSegmentRows + kMemtableRows + kTailRows, 1,
                                           rng_);
     const auto first = add_memtable(kSegmentRows, nullptr);

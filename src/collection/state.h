@@ -31,7 +31,7 @@ struct CollectionState {
   std::optional<IdKind> id_kind;  ///< none = not known yet
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in the segments
-  segment::Schema columns;
+  column::Schema columns;
   std::vector<SegmentState> segments;
 };
 
@@ -51,7 +51,7 @@ struct Snapshot {
   segment::VectorSpec spec;
   std::optional<IdKind> id_kind;
   uint64_t next_auto_id = 0;
-  std::shared_ptr<const segment::Schema> columns;
+  std::shared_ptr<const column::Schema> columns;
   std::vector<Part> parts;  ///< oldest first; the last may be the growing memtable
   uint64_t live = 0;        ///< points
 };

@@ -52,7 +52,7 @@ class MemtableView final : public RowSource {
     return memtable_->ids_.at(a) < memtable_->ids_.at(b);
   }
 
-  const ColumnSource& columns() const override { return memtable_->columns_; }
+  const column::ColumnSource& columns() const override { return memtable_->columns_; }
 
  private:
   const std::byte* row(uint32_t slot) const {
@@ -65,7 +65,7 @@ class MemtableView final : public RowSource {
 };
 
 Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-                   std::shared_ptr<const distance::rabitq::Encoder> encoder, Schema known)
+                   std::shared_ptr<const distance::rabitq::Encoder> encoder, column::Schema known)
     : spec_(spec),
       capacity_(capacity),
       ids_(id_kind, capacity),

@@ -30,7 +30,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// @param encoder   of the segments before this memtable; null = make one when there are rows.
   /// @param known     the columns whose types are settled.
   Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-           std::shared_ptr<const distance::rabitq::Encoder> encoder, Schema known);
+           std::shared_ptr<const distance::rabitq::Encoder> encoder, column::Schema known);
 
   uint32_t capacity() const { return capacity_; }
   uint32_t reserved() const { return reserved_; }  ///< in the order of reserve() calls
@@ -55,7 +55,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   std::shared_ptr<const RowSource> view(uint32_t watermark);
 
   const GrowingIds& ids() const { return ids_; }
-  const GrowingColumns& columns() const { return columns_; }
+  const column::GrowingColumns& columns() const { return columns_; }
   std::shared_ptr<const distance::rabitq::Encoder> encoder() const { return encoder_owner_; }
 
  private:
@@ -69,7 +69,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   const uint32_t capacity_;
   uint32_t reserved_ = 0;
   GrowingIds ids_;
-  GrowingColumns columns_;
+  column::GrowingColumns columns_;
   LargeArray<std::byte> vectors_;
   std::atomic<size_t> populated_{0};  // bytes of vectors_
   LargeArray<std::byte> codes_;

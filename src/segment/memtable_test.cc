@@ -76,7 +76,7 @@ RC_GTEST_PROP(Memtable, CodesOfCompleteBlocksAreRightWhateverTheOrderOfFilling, 
   const auto vectors = random_vectors(spec, rows, rng);
   auto batches = cut_into_batches(rows, *rc::gen::inRange<uint32_t>(1, 100), rng);
   auto memtable =
-      std::make_shared<Memtable>(spec, IdKind::kU64, rows, some_encoder(spec), Schema());
+      std::make_shared<Memtable>(spec, IdKind::kU64, rows, some_encoder(spec), column::Schema());
   for (const Batch& batch : batches) {
     RC_ASSERT(memtable->reserve_sequence(batch.first, {}, batch.rows) == batch.first);
   }
@@ -106,7 +106,8 @@ TEST(Memtable, AdoptsAnEncoderOnceThereAreRowsEnoughAndCodesWhatCameBefore) {
     constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 700;
     const auto vectors = random_vectors(spec, kRows, rng);
     auto batches = cut_into_batches(kRows, 150, rng);
-    auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, Schema());
+    auto memtable =
+        std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, column::Schema());
     for (const Batch& batch : batches) memtable->reserve_sequence(batch.first, {}, batch.rows);
     // A few batches are in flight at once, so some are filled without the encoder and published
     // after it was adopted.
@@ -149,7 +150,7 @@ TEST(Memtable, BinaryVectorsGetNoCodes) {
 TEST(Memtable, RowsWithGapsBetweenThemAreCopiedWithoutTheGaps) {
   const VectorSpec spec{3, Metric::kL2, Element::kF32};
   const std::vector<float> gapped = {1, 2, 3, -1, 4, 5, 6, -1, 7, 8, 9, -1};
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, 3, nullptr, Schema());
+  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, 3, nullptr, column::Schema());
   memtable->reserve_sequence(0, {}, 3);
   memtable->publish(0, 3, memtable->fill(0, {gapped.data(), 3, 3, Element::kF32, 16}));
   const auto view = memtable->view(3);
@@ -160,7 +161,7 @@ TEST(Memtable, RowsWithGapsBetweenThemAreCopiedWithoutTheGaps) {
 TEST(Memtable, AViewShowsTheRowsBelowItsWatermarkAndNoneAbove) {
   const VectorSpec spec{2, Metric::kL2, Element::kF32};
   const std::vector<float> one(2, 1.0F);
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kString, 100, nullptr, Schema());
+  auto memtable = std::make_shared<Memtable>(spec, IdKind::kString, 100, nullptr, column::Schema());
   std::vector<std::shared_ptr<const RowSource>> views;
   for (uint32_t i = 0; i < 100; ++i) {
     const std::string id = "id" + std::to_string(i % 10);  // each replaces the one ten before it
@@ -197,7 +198,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
   constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 4'000;
   const auto vectors = random_vectors(spec, kRows, rng);
   auto batches = cut_into_batches(kRows, 90, rng);
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, Schema());
+  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, column::Schema());
 
   Mutex mutex;  // what write_mutex_ and publish_mutex_ are to a collection
   size_t taken = 0;

@@ -6,11 +6,11 @@
 #include <optional>
 #include <span>
 
+#include "column/columns.h"
 #include "distance/rabitq.h"
 #include "distance/sq8.h"
 #include "index/top_k.h"
 #include "omendb/status.h"
-#include "segment/columns.h"
 #include "segment/growing_ids.h"
 
 namespace omendb::segment {
@@ -55,7 +55,7 @@ class RowSource : public index::SlotOrder {
   /// The newest row with the id, dead or alive.
   virtual Result<std::optional<uint32_t>> find(const IdView& id) const = 0;
 
-  virtual const ColumnSource& columns() const = 0;
+  virtual const column::ColumnSource& columns() const = 0;
 };
 
 }  // namespace omendb::segment

@@ -66,7 +66,8 @@ Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::En
   OMEN_RETURN_IF_ERROR(segment->load_ids(header.min_id, header.max_id));
   OMEN_RETURN_IF_ERROR(segment->load_vectors());
   segment->byte_codes_ = std::make_unique<ByteCodes>(spec, segment->rows_);
-  OMEN_ASSIGN_OR_RETURN(segment->columns_, SealedColumns::open(segment->file_, segment->rows_));
+  OMEN_ASSIGN_OR_RETURN(segment->columns_,
+                        column::SealedColumns::open(segment->file_, segment->rows_));
   return std::shared_ptr<const Segment>(std::move(segment));
 }
 

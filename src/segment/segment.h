@@ -75,7 +75,7 @@ class Segment final : public RowSource {
   Result<IdView> id(uint32_t slot) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
-  const ColumnSource& columns() const override { return *columns_; }
+  const column::ColumnSource& columns() const override { return *columns_; }
 
  private:
   Segment() = default;
@@ -95,7 +95,7 @@ class Segment final : public RowSource {
   storage::Section codes_;
   std::shared_ptr<const distance::rabitq::Encoder> encoder_;
   std::unique_ptr<ByteCodes> byte_codes_;
-  std::unique_ptr<SealedColumns> columns_;
+  std::unique_ptr<column::SealedColumns> columns_;
 };
 
 /// Tombstones are kept in a file of their own, replaced whole: docs/format.md, "Tombstone files".

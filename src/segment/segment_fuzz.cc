@@ -141,7 +141,7 @@ void merge(const std::shared_ptr<storage::Env>& env, const Shape& shape,
            const std::shared_ptr<const Segment>& segment) {
   const WriteSource source{segment, nullptr};
   const auto written =
-      write_segment(env, "g", shape.spec, shape.id_kind, Schema(), std::span(&source, 1));
+      write_segment(env, "g", shape.spec, shape.id_kind, column::Schema(), std::span(&source, 1));
   if (written.ok()) OMEN_CHECK(written->segment->rows() == segment->rows());
 }
 

@@ -3,7 +3,7 @@
 namespace omendb::segment {
 
 Result<WrittenSegment> SegmentStore::write(const std::string& name, const VectorSpec& spec,
-                                           IdKind id_kind, const Schema& schema,
+                                           IdKind id_kind, const column::Schema& schema,
                                            std::span<const WriteSource> sources) {
   return write_segment(env_, path(segment_file(name)), spec, id_kind, schema, sources);
 }

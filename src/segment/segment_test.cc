@@ -20,7 +20,7 @@ using distance::rabitq::kBlockRows;
 using testing::IdBatch;
 using testing::RowText;
 
-const Schema kColumns = testing::every_type();
+const column::Schema kColumns = column::testing::every_type();
 
 struct Shape {
   VectorSpec spec;
@@ -52,7 +52,7 @@ Sources random_sources(const Shape& shape, std::mt19937& rng) {
     const auto vectors = testing::random_vectors(shape.spec, rows, rng);
     std::vector<Column> columns;
     for (size_t c = rows % 2; c < kColumns.size(); c += 2) {  // each source has half of them
-      columns.push_back(testing::random_column(kColumns[c], rows, rng));
+      columns.push_back(column::testing::random_column(kColumns[c], rows, rng));
     }
     const IdBatch& ids = result.ids.back();
     const auto memtable =
@@ -189,7 +189,7 @@ class DamagedSegment : public ::testing::Test {
     std::mt19937 rng(10);
     ids_ = testing::distinct_ids(id_kind, 40, 5, rng);
     const auto vectors = testing::random_vectors(shape_.spec, 40, rng);
-    const Column year = testing::random_column(kColumns[1], 40, rng);
+    const Column year = column::testing::random_column(kColumns[1], 40, rng);
     const auto view =
         testing::filled_memtable(shape_.spec, id_kind, ids_, vectors, std::span(&year, 1))
             ->view(40);
@@ -228,10 +228,11 @@ class DamagedSegment : public ::testing::Test {
       answers.append(reinterpret_cast<const char*>(*codes),
                      distance::rabitq::coded_bytes(3, (*segment)->rows()));
     }
-    if (const ColumnReader* year = (*segment)->columns().find("year")) {
+    if (const column::ColumnReader* year = (*segment)->columns().find("year")) {
       for (uint32_t slot = 0; slot < (*segment)->rows(); ++slot) {
         Column out{.name = "year", .type = ColumnType::kI64};
-        if (note(year->gather(std::span(&slot, 1), out))) answers += testing::row_text(out, 0);
+        if (note(year->gather(std::span(&slot, 1), out)))
+          answers += column::testing::row_text(out, 0);
       }
     }
     return answers;

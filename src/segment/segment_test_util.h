@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "column/columns_test_util.h"
 #include "distance/convert.h"
-#include "segment/columns_test_util.h"
 #include "segment/memtable.h"
 #include "segment/segment_writer.h"
 
@@ -79,7 +79,8 @@ inline std::shared_ptr<Memtable> filled_memtable(
     std::span<const Column> columns = {},
     std::shared_ptr<const distance::rabitq::Encoder> encoder = nullptr) {
   const auto rows = static_cast<uint32_t>(ids.size());
-  auto memtable = std::make_shared<Memtable>(spec, kind, rows, std::move(encoder), Schema());
+  auto memtable =
+      std::make_shared<Memtable>(spec, kind, rows, std::move(encoder), column::Schema());
   const uint32_t first = memtable->reserve(ids.view(), columns, rows);
   const bool encoded = memtable->fill(first, rows_view(spec, vectors));
   memtable->publish(first, rows, encoded);
@@ -88,21 +89,21 @@ inline std::shared_ptr<Memtable> filled_memtable(
 
 /// All that a row is: its vector's bytes, and its columns as text.
 using RowText = std::pair<std::vector<std::byte>, std::vector<std::string>>;
-inline RowText row_of(const RowSource& source, const VectorSpec& spec, const Schema& schema,
+inline RowText row_of(const RowSource& source, const VectorSpec& spec, const column::Schema& schema,
                       uint32_t slot) {
   RowText row;
   const std::byte* place = nullptr;
   EXPECT_TRUE(source.locate(std::span(&slot, 1), &place).ok());
   row.first.assign(place, place + spec.row_bytes());
-  for (const ColumnSchema& column : schema) {
+  for (const column::ColumnSchema& column : schema) {
     Column out{.name = column.name, .type = column.type};
-    const ColumnReader* reader = source.columns().find(column.name);
+    const column::ColumnReader* reader = source.columns().find(column.name);
     if (reader == nullptr) {
-      append_nulls(out, 1);
+      column::append_nulls(out, 1);
     } else {
       EXPECT_TRUE(reader->gather(std::span(&slot, 1), out).ok());
     }
-    row.second.push_back(row_text(out, 0));
+    row.second.push_back(column::testing::row_text(out, 0));
   }
   return row;
 }

@@ -21,8 +21,8 @@ class SegmentWrite {
       : spec_(spec), id_kind_(id_kind), sources_(sources) {}
 
   Status choose_rows();
-  const std::vector<RowRef>& order() const { return order_; }
-  Status write(storage::SectionFileWriter& out, const Schema& schema);
+  const std::vector<column::RowRef>& order() const { return order_; }
+  Status write(storage::SectionFileWriter& out, const column::Schema& schema);
   std::vector<std::vector<uint32_t>> new_slots() const;
 
  private:
@@ -42,7 +42,7 @@ class SegmentWrite {
   const VectorSpec spec_;
   const IdKind id_kind_;
   const std::span<const WriteSource> sources_;
-  std::vector<RowRef> order_;
+  std::vector<column::RowRef> order_;
 };
 
 Status SegmentWrite::choose_rows() {
@@ -51,13 +51,13 @@ Status SegmentWrite::choose_rows() {
 
 template <class Id>
 Status SegmentWrite::sort_by_id() {
-  std::vector<std::pair<Id, RowRef>> rows;
+  std::vector<std::pair<Id, column::RowRef>> rows;
   for (uint32_t s = 0; s < sources_.size(); ++s) {
     const WriteSource& source = sources_[s];
     for (uint32_t r = 0; r < source.rows->rows(); ++r) {
       if (is_dead(source.dead, r)) continue;
       OMEN_ASSIGN_OR_RETURN(const IdView id, source.rows->id(r));
-      rows.push_back({std::get<Id>(id), RowRef{s, r}});
+      rows.push_back({std::get<Id>(id), column::RowRef{s, r}});
     }
   }
   std::sort(rows.begin(), rows.end(),
@@ -72,7 +72,7 @@ Status SegmentWrite::for_each_row_step(size_t stride, Step step) {
   std::vector<const std::byte*> places(kRowsPerStep);
   size_t n = 0;
   for (size_t i = 0; i < order_.size(); i += stride) {
-    const RowRef ref = order_[i];
+    const column::RowRef ref = order_[i];
     OMEN_RETURN_IF_ERROR(sources_[ref.source].rows->locate(std::span(&ref.row, 1), &places[n]));
     if (++n == kRowsPerStep) {
       OMEN_RETURN_IF_ERROR(step(std::span<const std::byte* const>(places.data(), n)));
@@ -92,13 +92,13 @@ Result<std::vector<float>> SegmentWrite::choose_center() {
   return sum.mean();
 }
 
-Status SegmentWrite::write(storage::SectionFileWriter& out, const Schema& schema) {
+Status SegmentWrite::write(storage::SectionFileWriter& out, const column::Schema& schema) {
   OMEN_RETURN_IF_ERROR(write_header(out));
   OMEN_RETURN_IF_ERROR(write_ids(out));
   OMEN_RETURN_IF_ERROR(write_vectors(out));
-  std::vector<const ColumnSource*> columns;
+  std::vector<const column::ColumnSource*> columns;
   for (const WriteSource& source : sources_) columns.push_back(&source.rows->columns());
-  return write_columns(out, schema, columns, order_);
+  return column::write_columns(out, schema, columns, order_);
 }
 
 Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
@@ -125,7 +125,7 @@ Status SegmentWrite::write_ids(storage::SectionFileWriter& out) {
   numbers.reserve(order_.size() + 1);
   std::string text;
   if (id_kind_ == IdKind::kString) numbers.push_back(0);
-  for (const RowRef ref : order_) {
+  for (const column::RowRef ref : order_) {
     OMEN_ASSIGN_OR_RETURN(const IdView id, sources_[ref.source].rows->id(ref.row));
     if (id_kind_ == IdKind::kU64) {
       numbers.push_back(std::get<uint64_t>(id));
@@ -187,7 +187,8 @@ std::vector<std::vector<uint32_t>> SegmentWrite::new_slots() const {
 }  // namespace
 
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
-                                     const VectorSpec& spec, IdKind id_kind, const Schema& schema,
+                                     const VectorSpec& spec, IdKind id_kind,
+                                     const column::Schema& schema,
                                      std::span<const WriteSource> sources) {
   SegmentWrite write(spec, id_kind, sources);
   OMEN_RETURN_IF_ERROR(write.choose_rows());

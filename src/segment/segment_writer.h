@@ -28,7 +28,8 @@ struct WrittenSegment {
 /// @error kCorruption if a source is damaged; kLimitExceeded for more than kMaxSegmentRows live
 ///        rows; whatever the disk says. No file is left behind.
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
-                                     const VectorSpec& spec, IdKind id_kind, const Schema& schema,
+                                     const VectorSpec& spec, IdKind id_kind,
+                                     const column::Schema& schema,
                                      std::span<const WriteSource> sources);
 
 }  // namespace omendb::segment

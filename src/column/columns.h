@@ -12,13 +12,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "column/reader.h"
+#include "column/schema.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
-#include "segment/column_reader.h"
-#include "segment/column_schema.h"
 #include "storage/section_file.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 class GrowingColumn;
 class SealedColumn;
@@ -109,4 +109,4 @@ struct RowRef {
 Status write_columns(storage::SectionFileWriter& out, const Schema& schema,
                      std::span<const ColumnSource* const> sources, std::span<const RowRef> rows);
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -3,11 +3,11 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "segment/columns.h"
-#include "segment/columns_format.h"
-#include "segment/columns_util.h"
+#include "column/columns.h"
+#include "column/format.h"
+#include "column/util.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 namespace {
 
@@ -171,4 +171,4 @@ Status write_columns(storage::SectionFileWriter& out, const Schema& schema,
   return write_section(out, key(ColumnSection::kDirectory, 0), directory);
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -3,11 +3,11 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "segment/columns.h"
-#include "segment/columns_util.h"
-#include "segment/stable_array.h"
+#include "column/columns.h"
+#include "column/stable_array.h"
+#include "column/util.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 namespace {
 
@@ -286,4 +286,4 @@ const ColumnReader* GrowingColumns::find(std::string_view name) const {
   return nullptr;
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

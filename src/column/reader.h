@@ -11,7 +11,7 @@
 #include "omendb/status.h"
 #include "omendb/types.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 /// Rows that one read() returns at most.
 inline constexpr uint32_t kBatchRows = 2'048;
@@ -73,4 +73,4 @@ class ColumnSource {
 /// Appends n NULLs.
 void append_nulls(Column& column, size_t n);
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

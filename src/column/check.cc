@@ -6,9 +6,9 @@
 
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "segment/columns.h"
+#include "column/columns.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 namespace {
 
@@ -152,4 +152,4 @@ bool add_new_columns(std::span<const Column> batch, Schema& schema) {
   return schema.size() != before;
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

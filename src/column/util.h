@@ -9,10 +9,10 @@
 #include <span>
 #include <string_view>
 
+#include "column/reader.h"
 #include "omendb/types.h"
-#include "segment/column_reader.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 static_assert(std::endian::native == std::endian::little, "files and bit tricks are little-endian");
 
@@ -54,4 +54,4 @@ inline void push_string(Column& column, std::string_view text) {
   column.string_offsets.push_back(column.bytes.size());
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -4,10 +4,10 @@
 #include <numeric>
 #include <set>
 
-#include "segment/columns.h"
-#include "segment/columns_format.h"
+#include "column/columns.h"
+#include "column/format.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 namespace {
 
 constexpr uint32_t kRows = 40;
@@ -45,18 +45,18 @@ void read_everything(const SealedColumns& columns) {
 }
 
 }  // namespace
-}  // namespace omendb::segment
+}  // namespace omendb::column
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace omendb;
   auto env = storage::Env::in_memory();
   auto writer = storage::SectionFileWriter::create(env, "f", 1);
   if (!writer.ok()) return 0;
-  segment::write_sections(**writer, {data, size});
+  column::write_sections(**writer, {data, size});
   if (!(*writer)->finish().ok()) return 0;
   const auto file = storage::SectionFile::open(env, "f", 1);
   if (!file.ok()) return 0;
-  const auto columns = segment::SealedColumns::open(*file, segment::kRows);
-  if (columns.ok()) segment::read_everything(**columns);
+  const auto columns = column::SealedColumns::open(*file, column::kRows);
+  if (columns.ok()) column::read_everything(**columns);
   return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "omendb/types.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 struct ColumnSchema {
   std::string name;
@@ -26,4 +26,4 @@ inline const ColumnSchema* find_column(const Schema& schema, std::string_view na
   return nullptr;
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -18,10 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "segment/columns.h"
+#include "column/columns.h"
 #include "storage/section_file.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 inline constexpr uint32_t kColumnsVersion = 1;
 inline constexpr uint8_t kHasValidity = 1;
@@ -55,4 +55,4 @@ constexpr size_t fixed_value_bytes(ColumnType element) {
   }
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "column/reader.h"
+#include "column/schema.h"
 #include "omendb/types.h"
-#include "segment/column_reader.h"
-#include "segment/column_schema.h"
 
-namespace omendb::segment::testing {
+namespace omendb::column::testing {
 
 inline const Schema& every_type() {
   static const Schema schema = {
@@ -102,4 +102,4 @@ inline Column random_column(const ColumnSchema& schema, size_t rows, std::mt1993
   return column;
 }
 
-}  // namespace omendb::segment::testing
+}  // namespace omendb::column::testing

@@ -1,4 +1,4 @@
-#include "segment/columns.h"
+#include "column/columns.h"
 
 #include <gtest/gtest.h>
 
@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "base/sync.h"
-#include "segment/columns_format.h"
-#include "segment/columns_test_util.h"
+#include "column/columns_test_util.h"
+#include "column/format.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 namespace {
 
 using storage::SectionFile;
@@ -373,4 +373,4 @@ TEST(Columns, OffsetsThatLeaveTheirSectionsAreCorruption) {
 }
 
 }  // namespace
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-namespace omendb::segment {
+namespace omendb::column {
 
 /// Block b holds kFirstBlock << b elements, so that a place is found with one bit scan, no block
 /// ever moves, and memory that is not yet used is at most about as much as what is. Fresh elements
@@ -79,4 +79,4 @@ class StableArray {
   size_t bytes_ = 0;
 };
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -1,6 +1,6 @@
-#include "segment/columns_util.h"
+#include "column/util.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 void set_all_null(ColumnType type, ColumnBatch& out) {
   out.scratch.valid.fill(0);
@@ -56,4 +56,4 @@ void append_nulls(Column& column, size_t n) {
   }
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column

@@ -7,11 +7,11 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "segment/columns.h"
-#include "segment/columns_format.h"
-#include "segment/columns_util.h"
+#include "column/columns.h"
+#include "column/format.h"
+#include "column/util.h"
 
-namespace omendb::segment {
+namespace omendb::column {
 
 namespace {
 
@@ -363,4 +363,4 @@ const ColumnReader* SealedColumns::find(std::string_view name) const {
   return nullptr;
 }
 
-}  // namespace omendb::segment
+}  // namespace omendb::column
