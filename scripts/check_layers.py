@@ -20,9 +20,10 @@ ARROWS: dict[str, set[str]] = {
     "distance": {"base"},
     "storage": {"base"},
     "column": {"base", "storage"},
+    "filter": {"base", "column"},
     "index": {"base", "distance"},
     "segment": {"base", "distance", "index", "storage", "column"},
-    "collection": {"base", "distance", "index", "column", "segment"},
+    "collection": {"base", "distance", "column", "filter", "index", "segment"},
     "database": {"base", "storage", "collection"},
     # The faces see the public headers and nothing else.
     "capi": set(),

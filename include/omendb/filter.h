@@ -12,7 +12,7 @@
 
 namespace omendb {
 
-struct FilterNode;  // the syntax tree; see src/collection/filter_ast.h
+struct FilterNode;  // the syntax tree; see src/filter/tree.h
 
 /// A constant in a filter. Timestamps are written as ISO 8601 strings or as `timestamp '…'`, and
 /// take their meaning from the column they meet.

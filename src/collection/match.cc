@@ -7,7 +7,7 @@ namespace omendb::collection {
 Result<Matcher> Matcher::bind(const Filter& where, const column::Schema& columns) {
   Matcher matcher;
   if (where.empty()) return matcher;
-  OMEN_ASSIGN_OR_RETURN(matcher.filter_, bind_filter(where, columns));
+  OMEN_ASSIGN_OR_RETURN(matcher.filter_, filter::bind_filter(where, columns));
   return matcher;
 }
 
@@ -15,7 +15,7 @@ Result<Bitmap> Matcher::matches(const Part& part) const {
   const uint32_t rows = part.rows->rows();
   Bitmap result(rows, true);
   if (filter_) {
-    OMEN_ASSIGN_OR_RETURN(result, evaluate(*filter_, part.rows->columns(), rows));
+    OMEN_ASSIGN_OR_RETURN(result, filter::evaluate(*filter_, part.rows->columns(), rows));
   }
   if (part.dead != nullptr) part.dead->clear_dead(result.words());
   return result;

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "base/bitmap.h"
-#include "collection/filter_eval.h"
 #include "collection/state.h"
+#include "filter/eval.h"
 
 namespace omendb::collection {
 
@@ -22,7 +22,7 @@ class Matcher {
   Result<std::optional<Bitmap>> mask(const Part& part) const;
 
  private:
-  std::optional<BoundFilter> filter_;
+  std::optional<filter::BoundFilter> filter_;
 };
 
 }  // namespace omendb::collection

@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "collection/filter_ast.h"
 #include "column/schema.h"
+#include "filter/tree.h"
 #include "omendb/types.h"
 
-namespace omendb::collection::testing {
+namespace omendb::filter::testing {
 
 /// TRUE, FALSE or, without a value, NULL.
 using Tri = std::optional<bool>;
@@ -271,4 +271,4 @@ inline bool same_tree(const FilterNode* a, const FilterNode* b) {
   return true;
 }
 
-}  // namespace omendb::collection::testing
+}  // namespace omendb::filter::testing

@@ -6,9 +6,9 @@
 
 #include "column/schema.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// `unknown column "yaer"; did you mean "year"? columns: lang, year`
 std::string unknown_column_text(std::string_view name, const column::Schema& schema);
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -4,10 +4,10 @@
 #include <charconv>
 #include <cmath>
 
-#include "collection/filter_ast.h"
+#include "filter/tree.h"
 
 namespace omendb {
-namespace collection {
+namespace filter {
 
 namespace {
 
@@ -198,11 +198,11 @@ class TextWriter {
 };
 
 }  // namespace
-}  // namespace collection
+}  // namespace filter
 
 std::string Filter::to_string() const {
   if (root_ == nullptr) return "true";
-  collection::TextWriter writer;
+  filter::TextWriter writer;
   writer.write(*root_);
   return writer.take();
 }

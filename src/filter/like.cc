@@ -1,11 +1,11 @@
-#include "collection/filter_like.h"
+#include "filter/like.h"
 
 #include <algorithm>
 #include <span>
 
 #include "base/utf8.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -113,4 +113,4 @@ bool LikePattern::matches_steps(std::string_view text) const {
   return step == steps_.size();
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

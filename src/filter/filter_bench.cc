@@ -3,10 +3,10 @@
 
 #include <random>
 
-#include "collection/filter_eval.h"
 #include "column/columns.h"
+#include "filter/eval.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 namespace {
 
 constexpr uint32_t kRows = 1'000'000;
@@ -51,4 +51,4 @@ BENCHMARK_CAPTURE(run, like, "lang like '%n%'");
 BENCHMARK_CAPTURE(run, both, "year > 2020 and lang in ('en', 'fr')");
 
 }  // namespace
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -8,7 +8,7 @@
 
 #include "omendb/status.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 struct Token {
   enum class Kind : uint8_t { kEnd, kWord, kQuotedName, kString, kInteger, kDecimal, kSymbol };
@@ -49,4 +49,4 @@ class FilterLexer {
   size_t at_ = 0;
 };
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -1,16 +1,16 @@
-#include "collection/filter_bind.h"
+#include "filter/bind.h"
 
 #include <algorithm>
 #include <unordered_map>
 
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "collection/filter_ast.h"
-#include "collection/filter_number.h"
-#include "collection/filter_suggest.h"
-#include "collection/filter_time.h"
+#include "filter/number.h"
+#include "filter/suggest.h"
+#include "filter/time.h"
+#include "filter/tree.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -370,4 +370,4 @@ Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& sche
   return bound;
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -1,11 +1,11 @@
-#include "collection/filter_time.h"
+#include "filter/time.h"
 
 #include <chrono>
 #include <string>
 
 #include "base/status_macros.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -112,4 +112,4 @@ Result<int64_t> parse_timestamp(std::string_view text) {
   return TimeReader(text).read();
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

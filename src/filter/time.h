@@ -6,7 +6,7 @@
 
 #include "omendb/status.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// "2024-05-01", or "2024-05-01T12:30[:15[.123456]]" with a space for the T if you like, and then
 /// Z, +hh:mm, -hh:mm or nothing, which is UTC. Years 0001..9999.
@@ -14,4 +14,4 @@ namespace omendb::collection {
 /// @error kInvalidArgument that says which part is wrong.
 Result<int64_t> parse_timestamp(std::string_view text);
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -1,11 +1,11 @@
 // Filters without text: the builders of omendb::Filter.
 #include <algorithm>
 
-#include "collection/filter_ast.h"
+#include "filter/tree.h"
 
 namespace omendb {
 
-using collection::join_filters;
+using filter::join_filters;
 using NodePtr = std::shared_ptr<const FilterNode>;
 using Kind = FilterNode::Kind;
 
@@ -34,7 +34,7 @@ NodePtr joined(Kind kind, std::vector<NodePtr> parts) {
 
 }  // namespace
 
-NodePtr collection::join_filters(Kind kind, std::vector<NodePtr> children) {
+NodePtr filter::join_filters(Kind kind, std::vector<NodePtr> children) {
   auto node = std::make_shared<FilterNode>();
   uint32_t depth = 0;
   for (const NodePtr& child : children) {

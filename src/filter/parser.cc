@@ -5,12 +5,12 @@
 
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "collection/filter_ast.h"
-#include "collection/filter_lexer.h"
-#include "collection/filter_time.h"
+#include "filter/lexer.h"
+#include "filter/time.h"
+#include "filter/tree.h"
 
 namespace omendb {
-namespace collection {
+namespace filter {
 
 namespace {
 
@@ -252,7 +252,7 @@ Status FilterParser::bad_value() const {
 }
 
 }  // namespace
-}  // namespace collection
+}  // namespace filter
 
 Result<Filter> Filter::parse(std::string_view text) {
   if (text.size() > kMaxFilterBytes) {
@@ -262,10 +262,10 @@ Result<Filter> Filter::parse(std::string_view text) {
   }
   const size_t valid = utf8_valid_prefix(text);
   if (valid != text.size()) {
-    return collection::filter_error(text.substr(0, valid), valid,
-                                    "the filter is not valid UTF-8 from here on");
+    return filter::filter_error(text.substr(0, valid), valid,
+                                "the filter is not valid UTF-8 from here on");
   }
-  collection::FilterParser parser(text);
+  filter::FilterParser parser(text);
   OMEN_ASSIGN_OR_RETURN(auto root, parser.parse());
   if (root->kind == FilterNode::Kind::kConstant && root->constant) return Filter();
   return Filter(std::move(root));

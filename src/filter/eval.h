@@ -4,11 +4,11 @@
 #include <cstdint>
 
 #include "base/bitmap.h"
-#include "collection/filter_bind.h"
 #include "column/reader.h"
+#include "filter/bind.h"
 #include "omendb/status.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// Evaluates the filter over rows [0, rows) in batches, under SQL's three-valued logic. A column
 /// that the source lacks is NULL in every row.
@@ -18,4 +18,4 @@ namespace omendb::collection {
 Result<Bitmap> evaluate(const BoundFilter& filter, const column::ColumnSource& source,
                         uint32_t rows);
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -47,7 +47,7 @@ struct FilterNode {
   std::vector<uint32_t> values_at;  ///< bytes in text, one a value
 };
 
-namespace collection {
+namespace filter {
 
 /// kInvalidFilter: `column 7: <message>`, then the line of `text` and a caret under byte `at`.
 Status filter_error(std::string_view text, size_t at, std::string_view message);
@@ -64,5 +64,5 @@ bool is_filter_keyword(std::string_view word);
 std::shared_ptr<const FilterNode> join_filters(
     FilterNode::Kind kind, std::vector<std::shared_ptr<const FilterNode>> children);
 
-}  // namespace collection
+}  // namespace filter
 }  // namespace omendb

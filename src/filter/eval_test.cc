@@ -1,15 +1,15 @@
-#include "collection/filter_eval.h"
+#include "filter/eval.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "collection/filter_ast.h"
-#include "collection/filter_oracle.h"
 #include "column/columns.h"
 #include "column/columns_test_util.h"
+#include "filter/oracle.h"
+#include "filter/tree.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 namespace {
 
 using column::GrowingColumns;
@@ -164,4 +164,4 @@ TEST(FilterEval, ManyValuesInAListAreFound) {
 }
 
 }  // namespace
-}  // namespace omendb::collection
+}  // namespace omendb::filter

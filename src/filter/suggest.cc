@@ -1,11 +1,11 @@
-#include "collection/filter_suggest.h"
+#include "filter/suggest.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "collection/filter_ast.h"
+#include "filter/tree.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -77,4 +77,4 @@ std::string unknown_column_text(std::string_view name, const column::Schema& sch
   return text;
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -8,7 +8,7 @@
 
 #include "omendb/status.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// A pattern made ready. Characters are Unicode's; case counts.
 class LikePattern {
@@ -37,4 +37,4 @@ class LikePattern {
   std::vector<Step> steps_;
 };
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -1,13 +1,13 @@
-#include "collection/filter_lexer.h"
+#include "filter/lexer.h"
 
 #include <charconv>
 #include <limits>
 #include <system_error>
 
 #include "base/utf8.h"
-#include "collection/filter_ast.h"
+#include "filter/tree.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -168,4 +168,4 @@ Result<Token> FilterLexer::symbol() {
   return filter_error(text_, begin, "unexpected " + shown + hint);
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

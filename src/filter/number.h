@@ -8,7 +8,7 @@
 
 #include "omendb/filter.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// Values of a column that make a comparison true: inside [low, high], or outside if `outside`.
 /// Without a range, none inside.
@@ -104,4 +104,4 @@ inline ValueRange<double> double_range(Filter::Compare compare, int64_t value) {
   }
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

@@ -3,9 +3,9 @@
 #include <random>
 #include <string_view>
 
-#include "collection/filter_eval.h"
 #include "column/columns.h"
 #include "column/columns_test_util.h"
+#include "filter/eval.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace omendb;
@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     filled->append(batch, 100);
     return filled;
   }();
-  const auto bound = collection::bind_filter(*filter, column::testing::every_type());
-  if (bound.ok() && !collection::evaluate(*bound, *columns, 100).ok()) std::abort();
+  const auto bound = filter::bind_filter(*filter, column::testing::every_type());
+  if (bound.ok() && !filter::evaluate(*bound, *columns, 100).ok()) std::abort();
   return 0;
 }

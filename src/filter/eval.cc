@@ -1,4 +1,4 @@
-#include "collection/filter_eval.h"
+#include "filter/eval.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/status_macros.h"
 #include "column/util.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 namespace {
 
@@ -296,4 +296,4 @@ Result<Bitmap> evaluate(const BoundFilter& filter, const column::ColumnSource& s
   return matches;
 }
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

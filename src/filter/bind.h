@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "collection/filter_like.h"
 #include "column/schema.h"
+#include "filter/like.h"
 #include "omendb/filter.h"
 #include "omendb/status.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 
 /// SQL's three truth values.
 enum class Truth : uint8_t { kFalse, kTrue, kNull };
@@ -71,4 +71,4 @@ struct BoundFilter {
 ///        text if it has one.
 Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& schema);
 
-}  // namespace omendb::collection
+}  // namespace omendb::filter

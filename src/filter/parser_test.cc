@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
-#include "collection/filter_ast.h"
-#include "collection/filter_bind.h"
-#include "collection/filter_oracle.h"
-#include "collection/filter_time.h"
+#include "filter/bind.h"
+#include "filter/oracle.h"
+#include "filter/time.h"
+#include "filter/tree.h"
 #include "omendb/filter.h"
 
-namespace omendb::collection {
+namespace omendb::filter {
 namespace {
 
 const column::Schema kSchema = {{"year", ColumnType::kI64},         {"lang", ColumnType::kString},
@@ -201,4 +201,4 @@ TEST(FilterParser, TimesAreReadAsIso8601) {
 }
 
 }  // namespace
-}  // namespace omendb::collection
+}  // namespace omendb::filter
