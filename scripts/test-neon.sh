@@ -20,8 +20,8 @@ compile() {
 
 compile kernels_selfcheck src/distance/kernels_selfcheck.cc src/distance/kernels_selfcheck_main.cc
 compile codec_selfcheck \
-  src/distance/codec.cc src/distance/codec_scalar.cc src/distance/codec_neon.cc \
-  src/distance/convert.cc src/distance/rabitq.cc src/distance/rotation.cc src/distance/sq8.cc \
-  src/distance/codec_selfcheck.cc
+  src/codec/table.cc src/codec/scalar.cc src/codec/neon.cc \
+  src/distance/convert.cc src/codec/rabitq.cc src/codec/rotation.cc src/codec/sq8.cc \
+  src/codec/codec_selfcheck.cc
 qemu-aarch64 -L /usr/aarch64-linux-gnu "$build/kernels_selfcheck" "${1:-1}"
 qemu-aarch64 -L /usr/aarch64-linux-gnu "$build/codec_selfcheck"

@@ -76,7 +76,7 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   snapshot->id_kind = state.id_kind;
   snapshot->next_auto_id = state.next_auto_id;
   snapshot->columns = std::make_shared<column::Schema>(state.columns);
-  std::shared_ptr<const distance::rabitq::Encoder> encoder;
+  std::shared_ptr<const codec::rabitq::Encoder> encoder;
   for (const SegmentState& segment : state.segments) {
     OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
     snapshot->live += part.watermark - segment::dead_count(part.dead);

@@ -145,7 +145,7 @@ class CollectionCore {
   CondVar room_;  // a frozen memtable became a segment, or failed to
   std::shared_ptr<const Snapshot> staged_ OMEN_GUARDED_BY(write_mutex_);
   std::shared_ptr<segment::Memtable> growing_ OMEN_GUARDED_BY(write_mutex_);
-  std::shared_ptr<const distance::rabitq::Encoder> encoder_ OMEN_GUARDED_BY(write_mutex_);
+  std::shared_ptr<const codec::rabitq::Encoder> encoder_ OMEN_GUARDED_BY(write_mutex_);
   Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};  // 0: nothing since the last freeze
   std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
   Status background_error_ OMEN_GUARDED_BY(write_mutex_);

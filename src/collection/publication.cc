@@ -78,7 +78,7 @@ std::shared_ptr<const segment::RowSource> Publication::view(segment::Memtable& m
   return memtable.view(rows);
 }
 
-std::shared_ptr<const distance::rabitq::Encoder> Publication::encoder(
+std::shared_ptr<const codec::rabitq::Encoder> Publication::encoder(
     const segment::Memtable& memtable) {
   MutexLock lock(mutex_);
   return memtable.encoder();

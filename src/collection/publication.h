@@ -58,7 +58,7 @@ class Publication {
   /// Memtable::view() and encoder(), which are for the publisher to call.
   std::shared_ptr<const segment::RowSource> view(segment::Memtable& memtable, uint32_t rows)
       OMEN_EXCLUDES(mutex_);
-  std::shared_ptr<const distance::rabitq::Encoder> encoder(const segment::Memtable& memtable)
+  std::shared_ptr<const codec::rabitq::Encoder> encoder(const segment::Memtable& memtable)
       OMEN_EXCLUDES(mutex_);
 
  private:

@@ -8,7 +8,7 @@ namespace omendb::collection {
 
 namespace {
 
-namespace rabitq = distance::rabitq;
+namespace rabitq = codec::rabitq;
 
 /// Measured between two looks at the k-th distance: so many, and later an eighth of what was
 /// measured before. Each step passes over all candidates that are left to find the best, so that

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "codec/rabitq.h"
 #include "collection/state.h"
 #include "distance/kernels.h"
-#include "distance/rabitq.h"
 #include "index/candidate_queue.h"
 
 namespace omendb::collection {
@@ -37,7 +37,7 @@ struct RerankOptions {
 /// @error kCorruption if a candidate's vector is damaged.
 /// The error bound of 1-bit codes: RaBitQ, arXiv 2405.12497, section 3.2.
 Result<float> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-                     std::span<const distance::rabitq::PreparedQuery> prepared,
+                     std::span<const codec::rabitq::PreparedQuery> prepared,
                      std::span<index::Candidate> candidates, const RerankOptions& options,
                      std::vector<Found>& found);
 

@@ -16,7 +16,7 @@ namespace omendb::collection {
 
 namespace {
 
-namespace rabitq = distance::rabitq;
+namespace rabitq = codec::rabitq;
 
 /// Up to this many rows nothing is estimated: the exact scan is as fast, and it is exact.
 constexpr uint64_t kFlatRows = 16'384;

@@ -46,7 +46,7 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
   }
 
   std::shared_ptr<const segment::RowSource> add_memtable(
-      uint32_t rows, std::shared_ptr<const distance::rabitq::Encoder> encoder) {
+      uint32_t rows, std::shared_ptr<const codec::rabitq::Encoder> encoder) {
     std::vector<float> values(rows * kDim);
     for (float& x : values) x = static_cast<float>(static_cast<int>(rng_() % 9) - 4);
     for (uint32_t r = 0; r < rows; ++r) {

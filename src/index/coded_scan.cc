@@ -5,8 +5,8 @@
 namespace omendb::index {
 namespace {
 
-using distance::rabitq::BlockScan;
-using distance::rabitq::kBlockRows;
+using codec::rabitq::BlockScan;
+using codec::rabitq::kBlockRows;
 
 // A run is what one call of the kernel covers: its codes should fit half of a 32 KiB first-level
 // cache, and its estimates a quarter.
@@ -53,8 +53,8 @@ void scan_run(BlockScan scan, const QueryScan& one, const CodedRows& rows, size_
 
 void coded_scan(std::span<const QueryScan> queries, const CodedRows& rows) {
   if (queries.empty() || rows.count == 0) return;
-  const BlockScan scan = distance::rabitq::block_scan();
-  const size_t block_bytes = distance::rabitq::block_bytes(queries.front().query->padded_dim);
+  const BlockScan scan = codec::rabitq::block_scan();
+  const size_t block_bytes = codec::rabitq::block_bytes(queries.front().query->padded_dim);
   const size_t longest = std::clamp<size_t>(kRunBytes / block_bytes, 1, kMaxRunBlocks);
   const size_t n_blocks = (rows.count + kBlockRows - 1) / kBlockRows;
   RunBuffers buffers;
@@ -71,7 +71,7 @@ void coded_scan(std::span<const QueryScan> queries, const CodedRows& rows) {
   }
 }
 
-void coded_scan(const distance::rabitq::PreparedQuery& query, const CodedRows& rows,
+void coded_scan(const codec::rabitq::PreparedQuery& query, const CodedRows& rows,
                 CandidateQueue& queue) {
   const QueryScan one{&query, &queue};
   coded_scan(std::span(&one, 1), rows);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "distance/rabitq.h"
+#include "codec/rabitq.h"
 #include "index/candidate_queue.h"
 
 namespace omendb::index {
@@ -22,11 +22,11 @@ struct CodedRows {
 
 /// Offers all (unmasked) rows to the queue. Pure but for the queue: any number of threads may scan
 /// the same rows, each with its own queue. Blocks that the mask rules out whole are not read.
-void coded_scan(const distance::rabitq::PreparedQuery& query, const CodedRows& rows,
+void coded_scan(const codec::rabitq::PreparedQuery& query, const CodedRows& rows,
                 CandidateQueue& queue);
 
 struct QueryScan {
-  const distance::rabitq::PreparedQuery* query;
+  const codec::rabitq::PreparedQuery* query;
   CandidateQueue* queue;
 };
 

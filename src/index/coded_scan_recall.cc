@@ -12,15 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "codec/rabitq.h"
 #include "distance/kernels.h"
-#include "distance/rabitq.h"
 #include "index/coded_scan.h"
 #include "index/top_k.h"
 
 namespace omendb::index {
 namespace {
 
-namespace rabitq = distance::rabitq;
+namespace rabitq = codec::rabitq;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kNearest = 10;

@@ -9,9 +9,9 @@
 namespace omendb::index {
 namespace {
 
-using distance::rabitq::Encoder;
-using distance::rabitq::kBlockRows;
-using distance::rabitq::PreparedQuery;
+using codec::rabitq::Encoder;
+using codec::rabitq::kBlockRows;
+using codec::rabitq::PreparedQuery;
 
 struct Coded {
   Coded(size_t dim, size_t rows, uint32_t seed) : center(dim, 0.0F) {
@@ -24,7 +24,7 @@ struct Coded {
       for (size_t d = 0; d < dim; ++d) vectors.push_back(middle[d] + 0.5F * normal(random));
     }
     const Encoder encoder({.metric = Metric::kL2, .dim = dim, .seed = seed}, center.data());
-    blocks.resize(distance::rabitq::coded_bytes(dim, rows));
+    blocks.resize(codec::rabitq::coded_bytes(dim, rows));
     for (size_t i = 0; i < rows; i += kBlockRows) {
       encoder.encode_block(vectors.data() + i * dim, dim * sizeof(float),
                            std::min(kBlockRows, rows - i),
@@ -49,13 +49,13 @@ struct Coded {
 /// All allowed rows' estimates, one block at a time, sorted, cut to `capacity`.
 std::vector<Candidate> oracle(const PreparedQuery& query, const CodedRows& rows, size_t capacity) {
   std::vector<Candidate> all;
-  const size_t bytes = distance::rabitq::block_bytes(query.padded_dim);
+  const size_t bytes = codec::rabitq::block_bytes(query.padded_dim);
   for (size_t i = 0; i < rows.count; ++i) {
     if (rows.mask != nullptr && (rows.mask[i / 64] >> (i % 64) & 1) == 0) continue;
     float estimates[kBlockRows];
     uint32_t hits = 0;
-    distance::rabitq::block_scan()(query, rows.blocks + i / kBlockRows * bytes, 1, 0, estimates,
-                                   &hits);
+    codec::rabitq::block_scan()(query, rows.blocks + i / kBlockRows * bytes, 1, 0, estimates,
+                                &hits);
     all.push_back(
         {estimates[i % kBlockRows], rows.source, rows.first_slot + static_cast<uint32_t>(i)});
   }
@@ -134,7 +134,7 @@ TEST(CodedScan, EqualEstimatesKeepTheFirstRowsAndDoNotGrowTheQueue) {
   const std::vector<float> center(64, 0.0F);
   const std::vector<float> same(32 * 64, 1.0F);
   const Encoder encoder({.metric = Metric::kL2, .dim = 64}, center.data());
-  std::vector<std::byte> blocks(distance::rabitq::coded_bytes(64, rows));
+  std::vector<std::byte> blocks(codec::rabitq::coded_bytes(64, rows));
   for (size_t b = 0; b < rows / kBlockRows; ++b) {
     encoder.encode_block(same.data(), 64 * sizeof(float), 32,
                          blocks.data() + b * encoder.block_bytes());

@@ -164,7 +164,7 @@ class CoarseScan {
   CoarseScan(const Kernels& kernels, const void* query, size_t dim, const RowBlock& block,
              TopK& top)
       : kernels_(kernels),
-        coarse_(distance::sq8::kernels()),
+        coarse_(codec::sq8::kernels()),
         query_(query),
         dim_(dim),
         block_(block),
@@ -192,8 +192,8 @@ class CoarseScan {
   }
 
  private:
-  static distance::sq8::PreparedQuery prepare(const void* query, size_t dim,
-                                              const distance::sq8::Encoder& encoder) {
+  static codec::sq8::PreparedQuery prepare(const void* query, size_t dim,
+                                           const codec::sq8::Encoder& encoder) {
     std::vector<float> aligned(dim);  // queries need not be
     std::memcpy(aligned.data(), query, dim * sizeof(float));
     return encoder.prepare(aligned.data());
@@ -227,13 +227,13 @@ class CoarseScan {
   }
 
   const Kernels& kernels_;
-  const distance::sq8::Kernels& coarse_;
+  const codec::sq8::Kernels& coarse_;
   const void* query_;
   const size_t dim_;
   const RowBlock& block_;
   const size_t code_bytes_;
   TopK& top_;
-  const distance::sq8::PreparedQuery prepared_;
+  const codec::sq8::PreparedQuery prepared_;
   float bounds_[kRun];
   uint32_t rows_[kRun];
   Likely likely_[kRun];

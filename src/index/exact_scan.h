@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "codec/sq8.h"
 #include "distance/kernels.h"
-#include "distance/sq8.h"
 #include "distance/tile.h"
 #include "index/top_k.h"
 #include "omendb/types.h"
@@ -26,7 +26,7 @@ struct RowBlock {
   const float* squared_norms = nullptr;
   /// 8-bit codes of the rows: where they are scanned query by query, only those rows are read that
   /// their codes leave a chance.
-  distance::sq8::Codes coarse = {};
+  codec::sq8::Codes coarse = {};
 };
 
 /// Offers every row that takes part, with its distance to the query.

@@ -187,7 +187,7 @@ class CodedRows {
   }
 
  private:
-  const distance::sq8::Encoder encoder_;
+  const codec::sq8::Encoder encoder_;
   std::vector<std::byte> codes_;
 };
 

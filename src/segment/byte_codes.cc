@@ -7,12 +7,12 @@ namespace omendb::segment {
 ByteCodes::ByteCodes(const VectorSpec& spec, uint32_t capacity)
     : row_bytes_(spec.row_bytes()), capacity_(capacity) {
   if (spec.element != Element::kF32 || spec.dim == 0) return;
-  const size_t code_bytes = distance::sq8::code_bytes(spec.dim);
+  const size_t code_bytes = codec::sq8::code_bytes(spec.dim);
   if (code_bytes > row_bytes_ / 2 || capacity > kMaxBytes / code_bytes) return;
-  encoder_.emplace(distance::sq8::Encoder::Options{spec.metric, spec.element, spec.dim});
+  encoder_.emplace(codec::sq8::Encoder::Options{spec.metric, spec.element, spec.dim});
 }
 
-distance::sq8::Codes ByteCodes::of(const std::byte* vectors, uint32_t rows) {
+codec::sq8::Codes ByteCodes::of(const std::byte* vectors, uint32_t rows) {
   if (!useful()) return {};
   if (done_.load(std::memory_order_acquire) >= rows) return {&*encoder_, codes_.get()};
   const std::unique_lock making(mutex_, std::try_to_lock);

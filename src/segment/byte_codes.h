@@ -7,7 +7,7 @@
 
 #include "base/large_array.h"
 #include "base/sync.h"
-#include "distance/sq8.h"
+#include "codec/sq8.h"
 #include "segment/vector_spec.h"
 
 namespace omendb::segment {
@@ -30,12 +30,12 @@ class ByteCodes {
   /// @param vectors  of the rows [0, rows); what an earlier call saw does not change.
   /// @return the codes of at least `rows` rows; none unless useful(), or while another thread makes
   ///         them.
-  distance::sq8::Codes of(const std::byte* vectors, uint32_t rows) OMEN_EXCLUDES(mutex_);
+  codec::sq8::Codes of(const std::byte* vectors, uint32_t rows) OMEN_EXCLUDES(mutex_);
 
  private:
   const size_t row_bytes_;
   const uint32_t capacity_;
-  std::optional<distance::sq8::Encoder> encoder_;
+  std::optional<codec::sq8::Encoder> encoder_;
   Mutex mutex_;  // held by who makes codes
   LargeArray<std::byte> codes_;
   std::atomic<uint32_t> done_{0};

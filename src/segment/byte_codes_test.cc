@@ -20,7 +20,7 @@ struct Fixture {
   explicit Fixture(uint32_t seed) {
     std::mt19937 rng(seed);
     vectors = testing::random_vectors(kSpec, kRows, rng);
-    const distance::sq8::Encoder encoder({kSpec.metric, kSpec.element, kSpec.dim});
+    const codec::sq8::Encoder encoder({kSpec.metric, kSpec.element, kSpec.dim});
     code_bytes = encoder.code_bytes();
     codes.resize(kRows * code_bytes);
     encoder.encode(vectors.data(), kSpec.row_bytes(), kRows, codes.data());

@@ -33,18 +33,18 @@ std::vector<float> CenterSum::mean() const {
   return mean;
 }
 
-std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                              const std::byte* rows, size_t count) {
+std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                           const std::byte* rows, size_t count) {
   CenterSum sum(spec);
   const size_t sample = std::min(count, kMaxSample);
   for (size_t i = 0; i < sample; ++i) sum.add(rows + (i * count / sample) * spec.row_bytes());
   return make_encoder(spec, sum.mean());
 }
 
-std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                              const std::vector<float>& center) {
-  return std::make_shared<distance::rabitq::Encoder>(
-      distance::rabitq::Encoder::Options{spec.metric, spec.element, spec.dim, kRotationSeed},
+std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                           const std::vector<float>& center) {
+  return std::make_shared<codec::rabitq::Encoder>(
+      codec::rabitq::Encoder::Options{spec.metric, spec.element, spec.dim, kRotationSeed},
       center.data());
 }
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "distance/rabitq.h"
+#include "codec/rabitq.h"
 #include "omendb/status.h"
 #include "segment/vector_spec.h"
 
@@ -31,9 +31,9 @@ class CenterSum {
 };
 
 /// An encoder centered on the mean of at most 2,048 of the given rows, evenly drawn.
-std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                              const std::byte* rows, size_t count);
-std::shared_ptr<const distance::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                              const std::vector<float>& center);
+std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                           const std::byte* rows, size_t count);
+std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
+                                                           const std::vector<float>& center);
 
 }  // namespace omendb::segment

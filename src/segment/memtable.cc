@@ -33,14 +33,14 @@ class MemtableView final : public RowSource {
     return {};
   }
 
-  const distance::rabitq::Encoder* encoder() const override {
+  const codec::rabitq::Encoder* encoder() const override {
     return coded_rows_ > 0 ? memtable_->encoder_.load(std::memory_order_acquire) : nullptr;
   }
   uint32_t coded_rows() const override { return coded_rows_; }
   Result<const std::byte*> codes() const override { return memtable_->codes_.get(); }
 
   bool keeps_byte_codes() const override { return memtable_->byte_codes_.useful(); }
-  distance::sq8::Codes byte_codes(const RowRun& vectors) const override {
+  codec::sq8::Codes byte_codes(const RowRun& vectors) const override {
     return memtable_->byte_codes_.of(vectors.rows, vectors.count);
   }
 
@@ -65,7 +65,7 @@ class MemtableView final : public RowSource {
 };
 
 Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-                   std::shared_ptr<const distance::rabitq::Encoder> encoder, column::Schema known)
+                   std::shared_ptr<const codec::rabitq::Encoder> encoder, column::Schema known)
     : spec_(spec),
       capacity_(capacity),
       ids_(id_kind, capacity),
@@ -103,7 +103,7 @@ bool Memtable::fill(uint32_t first, const VectorsView& vectors) {
       std::memcpy(place + i * row_bytes, vectors.row(i), row_bytes);
     }
   }
-  const distance::rabitq::Encoder* encoder = encoder_.load(std::memory_order_acquire);
+  const codec::rabitq::Encoder* encoder = encoder_.load(std::memory_order_acquire);
   if (encoder == nullptr) return false;
   encode_blocks(*encoder, first, first + static_cast<uint32_t>(vectors.count));
   return true;
@@ -139,7 +139,7 @@ void Memtable::publish(uint32_t first, uint32_t rows, bool encoded) {
 }
 
 void Memtable::adopt_encoder(uint32_t rows) {
-  codes_ = make_large_array<std::byte>(distance::rabitq::coded_bytes(spec_.dim, capacity_));
+  codes_ = make_large_array<std::byte>(codec::rabitq::coded_bytes(spec_.dim, capacity_));
   if (encoder_owner_ == nullptr) {
     encoder_owner_ = make_encoder(spec_, vectors_.get(), rows);
   }
@@ -147,8 +147,7 @@ void Memtable::adopt_encoder(uint32_t rows) {
   encoder_.store(encoder_owner_.get(), std::memory_order_release);
 }
 
-void Memtable::encode_blocks(const distance::rabitq::Encoder& encoder, uint32_t first,
-                             uint32_t end) {
+void Memtable::encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end) {
   const size_t row_bytes = spec_.row_bytes();
   for (uint32_t b = (first + kBlock - 1) / kBlock; (b + 1) * kBlock <= end; ++b) {
     encoder.encode_block(vectors_.get() + size_t{b} * kBlock * row_bytes, row_bytes, kBlock,

@@ -24,13 +24,13 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// would be a poor one for those that follow.
   static constexpr uint32_t kRowsBeforeCoding = 2'048;
   /// Rows are encoded by aligned blocks of this many.
-  static constexpr uint32_t kBlockRows = distance::rabitq::kBlockRows;
+  static constexpr uint32_t kBlockRows = codec::rabitq::kBlockRows;
 
   /// @param capacity  rows that fit; memory is touched as they arrive.
   /// @param encoder   of the segments before this memtable; null = make one when there are rows.
   /// @param known     the columns whose types are settled.
   Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-           std::shared_ptr<const distance::rabitq::Encoder> encoder, column::Schema known);
+           std::shared_ptr<const codec::rabitq::Encoder> encoder, column::Schema known);
 
   uint32_t capacity() const { return capacity_; }
   uint32_t reserved() const { return reserved_; }  ///< in the order of reserve() calls
@@ -56,14 +56,14 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
 
   const GrowingIds& ids() const { return ids_; }
   const column::GrowingColumns& columns() const { return columns_; }
-  std::shared_ptr<const distance::rabitq::Encoder> encoder() const { return encoder_owner_; }
+  std::shared_ptr<const codec::rabitq::Encoder> encoder() const { return encoder_owner_; }
 
  private:
   friend class MemtableView;
 
   void adopt_encoder(uint32_t rows);
   /// Encodes the blocks that lie whole inside [first, end).
-  void encode_blocks(const distance::rabitq::Encoder& encoder, uint32_t first, uint32_t end);
+  void encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end);
 
   const VectorSpec spec_;
   const uint32_t capacity_;
@@ -74,8 +74,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   std::atomic<size_t> populated_{0};  // bytes of vectors_
   LargeArray<std::byte> codes_;
   mutable ByteCodes byte_codes_;
-  std::shared_ptr<const distance::rabitq::Encoder> encoder_owner_;  // publisher
-  std::atomic<const distance::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
+  std::shared_ptr<const codec::rabitq::Encoder> encoder_owner_;  // publisher
+  std::atomic<const codec::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
 };
 
 }  // namespace omendb::segment

@@ -13,8 +13,8 @@
 namespace omendb::segment {
 namespace {
 
-using distance::rabitq::Encoder;
-using distance::rabitq::kBlockRows;
+using codec::rabitq::Encoder;
+using codec::rabitq::kBlockRows;
 using testing::random_vectors;
 using testing::rows_view;
 

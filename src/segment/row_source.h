@@ -6,9 +6,9 @@
 #include <optional>
 #include <span>
 
+#include "codec/rabitq.h"
+#include "codec/sq8.h"
 #include "column/columns.h"
-#include "distance/rabitq.h"
-#include "distance/sq8.h"
 #include "index/top_k.h"
 #include "omendb/status.h"
 #include "segment/growing_ids.h"
@@ -38,7 +38,7 @@ class RowSource : public index::SlotOrder {
   virtual Status locate(std::span<const uint32_t> slots, const std::byte** out) const = 0;
 
   /// How coded_rows() were encoded; null if they were not.
-  virtual const distance::rabitq::Encoder* encoder() const = 0;
+  virtual const codec::rabitq::Encoder* encoder() const = 0;
   /// Rows [0, coded_rows()) have codes; the rest are searched exactly.
   virtual uint32_t coded_rows() const = 0;
   /// Blocks of 32 codes for [0, coded_rows()).
@@ -49,7 +49,7 @@ class RowSource : public index::SlotOrder {
   /// 8-bit codes of all rows, for an exact scan; none where they would not pay, or while another
   /// thread makes them.
   /// @param vectors  as vectors(0, rows()) returned them: what the codes are made of.
-  virtual distance::sq8::Codes byte_codes(const RowRun& vectors) const = 0;
+  virtual codec::sq8::Codes byte_codes(const RowRun& vectors) const = 0;
 
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// The newest row with the id, dead or alive.

@@ -106,7 +106,7 @@ Status Segment::load_vectors() {
   encoder_ = make_encoder(spec_, center);
 
   OMEN_ASSIGN_OR_RETURN(codes_, file_->section(key(SectionKind::kCodes)));
-  if (codes_.size() != distance::rabitq::coded_bytes(spec_.dim, rows_)) {
+  if (codes_.size() != codec::rabitq::coded_bytes(spec_.dim, rows_)) {
     return corrupt(*file_, "codes do not match the rows");
   }
   return {};
@@ -147,7 +147,7 @@ Result<const std::byte*> Segment::codes() const {
   return bytes.data();
 }
 
-distance::sq8::Codes Segment::byte_codes(const RowRun& vectors) const {
+codec::sq8::Codes Segment::byte_codes(const RowRun& vectors) const {
   return byte_codes_->of(vectors.rows, vectors.count);
 }
 

@@ -61,17 +61,17 @@ class Segment final : public RowSource {
 
   const std::string& path() const { return file_->path(); }
   uint64_t file_bytes() const { return file_->file_bytes(); }
-  std::shared_ptr<const distance::rabitq::Encoder> shared_encoder() const { return encoder_; }
+  std::shared_ptr<const codec::rabitq::Encoder> shared_encoder() const { return encoder_; }
 
   uint32_t rows() const override { return rows_; }
   Result<RowRun> vectors(uint32_t first, uint32_t count,
                          const uint64_t* mask = nullptr) const override;
   Status locate(std::span<const uint32_t> slots, const std::byte** out) const override;
-  const distance::rabitq::Encoder* encoder() const override { return encoder_.get(); }
+  const codec::rabitq::Encoder* encoder() const override { return encoder_.get(); }
   uint32_t coded_rows() const override { return encoder_ == nullptr ? 0 : rows_; }
   Result<const std::byte*> codes() const override;
   bool keeps_byte_codes() const override { return byte_codes_->useful(); }
-  distance::sq8::Codes byte_codes(const RowRun& vectors) const override;
+  codec::sq8::Codes byte_codes(const RowRun& vectors) const override;
   Result<IdView> id(uint32_t slot) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
@@ -93,7 +93,7 @@ class Segment final : public RowSource {
   storage::Section id_bytes_;
   storage::Section vectors_;
   storage::Section codes_;
-  std::shared_ptr<const distance::rabitq::Encoder> encoder_;
+  std::shared_ptr<const codec::rabitq::Encoder> encoder_;
   std::unique_ptr<ByteCodes> byte_codes_;
   std::unique_ptr<column::SealedColumns> columns_;
 };

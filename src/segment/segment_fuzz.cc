@@ -60,7 +60,7 @@ Sections good_sections(const Shape& shape) {
   section(SectionKind::kVectors).resize(kRows * shape.spec.row_bytes());
   if (shape.spec.coded()) {
     section(SectionKind::kCenter).resize(kDim * sizeof(float));
-    section(SectionKind::kCodes).resize(distance::rabitq::coded_bytes(kDim, kRows));
+    section(SectionKind::kCodes).resize(codec::rabitq::coded_bytes(kDim, kRows));
   }
   return sections;
 }

@@ -16,7 +16,7 @@
 namespace omendb::segment {
 namespace {
 
-using distance::rabitq::kBlockRows;
+using codec::rabitq::kBlockRows;
 using testing::IdBatch;
 using testing::RowText;
 
@@ -226,7 +226,7 @@ class DamagedSegment : public ::testing::Test {
     const auto codes = (*segment)->codes();
     if (note(codes.status())) {
       answers.append(reinterpret_cast<const char*>(*codes),
-                     distance::rabitq::coded_bytes(3, (*segment)->rows()));
+                     codec::rabitq::coded_bytes(3, (*segment)->rows()));
     }
     if (const column::ColumnReader* year = (*segment)->columns().find("year")) {
       for (uint32_t slot = 0; slot < (*segment)->rows(); ++slot) {

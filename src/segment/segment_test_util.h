@@ -77,7 +77,7 @@ inline VectorsView rows_view(const VectorSpec& spec, const std::vector<std::byte
 inline std::shared_ptr<Memtable> filled_memtable(
     const VectorSpec& spec, IdKind kind, const IdBatch& ids, const std::vector<std::byte>& vectors,
     std::span<const Column> columns = {},
-    std::shared_ptr<const distance::rabitq::Encoder> encoder = nullptr) {
+    std::shared_ptr<const codec::rabitq::Encoder> encoder = nullptr) {
   const auto rows = static_cast<uint32_t>(ids.size());
   auto memtable =
       std::make_shared<Memtable>(spec, kind, rows, std::move(encoder), column::Schema());

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kRowsPerStep = 1'024;
 constexpr size_t kMaxCenterSample = 16'384;
-constexpr uint32_t kBlock = distance::rabitq::kBlockRows;
+constexpr uint32_t kBlock = codec::rabitq::kBlockRows;
 
 /// One write of one segment: the parts that its steps share.
 class SegmentWrite {
@@ -142,12 +142,12 @@ Status SegmentWrite::write_ids(storage::SectionFileWriter& out) {
 
 Status SegmentWrite::write_vectors(storage::SectionFileWriter& out) {
   std::vector<float> center;
-  std::shared_ptr<const distance::rabitq::Encoder> encoder;
+  std::shared_ptr<const codec::rabitq::Encoder> encoder;
   std::vector<std::byte> codes;
   if (spec_.coded()) {
     OMEN_ASSIGN_OR_RETURN(center, choose_center());
     encoder = make_encoder(spec_, center);
-    codes.resize(distance::rabitq::coded_bytes(spec_.dim, order_.size()));
+    codes.resize(codec::rabitq::coded_bytes(spec_.dim, order_.size()));
   }
   const size_t row_bytes = spec_.row_bytes();
   std::vector<std::byte> buffer(kRowsPerStep * row_bytes);

@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "distance/codec_table.h"
+#include "codec/table.h"
 #include "distance/kernels_isa.h"
 
 #if !defined(__clang__)
@@ -12,7 +12,7 @@
 #endif
 
 OMEN_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c,popcnt")
-namespace omendb::distance::internal {
+namespace omendb::codec::internal {
 namespace {
 
 struct Lane {
@@ -43,7 +43,7 @@ struct Lane {
   }
 };
 
-#include "distance/codec_generic.inl"
+#include "codec/generic.inl"
 
 /// Sixteen-bit sums of up to 4096 coordinates (1024 bytes of at most 63), by position.
 OMEN_INLINE __m512i sums16(const uint8_t* tables, const std::byte* codes, size_t dims) {
@@ -206,13 +206,13 @@ OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
 // Bounds of 10,000 rows of 128-d: 39 us, with 4 groups 46.
 constexpr size_t kCodeGroups = 1;
 
-#include "distance/sq8_generic.inl"
+#include "codec/sq8_generic.inl"
 
 }  // namespace
 
 const CodecTable kAvx512Codec = {rotate,     residual,    sign_bits, block_sums,
                                  block_scan, kSq8Kernels, kSq8Coding};
 
-}  // namespace omendb::distance::internal
+}  // namespace omendb::codec::internal
 OMEN_TARGET_END
 #endif

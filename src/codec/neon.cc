@@ -3,10 +3,10 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
-#include "distance/codec_table.h"
+#include "codec/table.h"
 #include "distance/kernels_isa.h"
 
-namespace omendb::distance::internal {
+namespace omendb::codec::internal {
 namespace {
 
 struct Lane {
@@ -38,7 +38,7 @@ struct Lane {
   }
 };
 
-#include "distance/codec_generic.inl"
+#include "codec/generic.inl"
 
 struct Sums {
   uint32x4_t lanes[8];  ///< four lanes each, in order
@@ -184,12 +184,12 @@ OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
 
 constexpr size_t kCodeGroups = 1;
 
-#include "distance/sq8_generic.inl"
+#include "codec/sq8_generic.inl"
 
 }  // namespace
 
 const CodecTable kNeonCodec = {rotate,     residual,    sign_bits, block_sums,
                                block_scan, kSq8Kernels, kSq8Coding};
 
-}  // namespace omendb::distance::internal
+}  // namespace omendb::codec::internal
 #endif

@@ -12,7 +12,7 @@
 
 #include "distance/kernels.h"
 
-namespace omendb::distance {
+namespace omendb::codec {
 
 /// What the kernels need to know about a rotation. Borrowed from its Rotation.
 struct RotationPlan {
@@ -40,9 +40,9 @@ class Rotation {
 
   /// Rotates in place. `values` holds padded_dim() floats on a 64-byte boundary, zeros past dim().
   /// Norms are kept up to rounding; magnitudes must stay below 2^100.
-  void apply(float* values) const { apply(active_isa(), values); }
+  void apply(float* values) const { apply(distance::active_isa(), values); }
   /// The same on a given instruction set, with the same bits.
-  void apply(Isa isa, float* values) const;
+  void apply(distance::Isa isa, float* values) const;
 
  private:
   size_t dim_;
@@ -50,4 +50,4 @@ class Rotation {
   std::vector<uint32_t> signs_;
 };
 
-}  // namespace omendb::distance
+}  // namespace omendb::codec

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace omendb::distance {
+namespace omendb::codec {
 
 inline constexpr uint16_t kBf16Nan = 0x7fc0;
 
@@ -20,4 +20,4 @@ inline float from_bf16(uint16_t value) {
   return std::bit_cast<float>(static_cast<uint32_t>(value) << 16);
 }
 
-}  // namespace omendb::distance
+}  // namespace omendb::codec

@@ -1,6 +1,6 @@
 // The oracle is written from the paper in double precision: it reads the block byte by byte from
 // the table in rabitq.h, and shares nothing with the kernels but the rotation.
-#include "distance/rabitq.h"
+#include "codec/rabitq.h"
 
 #include <gtest/gtest.h>
 
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "distance/codec_table.h"
+#include "codec/table.h"
 
-namespace omendb::distance::rabitq {
+namespace omendb::codec::rabitq {
 namespace {
 
 constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
@@ -51,7 +51,7 @@ std::vector<double> rotated(const std::vector<double>& v, uint64_t seed) {
   std::vector<internal::FloatLine> lines(rotation.padded_dim() / 16, internal::FloatLine{});
   float* values = lines.front().values;
   for (size_t i = 0; i < v.size(); ++i) values[i] = static_cast<float>(v[i]);
-  rotation.apply(Isa::kScalar, values);
+  rotation.apply(distance::Isa::kScalar, values);
   return {values, values + rotation.padded_dim()};
 }
 
@@ -116,7 +116,8 @@ class Fixture {
   std::vector<float> query_;
 };
 
-std::vector<std::byte> encode(const Encoder& encoder, Isa isa, const float* rows, size_t n) {
+std::vector<std::byte> encode(const Encoder& encoder, distance::Isa isa, const float* rows,
+                              size_t n) {
   const size_t dim = encoder.options().dim;
   std::vector<std::byte> out(coded_bytes(dim, n));
   for (size_t i = 0; i < n; i += kBlockRows) {
@@ -133,9 +134,9 @@ TEST(Rabitq, EstimatesAgreeWithTheOracleOnEveryInstructionSet) {
     for (const size_t dim : kDims) {
       const Fixture data(metric, dim, 32, 5);
       const Encoder encoder({.metric = metric, .dim = dim, .seed = 9}, data.center_.data());
-      const auto block = encode(encoder, Isa::kScalar, data.rows_.data(), 32);
+      const auto block = encode(encoder, distance::Isa::kScalar, data.rows_.data(), 32);
       const PreparedQuery query = encoder.prepare(data.query_.data());
-      for (const Isa isa : supported_isas()) {
+      for (const distance::Isa isa : distance::supported_isas()) {
         float estimates[32];
         uint32_t hits = 0;
         block_scan(isa)(query, block.data(), 1, std::numeric_limits<float>::infinity(), estimates,
@@ -149,7 +150,8 @@ TEST(Rabitq, EstimatesAgreeWithTheOracleOnEveryInstructionSet) {
                                    std::sqrt(static_cast<double>(query.padded_dim) / 48) * 5 +
                                1e-4 * std::fabs(expected);
           EXPECT_NEAR(static_cast<double>(estimates[v]), expected, slack)
-              << isa_name(isa) << " " << metric_name(metric) << " dim " << dim << " lane " << v;
+              << distance::isa_name(isa) << " " << metric_name(metric) << " dim " << dim << " lane "
+              << v;
         }
       }
     }
@@ -161,18 +163,19 @@ TEST(Rabitq, CodesAndSumsAreTheSameBitsOnEveryInstructionSet) {
     for (const size_t dim : kDims) {
       const Fixture data(metric, dim, 45, 6);
       const Encoder encoder({.metric = metric, .dim = dim, .seed = 10}, data.center_.data());
-      const auto expected = encode(encoder, Isa::kScalar, data.rows_.data(), 45);
+      const auto expected = encode(encoder, distance::Isa::kScalar, data.rows_.data(), 45);
       const PreparedQuery query = encoder.prepare(data.query_.data());
       uint32_t expected_sums[32];
-      internal::codec_table(Isa::kScalar)
+      internal::codec_table(distance::Isa::kScalar)
           .block_sums(query.tables(), query.padded_dim, expected.data(), expected_sums);
-      for (const Isa isa : supported_isas()) {
+      for (const distance::Isa isa : distance::supported_isas()) {
         EXPECT_EQ(encode(encoder, isa, data.rows_.data(), 45), expected)
-            << isa_name(isa) << " " << metric_name(metric) << " dim " << dim;
+            << distance::isa_name(isa) << " " << metric_name(metric) << " dim " << dim;
         uint32_t sums[32];
         internal::codec_table(isa).block_sums(query.tables(), query.padded_dim, expected.data(),
                                               sums);
-        EXPECT_TRUE(std::equal(sums, sums + 32, expected_sums)) << isa_name(isa) << " dim " << dim;
+        EXPECT_TRUE(std::equal(sums, sums + 32, expected_sums))
+            << distance::isa_name(isa) << " dim " << dim;
       }
     }
   }
@@ -183,10 +186,10 @@ TEST(Rabitq, SumsDoNotOverflowAtTheLargestDimension) {
   std::vector<uint8_t> bytes(dim * 4 + 64, 63);
   uint8_t* tables = bytes.data() + (64 - reinterpret_cast<uintptr_t>(bytes.data()) % 64) % 64;
   const std::vector<std::byte> block(block_bytes(dim), std::byte{0xa5});
-  for (const Isa isa : supported_isas()) {
+  for (const distance::Isa isa : distance::supported_isas()) {
     uint32_t sums[32];
     internal::codec_table(isa).block_sums(tables, dim, block.data(), sums);
-    for (const uint32_t sum : sums) EXPECT_EQ(sum, dim / 4 * 63) << isa_name(isa);
+    for (const uint32_t sum : sums) EXPECT_EQ(sum, dim / 4 * 63) << distance::isa_name(isa);
   }
 }
 
@@ -197,7 +200,7 @@ std::vector<double> standard_errors(Metric metric, size_t dim, uint32_t seed) {
     const Fixture data(metric, dim, 512, seed + round);
     const Encoder encoder({.metric = metric, .dim = dim, .seed = seed * 100 + round},
                           data.center_.data());
-    const auto codes = encode(encoder, active_isa(), data.rows_.data(), 512);
+    const auto codes = encode(encoder, distance::active_isa(), data.rows_.data(), 512);
     const PreparedQuery query = encoder.prepare(data.query_.data());
     std::vector<float> estimates(512);
     std::vector<uint32_t> hits(16);
@@ -238,7 +241,7 @@ TEST(Rabitq, EstimatesAreUnbiasedAndWithinTheBoundAtThePromisedRate) {
 TEST(Rabitq, LowerBoundIsBelowTheEstimateByEpsilonDeviations) {
   const Fixture data(Metric::kL2, 128, 32, 8);
   const Encoder encoder({.metric = Metric::kL2, .dim = 128, .seed = 1}, data.center_.data());
-  const auto block = encode(encoder, active_isa(), data.rows_.data(), 32);
+  const auto block = encode(encoder, distance::active_isa(), data.rows_.data(), 32);
   const PreparedQuery query = encoder.prepare(data.query_.data());
   float estimates[32];
   uint32_t hits = 0;
@@ -280,7 +283,7 @@ Spread spread_of_errors(Metric metric, size_t dim, double angle, uint32_t seed) 
     }
     const Encoder encoder({.metric = metric, .dim = dim, .seed = seed * 100 + round},
                           data.center_.data());
-    const auto codes = encode(encoder, active_isa(), data.rows_.data(), kRows);
+    const auto codes = encode(encoder, distance::active_isa(), data.rows_.data(), kRows);
     const PreparedQuery query = encoder.prepare(data.query_.data());
     std::vector<float> estimates(kRows);
     std::vector<uint32_t> hits(kRows / 32);
@@ -324,7 +327,7 @@ TEST(Rabitq, TheRoundingOfStoredFactorsIsAllowedFor) {
   std::vector<float> row(dim);
   row[0] = 258;
   const Encoder encoder({.metric = Metric::kInnerProduct, .dim = dim}, center.data());
-  const auto block = encode(encoder, active_isa(), row.data(), 1);
+  const auto block = encode(encoder, distance::active_isa(), row.data(), 1);
   const PreparedQuery query = encoder.prepare(center.data());
   float estimates[32];
   uint32_t hits = 0;
@@ -338,16 +341,16 @@ TEST(Rabitq, EmptyLanesAreNeverHits) {
   for (const size_t n : {1UL, 7UL, 16UL, 31UL}) {
     const Fixture data(Metric::kInnerProduct, 100, 32, 9);
     const Encoder encoder({.metric = Metric::kInnerProduct, .dim = 100}, data.center_.data());
-    const auto block = encode(encoder, active_isa(), data.rows_.data(), n);
+    const auto block = encode(encoder, distance::active_isa(), data.rows_.data(), n);
     std::vector<float> negative = data.query_;
     for (float& x : negative) x = -x;
-    for (const Isa isa : supported_isas()) {
+    for (const distance::Isa isa : distance::supported_isas()) {
       for (const float* q : {data.query_.data(), static_cast<const float*>(negative.data())}) {
         float estimates[32];
         uint32_t hits = 0;
         block_scan(isa)(encoder.prepare(q), block.data(), 1, std::numeric_limits<float>::infinity(),
                         estimates, &hits);
-        EXPECT_EQ(hits, (1U << n) - 1) << isa_name(isa) << ", " << n << " rows";
+        EXPECT_EQ(hits, (1U << n) - 1) << distance::isa_name(isa) << ", " << n << " rows";
       }
     }
   }
@@ -362,7 +365,7 @@ TEST(Rabitq, DegenerateAndHugeVectorsNeverGiveNaN) {
       const Encoder encoder({.metric = metric, .dim = dim, .seed = 2}, center.data());
       std::vector<float> rows;
       for (const float v : values) rows.insert(rows.end(), dim, v);
-      for (const Isa isa : supported_isas()) {
+      for (const distance::Isa isa : distance::supported_isas()) {
         const auto block = encode(encoder, isa, rows.data(), std::size(values));
         for (const float q : values) {
           const std::vector<float> query(dim, q);
@@ -385,7 +388,7 @@ TEST(Rabitq, TinyVectorsHaveTheCodesOfTheirMultiples) {
   const size_t dim = 100;
   Fixture data(Metric::kInnerProduct, dim, 32, 14);
   const Encoder usual({.metric = Metric::kInnerProduct, .dim = dim}, data.center_.data());
-  const auto expected = encode(usual, active_isa(), data.rows_.data(), 32);
+  const auto expected = encode(usual, distance::active_isa(), data.rows_.data(), 32);
   for (const float scale : {0x1p-40F, 0x1p-60F, 0x1p-100F}) {
     SCOPED_TRACE(scale);
     std::vector<float> rows = data.rows_;
@@ -393,7 +396,7 @@ TEST(Rabitq, TinyVectorsHaveTheCodesOfTheirMultiples) {
     std::vector<float> center = data.center_;
     for (float& x : center) x *= scale;
     const Encoder tiny({.metric = Metric::kInnerProduct, .dim = dim}, center.data());
-    const auto block = encode(tiny, active_isa(), rows.data(), 32);
+    const auto block = encode(tiny, distance::active_isa(), rows.data(), 32);
     for (size_t v = 0; v < 32; ++v) {
       const Decoded is = decode(block.data(), dim, v);
       const Decoded wanted = decode(expected.data(), dim, v);
@@ -407,7 +410,7 @@ TEST(Rabitq, TinyVectorsHaveTheCodesOfTheirMultiples) {
 TEST(Rabitq, TheCenterItselfIsEstimatedExactly) {
   const Fixture data(Metric::kL2, 77, 1, 12);
   const Encoder encoder({.metric = Metric::kL2, .dim = 77, .seed = 3}, data.center_.data());
-  const auto block = encode(encoder, active_isa(), data.center_.data(), 1);
+  const auto block = encode(encoder, distance::active_isa(), data.center_.data(), 1);
   float estimates[32];
   uint32_t hits = 0;
   block_scan()(encoder.prepare(data.query_.data()), block.data(), 1, 0, estimates, &hits);
@@ -419,7 +422,7 @@ TEST(Rabitq, ScalingAQueryOfInnerProductsKeepsTheRanking) {
   // The query's part along the center is exact, so a short query is not drowned by the center.
   const Fixture data(Metric::kInnerProduct, 128, 32, 13, 10.0F);
   const Encoder encoder({.metric = Metric::kInnerProduct, .dim = 128}, data.center_.data());
-  const auto block = encode(encoder, active_isa(), data.rows_.data(), 32);
+  const auto block = encode(encoder, distance::active_isa(), data.rows_.data(), 32);
   std::vector<float> tiny = data.query_;
   for (float& x : tiny) x *= 0x1p-10F;
   float full[32];
@@ -484,12 +487,12 @@ TEST(Rabitq, CodesOfAFixedSeedAreFrozenBecauseFilesHoldThem) {
     const std::vector<float> center(golden.dim, 0.125F);
     const Encoder encoder({.metric = golden.metric, .dim = golden.dim, .seed = 0x0123456789abcdef},
                           center.data());
-    for (const Isa isa : supported_isas()) {
+    for (const distance::Isa isa : distance::supported_isas()) {
       EXPECT_EQ(checksum(encode(encoder, isa, rows.data(), 40)), golden.checksum)
-          << isa_name(isa) << " " << metric_name(golden.metric);
+          << distance::isa_name(isa) << " " << metric_name(golden.metric);
     }
   }
 }
 
 }  // namespace
-}  // namespace omendb::distance::rabitq
+}  // namespace omendb::codec::rabitq

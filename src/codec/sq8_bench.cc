@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "distance/sq8.h"
+#include "codec/sq8.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 namespace {
 
 constexpr size_t kRows = 10'000;
@@ -31,7 +31,7 @@ std::vector<std::byte> any_codes(const Encoder& encoder) {
 
 /// Distances, or lower bounds.
 template <auto kKernel>
-void BM_Sq8Scan(benchmark::State& state, Isa isa) {
+void BM_Sq8Scan(benchmark::State& state, distance::Isa isa) {
   const Encoder encoder({.dim = static_cast<size_t>(state.range(0))});
   const std::vector<std::byte> codes = any_codes(encoder);
   const PreparedQuery query = encoder.prepare(any_rows(encoder.options().dim, 1).data());
@@ -45,7 +45,7 @@ void BM_Sq8Scan(benchmark::State& state, Isa isa) {
 }
 
 template <auto kKernel>
-void BM_Sq8Gather(benchmark::State& state, Isa isa) {
+void BM_Sq8Gather(benchmark::State& state, distance::Isa isa) {
   const Encoder encoder({.dim = static_cast<size_t>(state.range(0))});
   const std::vector<std::byte> codes = any_codes(encoder);
   const PreparedQuery query = encoder.prepare(any_rows(encoder.options().dim, 1).data());
@@ -86,8 +86,8 @@ BENCHMARK(BM_Sq8Encode)->Arg(128)->Arg(768)->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_Sq8Prepare)->Arg(128)->Arg(768)->Unit(benchmark::kNanosecond);
 
 const bool kRegistered = [] {
-  for (const Isa isa : supported_isas()) {
-    const std::string name(isa_name(isa));
+  for (const distance::Isa isa : distance::supported_isas()) {
+    const std::string name(distance::isa_name(isa));
     const auto add = [&](const char* what, auto function) {
       benchmark::RegisterBenchmark((what + name).c_str(), function, isa)
           ->Arg(128)
@@ -103,4 +103,4 @@ const bool kRegistered = [] {
 }();
 
 }  // namespace
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8

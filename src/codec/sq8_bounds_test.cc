@@ -6,11 +6,11 @@
 #include <limits>
 #include <random>
 
+#include "codec/sq8_test_util.h"
 #include "distance/convert.h"
 #include "distance/kernels.h"
-#include "distance/sq8_test_util.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 namespace {
 
 /// What vectors are made of: center + spread * normal.
@@ -122,15 +122,15 @@ struct Coded {
         codes(n * with.code_bytes()) {
     const auto [metric, element, dim] = with.options();
     for (size_t r = 0; r < n; ++r) {
-      from_f32(element, floats.data() + r * dim, dim, rows.data() + r * bytes);
+      distance::from_f32(element, floats.data() + r * dim, dim, rows.data() + r * bytes);
     }
-    from_f32(element, query_floats.data(), dim, query.data());
+    distance::from_f32(element, query_floats.data(), dim, query.data());
     std::vector<float> exact(dim);  // what the element made of the query
-    to_f32(element, query.data(), dim, exact.data());
+    distance::to_f32(element, query.data(), dim, exact.data());
     prepared = with.prepare(exact.data());
-    with.encode(Isa::kScalar, rows.data(), bytes, n, codes.data());
+    with.encode(distance::Isa::kScalar, rows.data(), bytes, n, codes.data());
   }
-  float pair(Isa isa, size_t r) const {
+  float pair(distance::Isa isa, size_t r) const {
     const auto [metric, element, dim] = encoder.options();
     return distance::kernels(isa, metric, element).pair(query.data(), &rows[r * bytes], dim);
   }
@@ -151,9 +151,10 @@ void expect_bounds(const Coded& coded, const std::string& where) {
   std::vector<uint32_t> slots(n);
   for (size_t i = 0; i < n; ++i) slots[i] = static_cast<uint32_t>(n - 1 - i);
   std::vector<float> expected(n);
-  kernels(Isa::kScalar).bounds(coded.prepared, coded.codes.data(), stride, n, expected.data());
-  for (const Isa isa : supported_isas()) {
-    const std::string here = where + ", " + std::string(isa_name(isa)) + ", row ";
+  kernels(distance::Isa::kScalar)
+      .bounds(coded.prepared, coded.codes.data(), stride, n, expected.data());
+  for (const distance::Isa isa : distance::supported_isas()) {
+    const std::string here = where + ", " + std::string(distance::isa_name(isa)) + ", row ";
     for (size_t r = 0; r < n; ++r) ASSERT_LE(expected[r], coded.pair(isa, r)) << here << r;
     std::vector<std::byte> codes(coded.codes.size());
     coded.encoder.encode(isa, coded.rows.data(), coded.bytes, n, codes.data());
@@ -255,4 +256,4 @@ TEST(Sq8, BoundsAreCloseEnoughToRuleOutNearlyAllRows) {
   }
 }
 }  // namespace
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8

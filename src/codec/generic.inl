@@ -1,4 +1,4 @@
-// The rotation and the row kernels of the codecs, written once. Each codec_<isa>.cc opens its
+// The rotation and the row kernels of the codecs, written once. Each <isa>.cc opens its
 // target, defines the policy `Lane` (below), and includes this file inside its anonymous namespace:
 //   Reg                    a vector of kLanes floats with operators + - *
 //   load, store            aligned to the vector's size

@@ -1,5 +1,5 @@
 // The kernels of the 8-bit codes, written once and compiled for each instruction set:
-// codec_<isa>.cc includes codec_generic.inl, defines
+// <isa>.cc includes codec_generic.inl, defines
 //   code_sums(weights, rows, padded)   of four rows of codes, the sums of weight[i] * code[i]
 //   square_root(Floats4)               correctly rounded
 //   store_codes(codes, out)            sixteen integers of 0..255, as bytes

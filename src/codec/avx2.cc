@@ -2,11 +2,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "distance/codec_table.h"
+#include "codec/table.h"
 #include "distance/kernels_isa.h"
 
 OMEN_TARGET_BEGIN("avx2,fma,f16c,popcnt")
-namespace omendb::distance::internal {
+namespace omendb::codec::internal {
 namespace {
 
 struct Lane {
@@ -40,7 +40,7 @@ struct Lane {
   }
 };
 
-#include "distance/codec_generic.inl"
+#include "codec/generic.inl"
 
 OMEN_INLINE __m256i load_bytes(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
@@ -227,13 +227,13 @@ OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
 // 1 group 46.
 constexpr size_t kCodeGroups = 4;
 
-#include "distance/sq8_generic.inl"
+#include "codec/sq8_generic.inl"
 
 }  // namespace
 
 const CodecTable kAvx2Codec = {rotate,     residual,    sign_bits, block_sums,
                                block_scan, kSq8Kernels, kSq8Coding};
 
-}  // namespace omendb::distance::internal
+}  // namespace omendb::codec::internal
 OMEN_TARGET_END
 #endif

@@ -1,12 +1,12 @@
-#include "distance/rotation.h"
+#include "codec/rotation.h"
 
 #include <bit>
 #include <cmath>
 
 #include "base/check.h"
-#include "distance/codec_table.h"
+#include "codec/table.h"
 
-namespace omendb::distance {
+namespace omendb::codec {
 namespace {
 
 // Powers of two need three rounds to mix any input (H D H D H D); windows meet each half only every
@@ -45,8 +45,8 @@ RotationPlan Rotation::plan() const {
           .signs = signs_.data()};
 }
 
-void Rotation::apply(Isa isa, float* values) const {
+void Rotation::apply(distance::Isa isa, float* values) const {
   internal::codec_table(isa).rotate(plan(), values);
 }
 
-}  // namespace omendb::distance
+}  // namespace omendb::codec

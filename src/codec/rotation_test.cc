@@ -1,4 +1,4 @@
-#include "distance/rotation.h"
+#include "codec/rotation.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <random>
 #include <vector>
 
-#include "distance/codec_table.h"
+#include "codec/table.h"
 
-namespace omendb::distance {
+namespace omendb::codec {
 namespace {
 
 using internal::FloatLine;
@@ -67,12 +67,12 @@ TEST(Rotation, EveryInstructionSetYieldsTheSameBits) {
     Aligned input(padded);
     for (size_t i = 0; i < dim; ++i) input.data()[i] = normal(random);
     Aligned expected = input;
-    rotation.apply(Isa::kScalar, expected.data());
-    for (const Isa isa : supported_isas()) {
+    rotation.apply(distance::Isa::kScalar, expected.data());
+    for (const distance::Isa isa : distance::supported_isas()) {
       Aligned actual = input;
       rotation.apply(isa, actual.data());
       EXPECT_EQ(0, std::memcmp(actual.data(), expected.data(), padded * sizeof(float)))
-          << isa_name(isa) << ", dim " << dim;
+          << distance::isa_name(isa) << ", dim " << dim;
     }
   }
 }
@@ -106,4 +106,4 @@ TEST(Rotation, SeedsGiveDifferentRotations) {
 }
 
 }  // namespace
-}  // namespace omendb::distance
+}  // namespace omendb::codec

@@ -1,15 +1,15 @@
-// What each codec_<isa>.cc hands to the codecs. Private to this layer.
+// What each <isa>.cc hands to the codecs. Private to this layer.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "codec/rabitq.h"
+#include "codec/rotation.h"
+#include "codec/sq8.h"
 #include "distance/kernels.h"
-#include "distance/rabitq.h"
-#include "distance/rotation.h"
-#include "distance/sq8.h"
 
-namespace omendb::distance::internal {
+namespace omendb::codec::internal {
 
 /// Buffers whose length is a multiple of this many floats, on a 64-byte boundary.
 struct alignas(64) FloatLine {
@@ -63,7 +63,7 @@ struct CodecTable {
   Sq8Coding sq8_coding;
 };
 
-const CodecTable& codec_table(Isa isa);
+const CodecTable& codec_table(distance::Isa isa);
 
 extern const CodecTable kScalarCodec;
 #if defined(__x86_64__)
@@ -97,4 +97,4 @@ inline float sum16(const float* partial) {
   return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
-}  // namespace omendb::distance::internal
+}  // namespace omendb::codec::internal

@@ -1,4 +1,4 @@
-#include "distance/sq8.h"
+#include "codec/sq8.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,10 +6,10 @@
 #include <limits>
 
 #include "base/check.h"
-#include "distance/codec_table.h"
+#include "codec/table.h"
 #include "distance/convert.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 namespace {
 
 constexpr float kMaxFloat = std::numeric_limits<float>::max();
@@ -194,13 +194,14 @@ Encoder::Encoder(const Options& options) : options_(options) {
   OMEN_CHECK(options.dim >= 1 && options.dim <= kMaxDimension);
 }
 
-void Encoder::encode(Isa isa, const void* rows, size_t stride, size_t n, std::byte* out) const {
+void Encoder::encode(distance::Isa isa, const void* rows, size_t stride, size_t n,
+                     std::byte* out) const {
   const internal::Sq8Coding& coding = internal::codec_table(isa).sq8_coding;
   std::vector<internal::FloatLine> lines(padded_dim(options_.dim) / 16);
   float* const values = lines.front().values;
   for (size_t i = 0; i < n; ++i) {
     const std::byte* row = static_cast<const std::byte*>(rows) + i * stride;
-    to_f32(options_.element, row, options_.dim, values);
+    distance::to_f32(options_.element, row, options_.dim, values);
     encode_row(coding, options_.metric, options_.dim, values, out + i * code_bytes());
   }
 }
@@ -262,11 +263,11 @@ PreparedQuery Encoder::prepare(const float* query) const {
   return out;
 }
 
-const Kernels& kernels(Isa isa) {
+const Kernels& kernels(distance::Isa isa) {
   return internal::codec_table(isa).sq8;
 }
 const Kernels& kernels() {
-  return kernels(active_isa());
+  return kernels(distance::active_isa());
 }
 
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8

@@ -1,4 +1,4 @@
-#include "distance/rabitq.h"
+#include "codec/rabitq.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,11 +6,11 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "distance/bf16.h"
-#include "distance/codec_table.h"
+#include "codec/bf16.h"
+#include "codec/table.h"
 #include "distance/convert.h"
 
-namespace omendb::distance::rabitq {
+namespace omendb::codec::rabitq {
 namespace {
 
 using internal::CodecTable;
@@ -165,11 +165,11 @@ Encoder::Encoder(const Options& options, const float* center)
 }
 
 void Encoder::load_row(const void* row, float* values) const {
-  to_f32(options_.element, row, options_.dim, values);
+  distance::to_f32(options_.element, row, options_.dim, values);
   std::fill(values + options_.dim, values + rotation_.padded_dim(), 0.0F);
 }
 
-void Encoder::encode_block(Isa isa, const void* rows, size_t stride, size_t n,
+void Encoder::encode_block(distance::Isa isa, const void* rows, size_t stride, size_t n,
                            std::byte* out) const {
   OMEN_CHECK(n >= 1 && n <= kBlockRows);
   const CodecTable& codec = internal::codec_table(isa);
@@ -289,11 +289,11 @@ float standard_error(const PreparedQuery& query, const std::byte* block, size_t 
   return std::hypot(estimated, kFactorRounding * stored, kFactorRounding * (estimate - add));
 }
 
-BlockScan block_scan(Isa isa) {
+BlockScan block_scan(distance::Isa isa) {
   return internal::codec_table(isa).block_scan;
 }
 BlockScan block_scan() {
-  return block_scan(active_isa());
+  return block_scan(distance::active_isa());
 }
 
-}  // namespace omendb::distance::rabitq
+}  // namespace omendb::codec::rabitq

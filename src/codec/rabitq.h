@@ -27,11 +27,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "codec/rotation.h"
 #include "distance/kernels.h"
-#include "distance/rotation.h"
 #include "omendb/types.h"
 
-namespace omendb::distance::rabitq {
+namespace omendb::codec::rabitq {
 
 inline constexpr size_t kBlockRows = 32;
 /// Estimation errors are near Gaussian; the bound is this many standard deviations by default, and
@@ -77,7 +77,7 @@ using BlockScan = void (*)(const PreparedQuery& query, const std::byte* blocks, 
 
 /// The scan of the active instruction set. Fetch once, outside the loop.
 BlockScan block_scan();
-BlockScan block_scan(Isa isa);
+BlockScan block_scan(distance::Isa isa);
 
 /// Turns vectors into codes, and queries into tables. Immutable: share it between threads.
 /// Codes are a function of (metric, element, dim, seed, center) and the vector: the same bits on
@@ -101,9 +101,10 @@ class Encoder {
   /// Encodes n rows, 1..32, `stride` bytes apart, into one block of block_bytes() bytes. Lanes past
   /// n are marked empty. Rows are finite; out needs no alignment.
   void encode_block(const void* rows, size_t stride, size_t n, std::byte* out) const {
-    encode_block(active_isa(), rows, stride, n, out);
+    encode_block(distance::active_isa(), rows, stride, n, out);
   }
-  void encode_block(Isa isa, const void* rows, size_t stride, size_t n, std::byte* out) const;
+  void encode_block(distance::Isa isa, const void* rows, size_t stride, size_t n,
+                    std::byte* out) const;
 
   /// @param query  options.dim finite floats, whatever the rows' element.
   PreparedQuery prepare(const float* query) const;
@@ -129,4 +130,4 @@ float lower_bound(const PreparedQuery& query, const std::byte* block, size_t lan
 float standard_error(const PreparedQuery& query, const std::byte* block, size_t lane,
                      float estimate);
 
-}  // namespace omendb::distance::rabitq
+}  // namespace omendb::codec::rabitq

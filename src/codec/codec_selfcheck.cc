@@ -9,11 +9,11 @@
 #include <random>
 #include <vector>
 
-#include "distance/codec_table.h"
-#include "distance/rabitq.h"
-#include "distance/sq8.h"
+#include "codec/rabitq.h"
+#include "codec/sq8.h"
+#include "codec/table.h"
 
-namespace omendb::distance {
+namespace omendb::codec {
 namespace {
 
 struct Blocks {
@@ -21,7 +21,7 @@ struct Blocks {
   rabitq::PreparedQuery query;
 };
 
-Blocks make_blocks(Isa isa, Metric metric, size_t dim) {
+Blocks make_blocks(distance::Isa isa, Metric metric, size_t dim) {
   std::mt19937 random(static_cast<unsigned>(dim));
   std::normal_distribution<float> normal(0.3F);
   std::vector<float> rows(rabitq::kBlockRows * dim);
@@ -35,14 +35,14 @@ Blocks make_blocks(Isa isa, Metric metric, size_t dim) {
   return out;
 }
 
-bool same_estimates(Isa isa, const Blocks& blocks) {
+bool same_estimates(distance::Isa isa, const Blocks& blocks) {
   float expected[64];
   float actual[64];
   uint32_t expected_hits[2];
   uint32_t hits[2];
   const float all = std::numeric_limits<float>::infinity();
-  rabitq::block_scan(Isa::kScalar)(blocks.query, blocks.bytes.data(), 2, all, expected,
-                                   expected_hits);
+  rabitq::block_scan(distance::Isa::kScalar)(blocks.query, blocks.bytes.data(), 2, all, expected,
+                                             expected_hits);
   rabitq::block_scan(isa)(blocks.query, blocks.bytes.data(), 2, all, actual, hits);
   bool same = hits[0] == expected_hits[0] && hits[1] == expected_hits[1] && hits[1] == 31U;
   // Multiplied and added in one rounding or in two: the terms are about as large as dim.
@@ -51,13 +51,13 @@ bool same_estimates(Isa isa, const Blocks& blocks) {
   return same;
 }
 
-bool check(Isa isa, Metric metric, size_t dim) {
-  const Blocks expected = make_blocks(Isa::kScalar, metric, dim);
+bool check(distance::Isa isa, Metric metric, size_t dim) {
+  const Blocks expected = make_blocks(distance::Isa::kScalar, metric, dim);
   const Blocks actual = make_blocks(isa, metric, dim);
   uint32_t expected_sums[32];
   uint32_t sums[32];
   const auto& query = expected.query;
-  internal::codec_table(Isa::kScalar)
+  internal::codec_table(distance::Isa::kScalar)
       .block_sums(query.tables(), query.padded_dim, expected.bytes.data(), expected_sums);
   internal::codec_table(isa).block_sums(query.tables(), query.padded_dim, expected.bytes.data(),
                                         sums);
@@ -65,21 +65,21 @@ bool check(Isa isa, Metric metric, size_t dim) {
   const bool same_sums = std::equal(sums, sums + 32, expected_sums);
   const bool estimates = same_estimates(isa, expected);
   if (codes && same_sums && estimates) return true;
-  std::fprintf(stderr, "%s, %s, dim %zu: codes %s, sums %s, estimates %s\n", isa_name(isa).data(),
-               metric_name(metric).data(), dim, codes ? "ok" : "DIFFER",
-               same_sums ? "ok" : "DIFFER", estimates ? "ok" : "DIFFER");
+  std::fprintf(stderr, "%s, %s, dim %zu: codes %s, sums %s, estimates %s\n",
+               distance::isa_name(isa).data(), metric_name(metric).data(), dim,
+               codes ? "ok" : "DIFFER", same_sums ? "ok" : "DIFFER", estimates ? "ok" : "DIFFER");
   return false;
 }
 
 /// Seven rows, so that a whole group and a part of one are compared.
-bool check_sq8(Isa isa, Metric metric, size_t dim) {
+bool check_sq8(distance::Isa isa, Metric metric, size_t dim) {
   std::mt19937 random(static_cast<unsigned>(dim));
   std::normal_distribution<float> normal(0.3F);
   std::vector<float> rows(7 * dim);
   for (float& x : rows) x = normal(random);
   const sq8::Encoder encoder({.metric = metric, .dim = dim});
   std::vector<std::byte> codes(7 * encoder.code_bytes());
-  encoder.encode(Isa::kScalar, rows.data(), dim * sizeof(float), 7, codes.data());
+  encoder.encode(distance::Isa::kScalar, rows.data(), dim * sizeof(float), 7, codes.data());
   std::vector<std::byte> same_codes(codes.size());
   encoder.encode(isa, rows.data(), dim * sizeof(float), 7, same_codes.data());
   const sq8::PreparedQuery query = encoder.prepare(rows.data());
@@ -87,7 +87,7 @@ bool check_sq8(Isa isa, Metric metric, size_t dim) {
   float expected[7];
   float scanned[7];
   float gathered[7];
-  sq8::kernels(Isa::kScalar).scan(query, codes.data(), encoder.code_bytes(), 7, expected);
+  sq8::kernels(distance::Isa::kScalar).scan(query, codes.data(), encoder.code_bytes(), 7, expected);
   sq8::kernels(isa).scan(query, codes.data(), encoder.code_bytes(), 7, scanned);
   sq8::kernels(isa).gather(query, codes.data(), encoder.code_bytes(), slots, 7, gathered);
   bool same = codes == same_codes;
@@ -97,19 +97,20 @@ bool check_sq8(Isa isa, Metric metric, size_t dim) {
     }
   };
   compare();
-  sq8::kernels(Isa::kScalar).bounds(query, codes.data(), encoder.code_bytes(), 7, expected);
+  sq8::kernels(distance::Isa::kScalar)
+      .bounds(query, codes.data(), encoder.code_bytes(), 7, expected);
   sq8::kernels(isa).bounds(query, codes.data(), encoder.code_bytes(), 7, scanned);
   sq8::kernels(isa).gather_bounds(query, codes.data(), encoder.code_bytes(), slots, 7, gathered);
   compare();
   if (same) return true;
   std::fprintf(stderr, "%s, %s, dim %zu: 8-bit codes, distances or bounds DIFFER\n",
-               isa_name(isa).data(), metric_name(metric).data(), dim);
+               distance::isa_name(isa).data(), metric_name(metric).data(), dim);
   return false;
 }
 
 int run() {
   bool ok = true;
-  for (const Isa isa : supported_isas()) {
+  for (const distance::Isa isa : distance::supported_isas()) {
     bool good = true;
     for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
       for (const size_t dim : {1UL, 64UL, 100UL, 128UL, 768UL, 1000UL, 4160UL, 20000UL}) {
@@ -117,15 +118,15 @@ int run() {
         good = check_sq8(isa, metric, dim) && good;
       }
     }
-    std::printf("%s: %s\n", isa_name(isa).data(), good ? "ok" : "FAILED");
+    std::printf("%s: %s\n", distance::isa_name(isa).data(), good ? "ok" : "FAILED");
     ok = ok && good;
   }
   return ok ? 0 : 1;
 }
 
 }  // namespace
-}  // namespace omendb::distance
+}  // namespace omendb::codec
 
 int main() {
-  return omendb::distance::run();
+  return omendb::codec::run();
 }

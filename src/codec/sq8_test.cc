@@ -1,5 +1,5 @@
 // The oracle decodes the bytes as sq8.h states them and computes in double precision.
-#include "distance/sq8.h"
+#include "codec/sq8.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "codec/sq8_test_util.h"
 #include "distance/convert.h"
-#include "distance/sq8_test_util.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 namespace {
 
 using Doubles = std::vector<double>;
@@ -87,7 +87,7 @@ struct Data {
   std::vector<float> query;
 };
 
-std::vector<float> scan(Isa isa, const Encoder& encoder, const std::vector<float>& query,
+std::vector<float> scan(distance::Isa isa, const Encoder& encoder, const std::vector<float>& query,
                         const std::vector<std::byte>& codes) {
   std::vector<float> out(codes.size() / encoder.code_bytes());
   kernels(isa).scan(encoder.prepare(query.data()), codes.data(), encoder.code_bytes(), out.size(),
@@ -124,7 +124,7 @@ TEST(Sq8, DistancesAreThoseBetweenTheDecodedVectors) {
       const Encoder encoder({.metric = metric, .dim = dim});
       const auto codes = encode(encoder, data.rows);
       const Doubles q = decode(metric, encoder.prepare(data.query.data()), dim);
-      const auto actual = scan(Isa::kScalar, encoder, data.query, codes);
+      const auto actual = scan(distance::Isa::kScalar, encoder, data.query, codes);
       for (size_t r = 0; r < 7; ++r) {
         const Doubles x = decode(codes.data() + r * encoder.code_bytes(), dim);
         const Doubles apart = minus(q, x);
@@ -152,7 +152,7 @@ TEST(Sq8, TheStatedErrorBoundHolds) {
         const Encoder encoder({.metric = metric, .dim = dim});
         const auto codes = encode(encoder, data.rows);
         const PreparedQuery query = encoder.prepare(data.query.data());
-        const auto actual = scan(active_isa(), encoder, data.query, codes);
+        const auto actual = scan(distance::active_isa(), encoder, data.query, codes);
         const Doubles q(data.query.begin(), data.query.end());
         for (size_t r = 0; r < n; ++r) {
           const double exact = exact_distance(metric, q, data.row(r));
@@ -187,20 +187,21 @@ TEST(Sq8, EveryInstructionSetScansAndGathersTheSameBits) {
       const Encoder encoder({.metric = metric, .dim = dim});
       const auto codes = encode(encoder, data.rows);
       const PreparedQuery query = encoder.prepare(data.query.data());
-      const auto expected = scan(Isa::kScalar, encoder, data.query, codes);
-      for (const Isa isa : supported_isas()) {
+      const auto expected = scan(distance::Isa::kScalar, encoder, data.query, codes);
+      for (const distance::Isa isa : distance::supported_isas()) {
         for (size_t count = 0; count <= n; ++count) {
           std::vector<float> out(count + 1, -7.0F);
           kernels(isa).scan(query, codes.data(), encoder.code_bytes(), count, out.data());
           EXPECT_TRUE(std::equal(out.begin(), out.end() - 1, expected.begin()))
-              << isa_name(isa) << " " << what(metric, dim) << ", " << count << " rows";
+              << distance::isa_name(isa) << " " << what(metric, dim) << ", " << count << " rows";
           EXPECT_EQ(out.back(), -7.0F) << "written past the end";
           std::vector<uint32_t> slots;
           for (size_t i = 0; i < count; ++i) slots.push_back(static_cast<uint32_t>(i * 7 % n));
           kernels(isa).gather(query, codes.data(), encoder.code_bytes(), slots.data(), count,
                               out.data());
           for (size_t i = 0; i < count; ++i) {
-            EXPECT_EQ(out[i], expected[slots[i]]) << isa_name(isa) << " " << what(metric, dim);
+            EXPECT_EQ(out[i], expected[slots[i]])
+                << distance::isa_name(isa) << " " << what(metric, dim);
           }
           EXPECT_EQ(out.back(), -7.0F) << "written past the end";
         }
@@ -219,12 +220,12 @@ TEST(Sq8, CodesMayLieAnywhereInLargerNodes) {
     std::copy_n(codes.data() + i * encoder.code_bytes(), encoder.code_bytes(),
                 nodes.data() + 3 + i * stride);
   }
-  for (const Isa isa : supported_isas()) {
+  for (const distance::Isa isa : distance::supported_isas()) {
     const auto expected = scan(isa, encoder, data.query, codes);
     std::vector<float> actual(9);
     kernels(isa).scan(encoder.prepare(data.query.data()), nodes.data() + 3, stride, 9,
                       actual.data());
-    EXPECT_EQ(actual, expected) << isa_name(isa);
+    EXPECT_EQ(actual, expected) << distance::isa_name(isa);
   }
 }
 
@@ -238,9 +239,9 @@ TEST(Sq8, SumsFitAtTheLargestDimensionAndWeight) {
     for (size_t i = 0; i < dim; ++i) row[i] = (i % 2 == 0) == aligned ? 1.0F : -1.0F;
     const Encoder encoder({.metric = Metric::kInnerProduct, .dim = dim});
     const auto codes = encode(encoder, row);
-    for (const Isa isa : supported_isas()) {
+    for (const distance::Isa isa : distance::supported_isas()) {
       const float expected = aligned ? -65536.0F : 65536.0F;
-      EXPECT_NEAR(scan(isa, encoder, query, codes)[0], expected, 1.0F) << isa_name(isa);
+      EXPECT_NEAR(scan(isa, encoder, query, codes)[0], expected, 1.0F) << distance::isa_name(isa);
     }
   }
 }
@@ -265,7 +266,7 @@ TEST(Sq8, ConstantVectorsAndZerosAreExact) {
         const Encoder encoder({.metric = Metric::kL2, .dim = dim});
         const auto codes = encode(encoder, std::vector<float>(dim, a));
         const float expected = static_cast<float>(dim) * (a - b) * (a - b);
-        for (const Isa isa : supported_isas()) {
+        for (const distance::Isa isa : distance::supported_isas()) {
           EXPECT_FLOAT_EQ(scan(isa, encoder, std::vector<float>(dim, b), codes)[0], expected);
         }
       }
@@ -277,7 +278,7 @@ TEST(Sq8, AVectorWithoutADirectionIsAtARightAngleToAll) {
   const Data data(40, 1, 7);
   const std::vector<float> zeros(40);
   const Encoder encoder({.metric = Metric::kCosine, .dim = 40});
-  for (const Isa isa : supported_isas()) {
+  for (const distance::Isa isa : distance::supported_isas()) {
     EXPECT_NEAR(scan(isa, encoder, data.query, encode(encoder, zeros))[0], 1.0F, 0.01F);
     EXPECT_NEAR(scan(isa, encoder, zeros, encode(encoder, data.rows))[0], 1.0F, 0.01F);
     EXPECT_FLOAT_EQ(scan(isa, encoder, zeros, encode(encoder, zeros))[0], 1.0F);
@@ -298,15 +299,15 @@ TEST(Sq8, HugeAndTinyValuesGiveDistancesOfTheRightOrderAndNeverNaN) {
       for (const float q : values) {
         std::vector<float> query(dim, q);
         query.front() *= 0.5F;
-        const auto expected = scan(Isa::kScalar, encoder, query, codes);
+        const auto expected = scan(distance::Isa::kScalar, encoder, query, codes);
         for (const float d : expected) {
           EXPECT_TRUE(std::isfinite(d)) << what(metric, dim) << " query " << q;
           EXPECT_LE(d, metric == Metric::kCosine ? 2.0F : std::numeric_limits<float>::max());
           EXPECT_GE(d, metric == Metric::kInnerProduct ? std::numeric_limits<float>::lowest() : 0);
         }
-        for (const Isa isa : supported_isas()) {
+        for (const distance::Isa isa : distance::supported_isas()) {
           EXPECT_EQ(scan(isa, encoder, query, codes), expected)
-              << isa_name(isa) << " " << what(metric, dim) << " query " << q;
+              << distance::isa_name(isa) << " " << what(metric, dim) << " query " << q;
         }
       }
     }
@@ -322,7 +323,7 @@ TEST(Sq8, HalfAndByteRowsEncodeLikeTheirFloats) {
     const auto expected = encode(f32, floats);
     for (const Element element : {Element::kF16, Element::kI8}) {
       std::vector<std::byte> rows(vector_bytes(element, floats.size()));
-      from_f32(element, floats.data(), floats.size(), rows.data());
+      distance::from_f32(element, floats.data(), floats.size(), rows.data());
       const Encoder encoder({.metric = metric, .element = element, .dim = dim});
       std::vector<std::byte> actual(expected.size());
       encoder.encode(rows.data(), vector_bytes(element, dim), 9, actual.data());
@@ -429,4 +430,4 @@ TEST(Sq8, CodesAreTheSameBitsOnEveryMachine) {
 }
 
 }  // namespace
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8

@@ -1,9 +1,9 @@
 // The codec kernels in plain C++: the oracle, and the fallback.
-#include "distance/bf16.h"
-#include "distance/codec_table.h"
+#include "codec/bf16.h"
+#include "codec/table.h"
 #include "distance/kernels_isa.h"
 
-namespace omendb::distance::internal {
+namespace omendb::codec::internal {
 namespace {
 
 struct Lane {
@@ -43,7 +43,7 @@ struct Lane {
   }
 };
 
-#include "distance/codec_generic.inl"
+#include "codec/generic.inl"
 
 void block_sums(const uint8_t* tables, size_t padded_dim, const std::byte* block, uint32_t* sums) {
   std::memset(sums, 0, rabitq::kBlockRows * sizeof(uint32_t));
@@ -109,11 +109,11 @@ OMEN_INLINE void store_codes(const IntReg (&codes)[kSums], std::byte* out) {
 
 constexpr size_t kCodeGroups = 1;
 
-#include "distance/sq8_generic.inl"
+#include "codec/sq8_generic.inl"
 
 }  // namespace
 
 const CodecTable kScalarCodec = {rotate,     residual,    sign_bits, block_sums,
                                  block_scan, kSq8Kernels, kSq8Coding};
 
-}  // namespace omendb::distance::internal
+}  // namespace omendb::codec::internal

@@ -43,7 +43,7 @@
 #include "distance/kernels.h"
 #include "omendb/types.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 
 /// What precedes the codes of one vector.
 struct Factors {
@@ -128,7 +128,7 @@ struct Kernels {
 
 /// The kernels of the active instruction set. Fetch once, outside the loop.
 const Kernels& kernels();
-const Kernels& kernels(Isa isa);
+const Kernels& kernels(distance::Isa isa);
 
 /// Turns vectors into codes and queries into integers. Immutable: share it between threads. Codes
 /// are a function of the metric and the vector: the same bits on every machine.
@@ -148,9 +148,9 @@ class Encoder {
   /// Encodes n rows, `stride` bytes apart, into n codes of code_bytes(), one after the other.
   /// Rows are finite; neither side needs alignment.
   void encode(const void* rows, size_t stride, size_t n, std::byte* out) const {
-    encode(active_isa(), rows, stride, n, out);
+    encode(distance::active_isa(), rows, stride, n, out);
   }
-  void encode(Isa isa, const void* rows, size_t stride, size_t n, std::byte* out) const;
+  void encode(distance::Isa isa, const void* rows, size_t stride, size_t n, std::byte* out) const;
 
   /// @param query  options.dim finite floats, whatever the rows' element.
   PreparedQuery prepare(const float* query) const;
@@ -165,4 +165,4 @@ struct Codes {
   const std::byte* bytes = nullptr;
 };
 
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "distance/sq8.h"
+#include "codec/sq8.h"
 
-namespace omendb::distance::sq8 {
+namespace omendb::codec::sq8 {
 
 inline constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
 inline constexpr size_t kDims[] = {1,  3,   15,  16,  17,  31,   33,   48,
@@ -30,4 +30,4 @@ inline std::string what(Metric metric, size_t dim) {
   return std::string(metric_name(metric)) + ", dim " + std::to_string(dim);
 }
 
-}  // namespace omendb::distance::sq8
+}  // namespace omendb::codec::sq8
