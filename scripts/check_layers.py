@@ -130,7 +130,8 @@ def check_quoted(layer: str, name: str, is_test: bool, beside: Path) -> str | No
     allowed = (left_of(layer) if is_test else ARROWS[layer]) | {layer}
     if target not in allowed:
         return f'{layer} includes "{name}"; it may include {", ".join(sorted(allowed))}'
-    if TEST_FILE.search(name) and not is_test:
+    for_tests = TEST_FILE.search(name) or "testing" in name.split("/")
+    if for_tests and not is_test:
         return f'{layer} includes the test header "{name}" in product code'
     return None
 
@@ -162,7 +163,7 @@ def check_file(root: Path, path: Path) -> Iterator[str]:
     if layer != "include" and layer not in ARROWS:
         yield f"{relative}:1: {layer} is no layer; the layers are {', '.join(ARROWS)}"
         return
-    is_test = TEST_FILE.search(path.name) is not None
+    is_test = TEST_FILE.search(path.name) is not None or "testing" in relative.parts
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         found = INCLUDE.match(line)
         problem = None

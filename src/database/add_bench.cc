@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "database/database_impl.h"
-#include "storage/slow_env.h"
+#include "storage/testing/slow_env.h"
 
 namespace omendb::internal {
 namespace {

@@ -51,7 +51,7 @@ Status DatabaseImpl::check_process() const {
 }
 
 Status DatabaseImpl::flush() {
-  return wal_->sync(wal_->last_appended());
+  return log_->sync(log_->last_appended());
 }
 
 Status DatabaseImpl::close() {
@@ -87,12 +87,12 @@ Status DatabaseImpl::shut_down() {
     background_.join();
   }
   Status result;
-  if (wal_ != nullptr) {
+  if (log_ != nullptr) {
     for (const auto& core : cores()) {
       if (Status closed = core->close(); !closed.ok() && result.ok()) result = std::move(closed);
     }
     if (Status synced = flush(); result.ok()) result = std::move(synced);
-    wal_.reset();
+    log_.reset();
   }
   lock_.reset();
   return result;
@@ -213,8 +213,8 @@ Status DatabaseImpl::remove_collection(Core& core) {
 Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> parts) {
   OMEN_RETURN_IF_ERROR(lock_->check());
   // Deletes fill no memtable, so nothing else would have the log's size looked at.
-  if (++appends_ % kAppendsBetweenLooks == 0 && wal_->bytes() >= kMaxLogBytes) wake_background();
-  return wal_->append(parts);
+  if (++appends_ % kAppendsBetweenLooks == 0 && log_->bytes() >= kMaxLogBytes) wake_background();
+  return log_->append(parts);
 }
 
 std::string DatabaseImpl::new_file_name() {
@@ -231,22 +231,22 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
   }
   storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
   const Lsn trim = trimmable();
-  const Lsn trimmed_before = manifest_.wal_trimmed;
-  manifest_.wal_trimmed = std::max(trimmed_before, trim);
+  const Lsn trimmed_before = manifest_.log_trimmed;
+  manifest_.log_trimmed = std::max(trimmed_before, trim);
   if (Status published = publish_manifest(); !published.ok()) {
     // Both, or the next manifest would skip records that the old state still needs.
     *found = std::move(before);
-    manifest_.wal_trimmed = trimmed_before;
+    manifest_.log_trimmed = trimmed_before;
     return published;
   }
   // The state is in force, whatever becomes of the log's old files; the next opening removes them.
-  wal_->trim(trim).ignore();
+  log_->trim(trim).ignore();
   return {};
 }
 
 Status DatabaseImpl::sync(Lsn lsn) {
   OMEN_RETURN_IF_ERROR(lock_->check());
-  return wal_->sync(lsn);
+  return log_->sync(lsn);
 }
 
 Status DatabaseImpl::publish_manifest() {
@@ -258,7 +258,7 @@ Status DatabaseImpl::publish_manifest() {
 /// The last operation that, with all before it, is in segments. Read before the collections are
 /// asked: what is appended later does not count.
 Lsn DatabaseImpl::trimmable() {
-  uint64_t last = to_int(wal_->last_appended());
+  uint64_t last = to_int(log_->last_appended());
   for (const auto& core : cores()) {
     const auto meta = std::find_if(manifest_.collections.begin(), manifest_.collections.end(),
                                    [&](const auto& m) { return m.id == core->id(); });
@@ -320,7 +320,7 @@ bool DatabaseImpl::tend_once() {
 }
 
 void DatabaseImpl::limit_log() {
-  if (wal_->bytes() < kMaxLogBytes) return;
+  if (log_->bytes() < kMaxLogBytes) return;
   std::shared_ptr<Core> holder;
   Lsn oldest{UINT64_MAX};
   for (const auto& core : cores()) {

@@ -14,8 +14,8 @@
 #include "base/thread_pool.h"
 #include "collection/collection_core.h"
 #include "omendb/database.h"
+#include "storage/log/log.h"
 #include "storage/manifest.h"
-#include "storage/wal.h"
 
 namespace omendb::internal {
 
@@ -44,9 +44,9 @@ class DatabaseImpl final : public collection::Host {
 
   // collection::Host
   Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
-  void start_flush() override { wal_->start_flush(); }
-  bool flushing() const override { return wal_->flushing(); }
-  Status wait_durable(Lsn lsn) override { return wal_->wait_durable(lsn); }
+  void start_flush() override { log_->start_flush(); }
+  bool flushing() const override { return log_->flushing(); }
+  Status wait_durable(Lsn lsn) override { return log_->wait_durable(lsn); }
   Status sync(Lsn lsn) override;
   Status publish(const collection::CollectionState& state) override;
   std::string new_file_name() override;
@@ -91,7 +91,7 @@ class DatabaseImpl final : public collection::Host {
   const std::shared_ptr<storage::Env> env_;
   segment::SegmentStore segments_;
   std::unique_ptr<storage::FileLock> lock_;
-  std::unique_ptr<storage::Wal> wal_;
+  std::unique_ptr<storage::Log> log_;
   std::vector<std::string> recovery_notes_;
   std::atomic<uint64_t> next_file_number_{1};
   std::atomic<uint64_t> appends_{0};

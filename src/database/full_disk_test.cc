@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "database/database_impl.h"
-#include "storage/fault_env.h"
+#include "storage/testing/fault_env.h"
 
 namespace omendb {
 namespace {

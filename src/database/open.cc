@@ -16,7 +16,7 @@ using storage::join;
 constexpr char kMemoryPath[] = ":memory:";
 constexpr char kMemoryFolder[] = "/memory";
 constexpr char kSegmentsFolder[] = "segments";
-constexpr char kWalFolder[] = "wal";
+constexpr char kLogFolder[] = "wal";
 constexpr char kLockFile[] = "LOCK";
 
 Status check_range(const char* name, uint64_t value, uint64_t low, uint64_t high) {
@@ -42,8 +42,8 @@ Status check_options(std::string_view path, const OpenOptions& options) {
   return {};
 }
 
-storage::WalOptions wal_options(const OpenOptions& options) {
-  storage::WalOptions result;
+storage::LogOptions log_options(const OpenOptions& options) {
+  storage::LogOptions result;
   result.sync_on_wait = options.durability == Durability::kSync;
   result.sync_interval_ms = options.durability == Durability::kInterval ? options.interval_ms : 0;
   return result;
@@ -112,7 +112,7 @@ Status DatabaseImpl::open_folder() {
   OMEN_ASSIGN_OR_RETURN(lock_, env_->lock(join(path_, kLockFile), owner));
   OMEN_ASSIGN_OR_RETURN(auto manifest, manifest_store_.load());
   OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kSegmentsFolder)));
-  OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kWalFolder)));
+  OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kLogFolder)));
   OMEN_RETURN_IF_ERROR(env_->sync_directory(path_));
   if (manifest) {
     manifest_ = std::move(*manifest);
@@ -163,7 +163,7 @@ Status DatabaseImpl::replay_log() {
   Lsn from{};
   {
     MutexLock lock(manifest_mutex_);
-    from = manifest_.wal_trimmed;
+    from = manifest_.log_trimmed;
   }
   for (const auto& core : cores()) by_id[core->id()] = {core, core->durable_state().flushed};
   const auto replay = [&](Lsn lsn, std::span<const std::byte> record) -> Status {
@@ -173,9 +173,9 @@ Status DatabaseImpl::replay_log() {
     if (found == by_id.end() || lsn <= found->second.second) return {};
     return found->second.first->replay(lsn, record);
   };
-  storage::WalRecovery recovery;
-  OMEN_ASSIGN_OR_RETURN(wal_, storage::Wal::open(env_, join(path_, kWalFolder),
-                                                 wal_options(options_), from, replay, &recovery));
+  storage::LogRecovery recovery;
+  OMEN_ASSIGN_OR_RETURN(log_, storage::Log::open(env_, join(path_, kLogFolder),
+                                                 log_options(options_), from, replay, &recovery));
   recovery_notes_ = std::move(recovery.notes);
   return {};
 }

@@ -13,7 +13,7 @@
 
 #include "collection/operation.h"
 #include "database/database_impl.h"
-#include "storage/fault_env.h"
+#include "storage/testing/fault_env.h"
 
 namespace omendb {
 namespace {

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "base/bytes.h"
-#include "storage/fault_env.h"
+#include "storage/testing/fault_env.h"
 
 namespace omendb::storage {
 namespace {

@@ -5,8 +5,8 @@
 #include <sstream>
 
 #include "base/bytes.h"
+#include "storage/log/log.h"
 #include "storage/section_file.h"
-#include "storage/wal.h"
 
 namespace omendb::storage {
 namespace {
@@ -31,10 +31,10 @@ std::vector<std::byte> dump_in_docs(const std::string& mark) {
 }
 
 std::vector<std::byte> write_log(const std::shared_ptr<Env>& env) {
-  auto wal = Wal::open(
+  auto log = Log::open(
       env, "wal", {}, Lsn{0}, [](Lsn, std::span<const std::byte>) { return Status(); }, nullptr);
   const std::span<const std::byte> part = as_bytes("hello");
-  EXPECT_TRUE((*wal)->wait_durable(*(*wal)->append(std::span(&part, 1))).ok());
+  EXPECT_TRUE((*log)->wait_durable(*(*log)->append(std::span(&part, 1))).ok());
   return *env->read_file("wal/0000000001.wal");
 }
 
@@ -55,14 +55,14 @@ TEST(FormatTest, TheLogInTheDocsIsReadAndButForTheNonceIsWhatTheLogWrites) {
   auto file = env->create_file("wal/0000000001.wal");
   ASSERT_TRUE((*file)->append(documented).ok());
   std::string replayed;
-  const auto wal = Wal::open(
+  const auto log = Log::open(
       env, "wal", {}, Lsn{0},
       [&](Lsn, std::span<const std::byte> payload) {
         replayed.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
         return Status();
       },
       nullptr);
-  ASSERT_TRUE(wal.ok()) << wal.status().to_string();
+  ASSERT_TRUE(log.ok()) << log.status().to_string();
   EXPECT_EQ(replayed, "hello");
 
   auto written = write_log(Env::in_memory());

@@ -50,7 +50,7 @@ struct Manifest {
   std::array<uint8_t, 16> database_uuid{};
   uint32_t next_collection_id = 1;
   uint64_t next_file_number = 1;
-  Lsn wal_trimmed{};  ///< the log's records up to here are needed no more
+  Lsn log_trimmed{};  ///< the log's records up to here are needed no more
   std::vector<CollectionMeta> collections;
   bool operator==(const Manifest&) const = default;
 };

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "storage/fault_env.h"
+#include "storage/testing/fault_env.h"
 
 namespace omendb::storage {
 namespace {
@@ -17,7 +17,7 @@ Manifest example() {
   manifest.database_uuid = {1, 2, 3};
   manifest.next_collection_id = 9;
   manifest.next_file_number = 17;
-  manifest.wal_trimmed = Lsn{5};
+  manifest.log_trimmed = Lsn{5};
   manifest.collections.push_back(
       {4,
        "docs",

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "storage/fault_env.h"
+#include "storage/testing/fault_env.h"
 #include "workload.h"
 
 namespace omendb::crash {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "storage/slow_env.h"
-#include "storage/wal.h"
+#include "storage/log/log.h"
+#include "storage/testing/slow_env.h"
 
 namespace omendb::storage {
 namespace {
@@ -17,34 +17,34 @@ constexpr std::chrono::milliseconds kSyncTime{20};
 /// Syncs that `threads` writers of `each` records needed, each waiting for one before the next.
 int syncs_of(int threads, int each) {
   const auto env = std::make_shared<SlowEnv>(Env::in_memory(), kSyncTime);
-  auto wal = Wal::open(
+  auto log = Log::open(
       env, "wal", {}, Lsn{0}, [](Lsn, std::span<const std::byte>) { return Status(); }, nullptr);
-  EXPECT_TRUE(wal.ok()) << wal.status().to_string();
+  EXPECT_TRUE(log.ok()) << log.status().to_string();
   std::vector<std::thread> writers;
   for (int t = 0; t < threads; ++t) {
     writers.emplace_back([&] {
       for (int i = 0; i < each; ++i) {
         const std::span<const std::byte> part = as_bytes("record");
-        const auto lsn = (*wal)->append(std::span(&part, 1));
-        EXPECT_TRUE(lsn.ok() && (*wal)->wait_durable(*lsn).ok());
+        const auto lsn = (*log)->append(std::span(&part, 1));
+        EXPECT_TRUE(lsn.ok() && (*log)->wait_durable(*lsn).ok());
       }
     });
   }
   for (std::thread& writer : writers) writer.join();
-  EXPECT_EQ((*wal)->last_appended(), Lsn{static_cast<uint64_t>(threads * each)});
+  EXPECT_EQ((*log)->last_appended(), Lsn{static_cast<uint64_t>(threads * each)});
   return env->syncs();
 }
 
-TEST(WalGroupCommit, ALoneWriterSyncsEachRecordAndWaitsForNobody) {
+TEST(LogGroupCommit, ALoneWriterSyncsEachRecordAndWaitsForNobody) {
   EXPECT_EQ(syncs_of(1, 10), 10 + 1);  // and the new file's header
 }
 
-TEST(WalGroupCommit, TwoWritersDoNotTakeTurns) {
+TEST(LogGroupCommit, TwoWritersDoNotTakeTurns) {
   // 30 if they share each; 44 as it comes, more if they take turns.
   EXPECT_LT(syncs_of(2, 30), 40);
 }
 
-TEST(WalGroupCommit, ManyWritersShareNearlyEverySync) {
+TEST(LogGroupCommit, ManyWritersShareNearlyEverySync) {
   // 15 if they share each; 30 if one goes ahead and seven follow, in turns.
   EXPECT_LT(syncs_of(8, 15), 24);
 }

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "storage/file_wal.h"
+#include "storage/log/file_log.h"
 
 namespace omendb::storage {
 namespace {
@@ -21,18 +21,18 @@ constexpr uint64_t kMaxRoomStep = uint64_t{16} << 20;
 
 // ---- opening
 
-Status FileWal::recover(Lsn from,
+Status FileLog::recover(Lsn from,
                         const std::function<Status(Lsn, std::span<const std::byte>)>& replay,
-                        WalRecovery* recovery) {
+                        LogRecovery* recovery) {
   OMEN_ASSIGN_OR_RETURN(const auto sequences, folder_.scan());
-  OMEN_ASSIGN_OR_RETURN(const WalContents contents,
-                        read_wal(*env_, folder_, sequences, from, replay));
+  OMEN_ASSIGN_OR_RETURN(const LogContents contents,
+                        read_log(*env_, folder_, sequences, from, replay));
   last_sequence_ = contents.last_sequence;
   const Lsn kept = std::max(contents.durable, from);
   {
     const MutexLock lock(mutex_);
     last_appended_ = written_ = durable_ = contents.last;
-    for (const WalInput& input : contents.live) {
+    for (const LogInput& input : contents.live) {
       files_.push_back(
           {input.header.sequence, Lsn{input.header.first_lsn}, input.mapped->bytes().size()});
     }
@@ -52,7 +52,7 @@ Status FileWal::recover(Lsn from,
 }
 
 // On a full disk the old file stays, and nothing can be appended; all there is can be read.
-Status FileWal::take_over_tail(const WalContents& contents, Lsn after, WalRecovery* recovery) {
+Status FileLog::take_over_tail(const LogContents& contents, Lsn after, LogRecovery* recovery) {
   const Status kept = keep_tail(contents, after);
   if (kept.code() != StatusCode::kNoSpace) return kept;
   output_ = {};
@@ -67,19 +67,19 @@ Status FileWal::take_over_tail(const WalContents& contents, Lsn after, WalRecove
 }
 
 // Copies the records after `after` to a new file, which takes the log's name when it is complete.
-Status FileWal::keep_tail(const WalContents& contents, Lsn after) {
-  const WalInput& input = contents.live.back();
+Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
+  const LogInput& input = contents.live.back();
   const auto bytes = input.mapped->bytes();
   OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), 0));
   uint64_t offset = contents.tail_offset;
-  WalFrame frame;
+  LogFrame frame;
   // The records that were replayed, and no frame behind them that claims one of their numbers.
   for (Lsn lsn = next(contents.durable); lsn <= contents.last; lsn = next(lsn)) {
-    const bool whole = read_wal_frame(bytes, offset, input.header.crc, frame);
+    const bool whole = read_log_frame(bytes, offset, input.header.crc, frame);
     if (!whole || frame.lsn != to_int(lsn)) break;
     const std::span<const std::byte> payload[] = {
         bytes.subspan(offset + sizeof(frame), frame.length)};
-    offset += wal_frame_bytes(frame.length);
+    offset += log_frame_bytes(frame.length);
     if (lsn <= after) continue;
     if (frame.length >= kDirectBytes || flushing_.size() >= kDirectBytes) {
       OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
@@ -105,11 +105,11 @@ Status FileWal::keep_tail(const WalContents& contents, Lsn after) {
 // Returns when a frame of so many bytes can be planned at once. Lets go of the mutex on the way;
 // the caller holds the writing role.
 // @error kNoSpace: nothing has changed. Any other error has failed the log.
-Status FileWal::find_room(uint64_t bytes) {
+Status FileLog::find_room(uint64_t bytes) {
   while (failure_.ok() && !has_room(bytes)) {
-    const uint64_t end = planned_ + bytes + sizeof(WalFrame);
+    const uint64_t end = planned_ + bytes + sizeof(LogFrame);
     const bool fits =
-        output_.file != nullptr && (end <= options_.file_bytes || planned_ == kWalHeaderBytes);
+        output_.file != nullptr && (end <= options_.file_bytes || planned_ == kLogHeaderBytes);
     Status status = fits ? extend_file(end) : begin_file(bytes);
     if (status.code() == StatusCode::kNoSpace) return status;
     if (!status.ok()) fail(std::move(status));
@@ -118,7 +118,7 @@ Status FileWal::find_room(uint64_t bytes) {
 }
 
 // Takes blocks up to `end` at least.
-Status FileWal::extend_file(uint64_t end) {
+Status FileLog::extend_file(uint64_t end) {
   const uint64_t step = std::clamp(planned_, kMinRoomStep, kMaxRoomStep);
   uint64_t secured = std::max(end, std::min(planned_ + step, options_.file_bytes));
   OMEN_RETURN_IF_ERROR(without_mutex([&] {
@@ -133,7 +133,7 @@ Status FileWal::extend_file(uint64_t end) {
 
 // Goes on in a new file, with room for a frame of so many bytes. The old one is synced first, so
 // that a file's existence proves every record before it.
-Status FileWal::begin_file(uint64_t bytes) {
+Status FileLog::begin_file(uint64_t bytes) {
   // Nobody appends meanwhile: what they planned for the old file would end up in the new one.
   const uint64_t secured_before = std::exchange(secured_, 0);
   write_pending_in_role();
@@ -141,9 +141,9 @@ Status FileWal::begin_file(uint64_t bytes) {
   OMEN_RETURN_IF_ERROR(failure_);
   OMEN_CHECK(durable_ >= written_ && written_ == last_appended_);
   const Lsn first = next(written_);
-  const uint64_t ordinary = options_.file_bytes - std::min(options_.file_bytes, kWalHeaderBytes);
-  const uint64_t room = std::max(bytes + sizeof(WalFrame), std::min(kMinRoomStep, ordinary));
-  WalOutput begun;
+  const uint64_t ordinary = options_.file_bytes - std::min(options_.file_bytes, kLogHeaderBytes);
+  const uint64_t room = std::max(bytes + sizeof(LogFrame), std::min(kMinRoomStep, ordinary));
+  LogOutput begun;
   Status status = without_mutex([&]() -> Status {
     OMEN_ASSIGN_OR_RETURN(begun, folder_.begin(last_sequence_ + 1, first, room));
     return {};
@@ -161,12 +161,12 @@ Status FileWal::begin_file(uint64_t bytes) {
   output_ = std::move(begun);
   use_file(first);
   // A spare has more blocks than it was asked for.
-  secured_ = std::max(std::min(output_.file->size(), options_.file_bytes), kWalHeaderBytes + room);
+  secured_ = std::max(std::min(output_.file->size(), options_.file_bytes), kLogHeaderBytes + room);
   return {};
 }
 
 // Has output_, which begins with record `first`, take the log's records.
-void FileWal::use_file(Lsn first) {
+void FileLog::use_file(Lsn first) {
   files_.push_back({last_sequence_, first, output_.offset});
   syncable_ = output_.file;
   planned_ = secured_ = output_.offset;
@@ -174,7 +174,7 @@ void FileWal::use_file(Lsn first) {
 
 // ---- trimming
 
-Status FileWal::trim(Lsn lsn) {
+Status FileLog::trim(Lsn lsn) {
   {
     const MutexLock lock(mutex_);
     take_writing_role();
@@ -193,7 +193,7 @@ Status FileWal::trim(Lsn lsn) {
 }
 
 // Retires the files whose every record is at or before `lsn`; the caller holds the writing role.
-Status FileWal::retire_before(Lsn lsn) {
+Status FileLog::retire_before(Lsn lsn) {
   std::vector<uint64_t> unneeded;
   {
     const MutexLock lock(mutex_);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "storage/fault_env.h"
-#include "storage/wal.h"
+#include "storage/log/log.h"
+#include "storage/testing/fault_env.h"
 
 namespace omendb::storage {
 namespace {
@@ -31,15 +31,15 @@ struct Model {
 
 struct Recovered {
   Status status;
-  std::unique_ptr<Wal> wal;
+  std::unique_ptr<Log> log;
   uint64_t last = 0;
 };
 
-Recovered open_log(const std::shared_ptr<FaultEnv>& env, const WalOptions& options, uint64_t from) {
+Recovered open_log(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, uint64_t from) {
   Recovered result;
   uint64_t expected = from;
-  WalRecovery recovery;
-  auto wal = Wal::open(
+  LogRecovery recovery;
+  auto log = Log::open(
       env, kFolder, options, Lsn{from},
       [&](Lsn lsn, std::span<const std::byte> payload) {
         const std::string text(reinterpret_cast<const char*>(payload.data()), payload.size());
@@ -48,14 +48,14 @@ Recovered open_log(const std::shared_ptr<FaultEnv>& env, const WalOptions& optio
         return Status();
       },
       &recovery);
-  result.status = wal.status();
-  if (wal.ok()) result.wal = std::move(*wal);
+  result.status = log.status();
+  if (log.ok()) result.log = std::move(*log);
   result.last = to_int(recovery.last);
   return result;
 }
 
 // Appends in groups, waits, rotates, trims, reopens, until done or refused.
-void run_workload(const std::shared_ptr<FaultEnv>& env, const WalOptions& options, Model& model) {
+void run_workload(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, Model& model) {
   for (int session = 0; session < 3; ++session) {
     auto opened = open_log(env, options, model.trimmed);
     if (!opened.status.ok()) return;
@@ -67,17 +67,17 @@ void run_workload(const std::shared_ptr<FaultEnv>& env, const WalOptions& option
       for (int i = 0; i < 1 + step % 3; ++i) {
         const std::string text = text_of(model.issued + 1);
         const std::span<const std::byte> part = as_bytes(text);
-        const auto lsn = opened.wal->append(std::span(&part, 1));
+        const auto lsn = opened.log->append(std::span(&part, 1));
         if (!lsn.ok()) return;
         model.issued = to_int(last = *lsn);
       }
       const Status durable =
-          step % 4 == 3 ? opened.wal->sync(last) : opened.wal->wait_durable(last);
+          step % 4 == 3 ? opened.log->sync(last) : opened.log->wait_durable(last);
       if (!durable.ok()) return;
       if (options.sync_on_wait || step % 4 == 3) model.acknowledged = to_int(last);
       if (step == 6) {
         model.trimmed = model.acknowledged - std::min<uint64_t>(model.acknowledged, 4);
-        if (!opened.wal->trim(Lsn{model.trimmed}).ok()) return;
+        if (!opened.log->trim(Lsn{model.trimmed}).ok()) return;
       }
     }
   }
@@ -91,7 +91,7 @@ std::shared_ptr<FaultEnv> fresh_env(uint64_t seed) {
 }
 
 // @return whether recovery showed what it must, twice, with an append between.
-bool recovers(const std::shared_ptr<FaultEnv>& env, const WalOptions& options, const Model& model,
+bool recovers(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, const Model& model,
               Survival survival, std::string& why) {
   auto opened = open_log(env, options, model.trimmed);
   if (!opened.status.ok()) {
@@ -104,12 +104,12 @@ bool recovers(const std::shared_ptr<FaultEnv>& env, const WalOptions& options, c
   }
   const std::string text = text_of(opened.last + 1);
   const std::span<const std::byte> part = as_bytes(text);
-  const auto lsn = opened.wal->append(std::span(&part, 1));
-  if (!lsn.ok() || !opened.wal->sync(*lsn).ok()) {
+  const auto lsn = opened.log->append(std::span(&part, 1));
+  if (!lsn.ok() || !opened.log->sync(*lsn).ok()) {
     why = "appending after recovery failed";
     return false;
   }
-  opened.wal.reset();
+  opened.log.reset();
   env->restart(survival);  // a second power cut: what was recovered and added must be there
   const auto again = open_log(env, options, model.trimmed);
   if (!again.status.ok() || again.last != to_int(*lsn)) {
@@ -129,7 +129,7 @@ struct Tally {
 // Every operation of the workload x one fault x one survival policy.
 Tally try_everything(Fault fault, Survival survival, bool sync_on_wait, bool restart_env,
                      void (*sabotage)(FaultEnv&) = nullptr) {
-  const WalOptions options{.sync_on_wait = sync_on_wait, .file_bytes = 8 << 10};
+  const LogOptions options{.sync_on_wait = sync_on_wait, .file_bytes = 8 << 10};
   Tally tally;
   for (uint64_t at = 0;; ++at) {
     const auto env = fresh_env(at * 31 + static_cast<uint64_t>(survival));
@@ -153,7 +153,7 @@ Tally try_everything(Fault fault, Survival survival, bool sync_on_wait, bool res
   }
 }
 
-TEST(WalCrashTest, ACrashAtAnyOperationLeavesAPrefixThatHoldsAllAcknowledged) {
+TEST(LogCrashTest, ACrashAtAnyOperationLeavesAPrefixThatHoldsAllAcknowledged) {
   for (const Survival survival : kSurvivals) {
     for (const bool sync : {true, false}) {
       const Tally tally = try_everything(Fault::kCrash, survival, sync, true);
@@ -163,7 +163,7 @@ TEST(WalCrashTest, ACrashAtAnyOperationLeavesAPrefixThatHoldsAllAcknowledged) {
   }
 }
 
-TEST(WalCrashTest, AFailedOperationFollowedByAPowerCutLosesNothingAcknowledged) {
+TEST(LogCrashTest, AFailedOperationFollowedByAPowerCutLosesNothingAcknowledged) {
   for (const Fault fault : {Fault::kShortWrite, Fault::kIoError, Fault::kNoSpace, Fault::kSyncFails,
                             Fault::kRenameFails}) {
     for (const Survival survival : kSurvivals) {
@@ -176,7 +176,7 @@ TEST(WalCrashTest, AFailedOperationFollowedByAPowerCutLosesNothingAcknowledged) 
 
 // The process lives on and reopens: after a failed flush the cache shows bytes that the disk lacks,
 // and recovery must not build on them.
-TEST(WalCrashTest, AFailedOperationFollowedByReopeningLosesNothingAcknowledged) {
+TEST(LogCrashTest, AFailedOperationFollowedByReopeningLosesNothingAcknowledged) {
   for (const Fault fault : {Fault::kShortWrite, Fault::kIoError, Fault::kNoSpace, Fault::kSyncFails,
                             Fault::kRenameFails}) {
     const Tally tally = try_everything(fault, Survival::kNothing, true, false);
@@ -185,36 +185,36 @@ TEST(WalCrashTest, AFailedOperationFollowedByReopeningLosesNothingAcknowledged) 
   }
 }
 
-TEST(WalCrashTest, NegativeControlADiskThatIgnoresSyncIsFoundOut) {
+TEST(LogCrashTest, NegativeControlADiskThatIgnoresSyncIsFoundOut) {
   const Tally tally = try_everything(Fault::kCrash, Survival::kNothing, true, true,
                                      [](FaultEnv& env) { env.ignore_sync(true); });
   EXPECT_GT(tally.failures, tally.runs / 4);
 }
 
-TEST(WalCrashTest, NegativeControlADiskThatIgnoresDirectorySyncIsFoundOut) {
+TEST(LogCrashTest, NegativeControlADiskThatIgnoresDirectorySyncIsFoundOut) {
   const Tally tally = try_everything(Fault::kCrash, Survival::kNothing, true, true,
                                      [](FaultEnv& env) { env.ignore_directory_sync(true); });
   EXPECT_GT(tally.failures, tally.runs / 4);
 }
 
-TEST(WalCrashTest, AfterAFailedFlushTheLogIsReadOnlyUntilReopened) {
+TEST(LogCrashTest, AfterAFailedFlushTheLogIsReadOnlyUntilReopened) {
   const auto env = fresh_env(1);
   auto opened = open_log(env, {}, 0);
   const std::string text = text_of(1);
   const std::span<const std::byte> part = as_bytes(text);
-  const auto first = opened.wal->append(std::span(&part, 1));
-  ASSERT_TRUE(opened.wal->wait_durable(*first).ok());
+  const auto first = opened.log->append(std::span(&part, 1));
+  ASSERT_TRUE(opened.log->wait_durable(*first).ok());
   env->arm({.at_operation = env->operations(), .fault = Fault::kSyncFails});
   const std::string second_text = text_of(2);
   const std::span<const std::byte> second_part = as_bytes(second_text);
-  const auto second = opened.wal->append(std::span(&second_part, 1));
-  EXPECT_EQ(opened.wal->wait_durable(*second).code(), StatusCode::kIoError);
-  EXPECT_EQ(opened.wal->wait_durable(*second).code(), StatusCode::kIoError);  // not retried
-  EXPECT_TRUE(opened.wal->wait_durable(*first).ok());
-  const auto refused = opened.wal->append(std::span(&part, 1));
+  const auto second = opened.log->append(std::span(&second_part, 1));
+  EXPECT_EQ(opened.log->wait_durable(*second).code(), StatusCode::kIoError);
+  EXPECT_EQ(opened.log->wait_durable(*second).code(), StatusCode::kIoError);  // not retried
+  EXPECT_TRUE(opened.log->wait_durable(*first).ok());
+  const auto refused = opened.log->append(std::span(&part, 1));
   EXPECT_EQ(refused.status().code(), StatusCode::kReadOnly);
   EXPECT_NE(refused.status().message().find("Input/output error"), std::string::npos);
-  opened.wal.reset();
+  opened.log.reset();
   EXPECT_TRUE(open_log(env, {}, 0).status.ok());
 }
 

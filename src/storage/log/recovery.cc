@@ -1,4 +1,4 @@
-#include "storage/wal_recovery.h"
+#include "storage/log/recovery.h"
 
 #include <algorithm>
 
@@ -14,24 +14,24 @@ Status corrupt(const std::string& path, uint64_t offset, const std::string& what
           "\"" + path + "\": offset " + std::to_string(offset) + ": " + what};
 }
 
-Result<WalInput> open_input(Env& env, const std::string& path, uint64_t sequence) {
-  WalInput input;
+Result<LogInput> open_input(Env& env, const std::string& path, uint64_t sequence) {
+  LogInput input;
   input.path = path;
   OMEN_ASSIGN_OR_RETURN(input.mapped, env.map_file(path));
   const auto bytes = input.mapped->bytes();
-  if (bytes.size() < kWalHeaderBytes) {
+  if (bytes.size() < kLogHeaderBytes) {
     return corrupt(path, bytes.size(), "the file ends within its header; it is cut");
   }
-  WalFileHeader& header = input.header;
+  LogFileHeader& header = input.header;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.magic != kWalMagic) return corrupt(path, 0, "not an OmenDB log");
+  if (header.magic != kLogMagic) return corrupt(path, 0, "not an OmenDB log");
   // Before the checksum: a newer version may lay the rest of the header out differently.
-  if (header.version > kWalFormatVersion) {
+  if (header.version > kLogFormatVersion) {
     return Status(StatusCode::kUnsupportedVersion,
                   "\"" + path + "\" has format version " + std::to_string(header.version) +
-                      "; this OmenDB reads up to " + std::to_string(kWalFormatVersion));
+                      "; this OmenDB reads up to " + std::to_string(kLogFormatVersion));
   }
-  if (header.crc != wal_header_crc(header))
+  if (header.crc != log_header_crc(header))
     return corrupt(path, 0, "the header fails its checksum");
   if (header.version == 0 || header.flags != 0 || header.first_lsn == 0) {
     return corrupt(path, 0, "the header makes no sense");
@@ -44,34 +44,34 @@ Result<WalInput> open_input(Env& env, const std::string& path, uint64_t sequence
 
 // A header that was written for this file; what it says of the payload is not checked yet.
 bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
-                       WalFrame& frame) {
-  if (offset > file.size() || file.size() - offset < sizeof(WalFrame)) return false;
+                       LogFrame& frame) {
+  if (offset > file.size() || file.size() - offset < sizeof(LogFrame)) return false;
   std::memcpy(&frame, file.data() + offset, sizeof(frame));
-  return frame.lsn != 0 && frame.header_crc == wal_frame_crc(frame, seed) && frame.reserved == 0;
+  return frame.lsn != 0 && frame.header_crc == log_frame_crc(frame, seed) && frame.reserved == 0;
 }
 
 struct Scan {
-  uint64_t offset = kWalHeaderBytes;  // past the last whole frame
+  uint64_t offset = kLogHeaderBytes;  // past the last whole frame
   uint64_t next = 0;                  // the LSN expected there
   uint64_t durable = 0;               // the highest mark that a frame carried
 };
 
 // Walks whole frames from the start of a file, up to but not including LSN `until`.
-Result<Scan> scan_frames(const WalInput& input, uint64_t until, Lsn from, const Replay& replay) {
+Result<Scan> scan_frames(const LogInput& input, uint64_t until, Lsn from, const Replay& replay) {
   const auto file = input.mapped->bytes();
   input.mapped->advise(0, file.size(), MappedFile::Advice::kSequential);
   Scan scan;
   scan.next = input.header.first_lsn;
   scan.durable = scan.next - 1;
-  WalFrame frame;
-  while (scan.next < until && read_wal_frame(file, scan.offset, input.header.crc, frame) &&
+  LogFrame frame;
+  while (scan.next < until && read_log_frame(file, scan.offset, input.header.crc, frame) &&
          frame.lsn == scan.next) {
     if (frame.lsn > to_int(from)) {
       OMEN_RETURN_IF_ERROR(
           replay(Lsn{frame.lsn}, file.subspan(scan.offset + sizeof(frame), frame.length)));
     }
     scan.durable = std::max(scan.durable, frame.durable_lsn);
-    scan.offset += wal_frame_bytes(frame.length);
+    scan.offset += log_frame_bytes(frame.length);
     ++scan.next;
   }
   return scan;
@@ -84,21 +84,21 @@ struct Rest {
   uint64_t durable = 0;    // the highest mark that a frame there carries
 };
 
-Rest examine_rest(const WalInput& input, const Scan& scan) {
+Rest examine_rest(const LogInput& input, const Scan& scan) {
   const auto file = input.mapped->bytes();
   Rest rest;
   const uint64_t left = file.size() - std::min<uint64_t>(file.size(), scan.offset);
-  const auto at_end = file.last(left).first(std::min<uint64_t>(left, sizeof(WalFrame)));
+  const auto at_end = file.last(left).first(std::min<uint64_t>(left, sizeof(LogFrame)));
   rest.something = std::ranges::any_of(at_end, [](std::byte b) { return b != std::byte{0}; });
-  rest.cut = at_end.size() < sizeof(WalFrame);
+  rest.cut = at_end.size() < sizeof(LogFrame);
   // Frames start at multiples of 8. One that was written for this file is proof of what it says,
   // even if its payload is gone.
-  const uint64_t highest = scan.next + left / sizeof(WalFrame);
-  for (uint64_t at = scan.offset; at + sizeof(WalFrame) <= file.size(); at += 8) {
+  const uint64_t highest = scan.next + left / sizeof(LogFrame);
+  for (uint64_t at = scan.offset; at + sizeof(LogFrame) <= file.size(); at += 8) {
     uint64_t lsn = 0;
-    std::memcpy(&lsn, file.data() + at + offsetof(WalFrame, lsn), sizeof(lsn));
+    std::memcpy(&lsn, file.data() + at + offsetof(LogFrame, lsn), sizeof(lsn));
     if (lsn < scan.next || lsn > highest) continue;
-    WalFrame frame;
+    LogFrame frame;
     if (!read_frame_header(file, at, input.header.crc, frame)) continue;
     rest.something = true;
     rest.durable = std::max(rest.durable, frame.durable_lsn);
@@ -106,7 +106,7 @@ Rest examine_rest(const WalInput& input, const Scan& scan) {
   return rest;
 }
 
-Status read_last(const WalInput& input, Lsn from, const Replay& replay, WalContents& contents) {
+Status read_last(const LogInput& input, Lsn from, const Replay& replay, LogContents& contents) {
   OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(input, UINT64_MAX, from, replay));
   const Rest rest = examine_rest(input, scan);
   if (rest.durable >= scan.next) {
@@ -127,27 +127,27 @@ Status read_last(const WalInput& input, Lsn from, const Replay& replay, WalConte
   contents.durable = Lsn{std::min(scan.durable, scan.next - 1)};
   contents.last = Lsn{std::max(scan.next - 1, to_int(from))};
   // Hop over the frames that stay where they are.
-  WalFrame frame;
+  LogFrame frame;
   uint64_t lsn = input.header.first_lsn;
-  for (contents.tail_offset = kWalHeaderBytes; lsn <= to_int(contents.durable); ++lsn) {
+  for (contents.tail_offset = kLogHeaderBytes; lsn <= to_int(contents.durable); ++lsn) {
     std::memcpy(&frame, input.mapped->bytes().data() + contents.tail_offset, sizeof(frame));
-    contents.tail_offset += wal_frame_bytes(frame.length);
+    contents.tail_offset += log_frame_bytes(frame.length);
   }
   return {};
 }
 
 }  // namespace
 
-bool read_wal_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
-                    WalFrame& frame) {
+bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                    LogFrame& frame) {
   if (!read_frame_header(file, offset, seed, frame)) return false;
   if (frame.length > file.size() - offset - sizeof(frame)) return false;
   return crc32c::of(file.subspan(offset + sizeof(frame), frame.length)) == frame.payload_crc;
 }
 
-Result<WalContents> read_wal(Env& env, const WalFolder& folder, std::span<const uint64_t> sequences,
+Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
                              Lsn from, const Replay& replay) {
-  WalContents contents;
+  LogContents contents;
   contents.last = from;
   contents.durable = from;
   if (sequences.empty()) return contents;
@@ -164,7 +164,7 @@ Result<WalContents> read_wal(Env& env, const WalFolder& folder, std::span<const 
     contents.live.push_back(std::move(input));
   }
   std::ranges::reverse(contents.live);
-  const WalInput& first = contents.live.front();
+  const LogInput& first = contents.live.front();
   if (first.header.first_lsn > to_int(from) + 1) {
     return corrupt(first.path, 0,
                    "the log begins at record " + std::to_string(first.header.first_lsn) +

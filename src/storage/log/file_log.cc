@@ -7,7 +7,7 @@
 // Writers that wait for a flush come back with their next records soon after it. Whoever syncs next
 // gives them a moment (await_others), or it would sync its own record alone and theirs after that,
 // in turns for ever: two writers would be no faster than one.
-#include "storage/file_wal.h"
+#include "storage/log/file_log.h"
 
 #include <algorithm>
 
@@ -31,7 +31,7 @@ constexpr uint32_t kMostSkips = 63;
 
 }  // namespace
 
-FileWal::~FileWal() {
+FileLog::~FileLog() {
   if (thread_.joinable()) {
     {
       const MutexLock lock(mutex_);
@@ -48,23 +48,23 @@ FileWal::~FileWal() {
 
 // ---- appending
 
-void FileWal::fail(Status status) {
+void FileLog::fail(Status status) {
   if (failure_.ok()) failure_ = std::move(status);
 }
 
-Status FileWal::refusal() const {
+Status FileLog::refusal() const {
   return {StatusCode::kReadOnly, "the log is read-only since a write failed (" +
                                      failure_.message() + "); reopen the database to write again"};
 }
 
-Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
+Result<Lsn> FileLog::append(std::span<const std::span<const std::byte>> parts) {
   uint64_t length = 0;
   uint32_t crc = 0;
   for (const auto part : parts) length += part.size();
-  if (length > kMaxWalRecordBytes) {
+  if (length > kMaxLogRecordBytes) {
     return Status(StatusCode::kLimitExceeded, "a log record of " + std::to_string(length) +
                                                   " bytes; at most " +
-                                                  std::to_string(kMaxWalRecordBytes));
+                                                  std::to_string(kMaxLogRecordBytes));
   }
   for (const auto part : parts) crc = crc32c::extend(crc, part);
   if (length >= kDirectBytes) return append_direct(crc, length, parts);
@@ -77,7 +77,7 @@ Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
       write_pending();
     }
   }
-  const uint64_t bytes = wal_frame_bytes(length);
+  const uint64_t bytes = log_frame_bytes(length);
   if (failure_.ok() && !has_room(bytes)) {
     take_writing_role();
     const Status room = find_room(bytes);
@@ -93,19 +93,19 @@ Result<Lsn> FileWal::append(std::span<const std::span<const std::byte>> parts) {
   return lsn;
 }
 
-Result<Lsn> FileWal::append_direct(uint32_t crc, uint64_t length,
+Result<Lsn> FileLog::append_direct(uint32_t crc, uint64_t length,
                                    std::span<const std::span<const std::byte>> parts) {
   const MutexLock lock(mutex_);
   take_writing_role();
-  const Status room = find_room(wal_frame_bytes(length));
+  const Status room = find_room(log_frame_bytes(length));
   if (!failure_.ok() || !room.ok()) {
     release_writing_role();
     return failure_.ok() ? room : refusal();
   }
-  planned_ += wal_frame_bytes(length);
+  planned_ += log_frame_bytes(length);
   const Lsn lsn = last_appended_ = next(last_appended_);
   announce();
-  const WalFrame frame{0, crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
+  const LogFrame frame{0, crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
   write_in_role(lsn, [&](Lsn mark) -> Status {
     if (!flushing_.empty()) OMEN_RETURN_IF_ERROR(output_.write(flushing_, mark));
     return output_.write(frame, parts, mark);
@@ -117,19 +117,19 @@ Result<Lsn> FileWal::append_direct(uint32_t crc, uint64_t length,
 
 // ---- the roles
 
-void FileWal::take_writing_role() {
+void FileLog::take_writing_role() {
   while (writing_) progress_.wait(mutex_);
   writing_ = true;
 }
 
-void FileWal::release_writing_role() {
+void FileLog::release_writing_role() {
   writing_ = false;
   progress_.notify_all();
 }
 
 // Writes up to record `last`: `write` finds in flushing_ what was pending.
 template <class Write>
-void FileWal::write_in_role(Lsn last, Write write) {
+void FileLog::write_in_role(Lsn last, Write write) {
   std::swap(pending_, flushing_);
   const Lsn mark = durable_;
   Status status = without_mutex([&] { return write(mark); });
@@ -142,20 +142,20 @@ void FileWal::write_in_role(Lsn last, Write write) {
   }
 }
 
-void FileWal::write_pending_in_role() {
+void FileLog::write_pending_in_role() {
   if (pending_.empty() || !failure_.ok()) return;
   write_in_role(last_appended_, [this](Lsn mark) { return output_.write(flushing_, mark); });
 }
 
 // Hands what is pending to the system.
-void FileWal::write_pending() {
+void FileLog::write_pending() {
   take_writing_role();
   write_pending_in_role();
   release_writing_role();
 }
 
 // Makes everything written so far durable. The writing role is free meanwhile.
-void FileWal::sync_written() {
+void FileLog::sync_written() {
   while (syncing_) progress_.wait(mutex_);
   if (!failure_.ok() || durable_ >= written_) return;
   syncing_ = true;
@@ -175,7 +175,7 @@ void FileWal::sync_written() {
   progress_.notify_all();
 }
 
-void FileWal::await_others() {
+void FileLog::await_others() {
   const auto enough = [this]() OMEN_REQUIRES(mutex_) {
     return to_int(last_appended_) - to_int(durable_) >= expected_ || !failure_.ok() || stopping_;
   };
@@ -200,7 +200,7 @@ void FileWal::await_others() {
 }
 
 // Syncs what is written, and what others are about to append.
-void FileWal::sync_together() {
+void FileLog::sync_together() {
   while (syncing_ || awaiting_) progress_.wait(mutex_);
   if (!failure_.ok() || durable_ >= written_) return;
   if (!options_.sync_on_wait || sync_time_ < kShortSync) return sync_written();
@@ -214,7 +214,7 @@ void FileWal::sync_together() {
 
 // ---- waiting
 
-Status FileWal::drive(Lsn lsn, bool synced) {
+Status FileLog::drive(Lsn lsn, bool synced) {
   const MutexLock lock(mutex_);
   OMEN_CHECK(lsn <= last_appended_);
   for (;;) {
@@ -235,7 +235,7 @@ Status FileWal::drive(Lsn lsn, bool synced) {
   }
 }
 
-void FileWal::start_flush() {
+void FileLog::start_flush() {
   {
     const MutexLock lock(mutex_);
     if (pending_.empty()) return;
@@ -245,7 +245,7 @@ void FileWal::start_flush() {
 }
 
 // The log's own thread.
-void FileWal::run() {
+void FileLog::run() {
   using std::chrono::microseconds;
   using Clock = std::chrono::steady_clock;
   const bool periodic = options_.sync_interval_ms > 0;
@@ -269,20 +269,20 @@ void FileWal::run() {
   }
 }
 
-uint64_t FileWal::bytes() const {
+uint64_t FileLog::bytes() const {
   const MutexLock lock(mutex_);
   uint64_t total = pending_.size();
   for (const LogFile& file : files_) total += file.bytes;
   return total;
 }
 
-Result<std::unique_ptr<Wal>> Wal::open(
-    std::shared_ptr<Env> env, std::string directory, const WalOptions& options, Lsn from,
-    const std::function<Status(Lsn, std::span<const std::byte>)>& replay, WalRecovery* recovery) {
-  auto wal = std::make_unique<FileWal>(std::move(env), std::move(directory), options);
-  OMEN_RETURN_IF_ERROR(wal->recover(from, replay, recovery));
-  wal->start_thread();
-  return std::unique_ptr<Wal>(std::move(wal));
+Result<std::unique_ptr<Log>> Log::open(
+    std::shared_ptr<Env> env, std::string directory, const LogOptions& options, Lsn from,
+    const std::function<Status(Lsn, std::span<const std::byte>)>& replay, LogRecovery* recovery) {
+  auto log = std::make_unique<FileLog>(std::move(env), std::move(directory), options);
+  OMEN_RETURN_IF_ERROR(log->recover(from, replay, recovery));
+  log->start_thread();
+  return std::unique_ptr<Log>(std::move(log));
 }
 
 }  // namespace omendb::storage

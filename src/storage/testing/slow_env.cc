@@ -1,4 +1,4 @@
-#include "storage/slow_env.h"
+#include "storage/testing/slow_env.h"
 
 #include <thread>
 #include <utility>

@@ -7,33 +7,33 @@
 
 #include "base/ids.h"
 #include "storage/env.h"
-#include "storage/wal_buffer.h"
-#include "storage/wal_format.h"
+#include "storage/log/buffer.h"
+#include "storage/log/format.h"
 
 namespace omendb::storage {
 
 /// A log file that was begun and is being written. One thread at a time; `file` may be synced by
 /// another.
-struct WalOutput {
+struct LogOutput {
   std::shared_ptr<WritableFile> file;
   uint64_t sequence = 0;
   uint32_t seed = 0;                  ///< of its frames' checksums
-  uint64_t offset = kWalHeaderBytes;  ///< where the next frame goes
+  uint64_t offset = kLogHeaderBytes;  ///< where the next frame goes
 
   /// Writes gathered frames, and zeros after them: the log ends there for now.
-  Status write(WalBuffer& frames, Lsn durable);
+  Status write(LogBuffer& frames, Lsn durable);
   /// Writes one large record from where it lies.
-  Status write(WalFrame frame, std::span<const std::span<const std::byte>> parts, Lsn durable);
+  Status write(LogFrame frame, std::span<const std::span<const std::byte>> parts, Lsn durable);
 };
 
 /// Not thread-safe, but for `directory()`; the log calls it from one thread at a time.
-class WalFolder {
+class LogFolder {
  public:
-  WalFolder(std::shared_ptr<Env> env, std::string directory, uint64_t file_bytes)
+  LogFolder(std::shared_ptr<Env> env, std::string directory, uint64_t file_bytes)
       : env_(std::move(env)), directory_(std::move(directory)), file_bytes_(file_bytes) {}
 
   const std::string& directory() const { return directory_; }
-  std::string path(uint64_t sequence) const { return join(directory_, wal_file_name(sequence)); }
+  std::string path(uint64_t sequence) const { return join(directory_, log_file_name(sequence)); }
 
   /// Makes the folder if it is missing, removes what a crash left half made, and finds spares.
   /// @return the sequence numbers of the log files, in order.
@@ -43,7 +43,7 @@ class WalFolder {
   /// called *.wal ever lacks one.
   /// @param room  bytes of frames that it has blocks for.
   /// @error kNoSpace, or another: nothing is left of it.
-  Result<WalOutput> begin(uint64_t sequence, Lsn first_lsn, uint64_t room);
+  Result<LogOutput> begin(uint64_t sequence, Lsn first_lsn, uint64_t room);
   /// Removes a file that was begun and not published.
   void abandon();
   /// Gives it its name. When this returns, that survives a power cut.
@@ -56,7 +56,7 @@ class WalFolder {
 
  private:
   Result<std::unique_ptr<WritableFile>> take_file(const std::string& path);
-  Result<WalOutput> write_header(uint64_t sequence, Lsn first_lsn, uint64_t room);
+  Result<LogOutput> write_header(uint64_t sequence, Lsn first_lsn, uint64_t room);
 
   const std::shared_ptr<Env> env_;
   const std::string directory_;

@@ -1,4 +1,4 @@
-#include "storage/wal.h"
+#include "storage/log/log.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "base/bytes.h"
-#include "storage/wal_files.h"
-#include "storage/wal_format.h"
+#include "storage/log/folder.h"
+#include "storage/log/format.h"
 
 namespace omendb::storage {
 namespace {
@@ -20,18 +20,18 @@ constexpr const char* kFolder = "db/wal";
 // A log in memory and what came out of it.
 struct Opened {
   Status status;
-  std::unique_ptr<Wal> wal;
-  WalRecovery recovery;
+  std::unique_ptr<Log> log;
+  LogRecovery recovery;
   std::map<uint64_t, std::string> records;
 };
 
-class WalTest : public testing::Test {
+class LogTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(env_->make_directory("db").ok()); }
 
-  Opened open(uint64_t from = 0, WalOptions options = {}) {
+  Opened open(uint64_t from = 0, LogOptions options = {}) {
     Opened opened;
-    auto wal = Wal::open(
+    auto log = Log::open(
         env_, kFolder, options, Lsn{from},
         [&](Lsn lsn, std::span<const std::byte> payload) {
           opened.records.emplace(
@@ -40,20 +40,20 @@ class WalTest : public testing::Test {
           return Status();
         },
         &opened.recovery);
-    opened.status = wal.status();
-    if (wal.ok()) opened.wal = std::move(*wal);
+    opened.status = log.status();
+    if (log.ok()) opened.log = std::move(*log);
     return opened;
   }
 
-  static Lsn add(Wal& wal, std::string_view text) {
+  static Lsn add(Log& log, std::string_view text) {
     const std::span<const std::byte> part = as_bytes(text);
-    const auto lsn = wal.append(std::span(&part, 1));
+    const auto lsn = log.append(std::span(&part, 1));
     EXPECT_TRUE(lsn.ok()) << lsn.status().to_string();
     return lsn.ok() ? *lsn : Lsn{0};
   }
 
-  static void add_durable(Wal& wal, std::string_view text) {
-    const Status status = wal.wait_durable(add(wal, text));
+  static void add_durable(Log& log, std::string_view text) {
+    const Status status = log.wait_durable(add(log, text));
     EXPECT_TRUE(status.ok()) << status.to_string();
   }
 
@@ -74,14 +74,14 @@ class WalTest : public testing::Test {
   std::shared_ptr<Env> env_ = Env::in_memory();
 };
 
-TEST_F(WalTest, RecordsComeBackInOrderAfterReopening) {
+TEST_F(LogTest, RecordsComeBackInOrderAfterReopening) {
   {
-    auto log = open();
-    ASSERT_TRUE(log.status.ok()) << log.status.to_string();
-    EXPECT_EQ(add(*log.wal, "one"), Lsn{1});
-    EXPECT_EQ(add(*log.wal, ""), Lsn{2});
-    add_durable(*log.wal, "three");
-    EXPECT_EQ(log.wal->last_appended(), Lsn{3});
+    auto opened = open();
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    EXPECT_EQ(add(*opened.log, "one"), Lsn{1});
+    EXPECT_EQ(add(*opened.log, ""), Lsn{2});
+    add_durable(*opened.log, "three");
+    EXPECT_EQ(opened.log->last_appended(), Lsn{3});
   }
   const auto again = open();
   ASSERT_TRUE(again.status.ok()) << again.status.to_string();
@@ -91,47 +91,47 @@ TEST_F(WalTest, RecordsComeBackInOrderAfterReopening) {
   EXPECT_EQ(open(2).records.size(), 1u);
 }
 
-TEST_F(WalTest, AFrameThatRepeatsTheLastNumberIsNotTakenOverBehindIt) {
+TEST_F(LogTest, AFrameThatRepeatsTheLastNumberIsNotTakenOverBehindIt) {
   {
-    auto log = open();
-    add(*log.wal, "one");
-    add_durable(*log.wal, "two");
+    auto opened = open();
+    add(*opened.log, "one");
+    add_durable(*opened.log, "two");
   }
   const std::string name = "0000000001.wal";
   auto bytes = contents(name);
-  const auto second = bytes.begin() + kWalHeaderBytes + wal_frame_bytes(3);
-  const std::vector<std::byte> frame(second, second + wal_frame_bytes(3));
-  std::ranges::copy(frame, bytes.insert(second + wal_frame_bytes(3), frame.size(), {}));
+  const auto second = bytes.begin() + kLogHeaderBytes + log_frame_bytes(3);
+  const std::vector<std::byte> frame(second, second + log_frame_bytes(3));
+  std::ranges::copy(frame, bytes.insert(second + log_frame_bytes(3), frame.size(), {}));
   replace(name, bytes);
   {
-    auto log = open();
-    ASSERT_TRUE(log.status.ok()) << log.status.to_string();
-    EXPECT_EQ(log.recovery.last, Lsn{2});
-    add_durable(*log.wal, "three");
+    auto opened = open();
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    EXPECT_EQ(opened.recovery.last, Lsn{2});
+    add_durable(*opened.log, "three");
   }
   const auto again = open();
   EXPECT_EQ(again.records, (std::map<uint64_t, std::string>{{1, "one"}, {2, "two"}, {3, "three"}}));
 }
 
-TEST_F(WalTest, ReopeningManyTimesKeepsEverything) {
+TEST_F(LogTest, ReopeningManyTimesKeepsEverything) {
   for (uint64_t round = 0; round < 20; ++round) {
-    auto log = open();
-    ASSERT_TRUE(log.status.ok()) << log.status.to_string();
-    ASSERT_EQ(log.records.size(), round * 2);
-    add(*log.wal, "a" + std::to_string(round));
-    add_durable(*log.wal, "b" + std::to_string(round));
+    auto opened = open();
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    ASSERT_EQ(opened.records.size(), round * 2);
+    add(*opened.log, "a" + std::to_string(round));
+    add_durable(*opened.log, "b" + std::to_string(round));
   }
 }
 
-TEST_F(WalTest, PartsAreJoinedAndLargeRecordsKeepTheirPlaceAmongSmallOnes) {
+TEST_F(LogTest, PartsAreJoinedAndLargeRecordsKeepTheirPlaceAmongSmallOnes) {
   const std::string large(size_t{9} << 20, 'L');
   {
-    auto log = open();
-    add(*log.wal, "before");
+    auto opened = open();
+    add(*opened.log, "before");
     const std::span<const std::byte> parts[] = {as_bytes("head "), as_bytes(large),
                                                 as_bytes(" tail")};
-    ASSERT_EQ(*log.wal->append(parts), Lsn{2});
-    add_durable(*log.wal, "after");
+    ASSERT_EQ(*opened.log->append(parts), Lsn{2});
+    add_durable(*opened.log, "after");
   }
   for (int round = 0; round < 2; ++round) {  // the second time from the copied tail
     const auto again = open();
@@ -142,19 +142,19 @@ TEST_F(WalTest, PartsAreJoinedAndLargeRecordsKeepTheirPlaceAmongSmallOnes) {
   }
 }
 
-TEST_F(WalTest, FilesRotateAndTrimmedOnesAreReused) {
-  const WalOptions options{.file_bytes = 16 << 10};
-  auto log = open(0, options);
+TEST_F(LogTest, FilesRotateAndTrimmedOnesAreReused) {
+  const LogOptions options{.file_bytes = 16 << 10};
+  auto opened = open(0, options);
   const std::string payload(1'000, 'x');
-  for (int i = 0; i < 100; ++i) add_durable(*log.wal, payload);
+  for (int i = 0; i < 100; ++i) add_durable(*opened.log, payload);
   const size_t before = files().size();
   EXPECT_GE(before, 8u);
-  ASSERT_TRUE(log.wal->trim(Lsn{90}).ok());
+  ASSERT_TRUE(opened.log->trim(Lsn{90}).ok());
   const auto after = files();
   EXPECT_LE(after.size(), 5u);
   EXPECT_EQ(std::ranges::count_if(after, [](auto& n) { return n.ends_with(".spare"); }), 2);
-  for (int i = 100; i < 140; ++i) add_durable(*log.wal, payload + std::to_string(i));
-  log.wal.reset();
+  for (int i = 100; i < 140; ++i) add_durable(*opened.log, payload + std::to_string(i));
+  opened.log.reset();
   const auto again = open(90, options);
   ASSERT_TRUE(again.status.ok()) << again.status.to_string();
   ASSERT_EQ(again.records.size(), 50u);
@@ -162,32 +162,32 @@ TEST_F(WalTest, FilesRotateAndTrimmedOnesAreReused) {
   EXPECT_TRUE(again.recovery.notes.empty()) << again.recovery.notes.front();
 }
 
-TEST_F(WalTest, ALogThatIsTrimmedWholeLeavesAnEmptyFolderAndGoesOnCounting) {
+TEST_F(LogTest, ALogThatIsTrimmedWholeLeavesAnEmptyFolderAndGoesOnCounting) {
   {
-    auto log = open();
-    add_durable(*log.wal, "one");
-    add_durable(*log.wal, "two");
-    ASSERT_TRUE(log.wal->trim(Lsn{2}).ok());
-    EXPECT_EQ(log.wal->bytes(), 0u);
+    auto opened = open();
+    add_durable(*opened.log, "one");
+    add_durable(*opened.log, "two");
+    ASSERT_TRUE(opened.log->trim(Lsn{2}).ok());
+    EXPECT_EQ(opened.log->bytes(), 0u);
   }
   EXPECT_TRUE(files().empty());
-  auto log = open(2);
-  ASSERT_TRUE(log.status.ok());
-  EXPECT_EQ(add(*log.wal, "three"), Lsn{3});
+  auto opened = open(2);
+  ASSERT_TRUE(opened.status.ok());
+  EXPECT_EQ(add(*opened.log, "three"), Lsn{3});
 }
 
-TEST_F(WalTest, AReplayErrorStopsTheOpening) {
-  { add_durable(*open().wal, "one"); }
-  auto wal = Wal::open(
+TEST_F(LogTest, AReplayErrorStopsTheOpening) {
+  { add_durable(*open().log, "one"); }
+  auto opened = Log::open(
       env_, kFolder, {}, Lsn{0},
       [](Lsn, std::span<const std::byte>) { return Status(StatusCode::kInternal, "no"); }, nullptr);
-  EXPECT_EQ(wal.status().code(), StatusCode::kInternal);
+  EXPECT_EQ(opened.status().code(), StatusCode::kInternal);
 }
 
-TEST_F(WalTest, ALogThatBeginsTooLateIsRefused) {
+TEST_F(LogTest, ALogThatBeginsTooLateIsRefused) {
   {
-    auto log = open(10);
-    add_durable(*log.wal, "eleven");
+    auto opened = open(10);
+    add_durable(*opened.log, "eleven");
   }
   const auto again = open(5);
   EXPECT_EQ(again.status.code(), StatusCode::kCorruption);
@@ -195,30 +195,30 @@ TEST_F(WalTest, ALogThatBeginsTooLateIsRefused) {
 }
 
 // Three records, each in a flush of its own, cut at every byte.
-TEST_F(WalTest, TornTailIsDroppedAndTheNextAppendSurvives) {
+TEST_F(LogTest, TornTailIsDroppedAndTheNextAppendSurvives) {
   const std::vector<std::string> texts = {"first record", "second", "the third record"};
   {
-    auto log = open();
-    for (const auto& text : texts) add_durable(*log.wal, text);
+    auto opened = open();
+    for (const auto& text : texts) add_durable(*opened.log, text);
   }
   const std::string name = files().front();
   const auto whole = contents(name);
-  std::vector<uint64_t> ends = {kWalHeaderBytes};
-  for (const auto& text : texts) ends.push_back(ends.back() + wal_frame_bytes(text.size()));
-  for (uint64_t cut = kWalHeaderBytes; cut <= whole.size(); ++cut) {
+  std::vector<uint64_t> ends = {kLogHeaderBytes};
+  for (const auto& text : texts) ends.push_back(ends.back() + log_frame_bytes(text.size()));
+  for (uint64_t cut = kLogHeaderBytes; cut <= whole.size(); ++cut) {
     env_ = Env::in_memory();
     ASSERT_TRUE(env_->make_directory("db").ok());
     ASSERT_TRUE(env_->make_directory(kFolder).ok());
     replace(name, std::span(whole).first(cut));
     size_t expected = 0;
-    while (expected < 3 && ends[expected + 1] <= cut + wal_padding(texts[expected].size())) {
+    while (expected < 3 && ends[expected + 1] <= cut + log_padding(texts[expected].size())) {
       ++expected;
     }
     {
-      auto log = open();
-      ASSERT_TRUE(log.status.ok()) << cut << ": " << log.status.to_string();
-      ASSERT_EQ(log.records.size(), expected) << "cut at " << cut;
-      add_durable(*log.wal, "next");
+      auto opened = open();
+      ASSERT_TRUE(opened.status.ok()) << cut << ": " << opened.status.to_string();
+      ASSERT_EQ(opened.records.size(), expected) << "cut at " << cut;
+      add_durable(*opened.log, "next");
     }
     const auto again = open();
     ASSERT_TRUE(again.status.ok()) << cut << ": " << again.status.to_string();
@@ -230,16 +230,16 @@ TEST_F(WalTest, TornTailIsDroppedAndTheNextAppendSurvives) {
 
 // What a flipped bit may do: be refused, or cost the last group (with a note), or nothing at all
 // where the byte carries nothing. Records that are returned are the ones that were written.
-TEST_F(WalTest, EveryFlippedBitIsReportedOrHarmless) {
+TEST_F(LogTest, EveryFlippedBitIsReportedOrHarmless) {
   const std::vector<std::string> texts = {"first record", "second", "the third record"};
   {
-    auto log = open();
-    for (const auto& text : texts) add_durable(*log.wal, text);
+    auto opened = open();
+    for (const auto& text : texts) add_durable(*opened.log, text);
   }
   const std::string name = files().front();
   const auto whole = contents(name);
   const uint64_t last_record =
-      kWalHeaderBytes + wal_frame_bytes(texts[0].size()) + wal_frame_bytes(texts[1].size());
+      kLogHeaderBytes + log_frame_bytes(texts[0].size()) + log_frame_bytes(texts[1].size());
   for (uint64_t at = 0; at < whole.size(); ++at) {
     auto damaged = whole;
     damaged[at] ^= std::byte{static_cast<uint8_t>(1 << (at % 8))};
@@ -247,71 +247,71 @@ TEST_F(WalTest, EveryFlippedBitIsReportedOrHarmless) {
     ASSERT_TRUE(env_->make_directory("db").ok());
     ASSERT_TRUE(env_->make_directory(kFolder).ok());
     replace(name, damaged);
-    const auto log = open();
-    if (!log.status.ok()) {
-      EXPECT_NE(log.status.message().find(name), std::string::npos) << log.status.to_string();
+    const auto opened = open();
+    if (!opened.status.ok()) {
+      EXPECT_NE(opened.status.message().find(name), std::string::npos) << opened.status.to_string();
       EXPECT_LT(at, last_record);
       continue;
     }
-    for (const auto& [lsn, text] : log.records) ASSERT_EQ(text, texts[lsn - 1]) << "byte " << at;
+    for (const auto& [lsn, text] : opened.records) ASSERT_EQ(text, texts[lsn - 1]) << "byte " << at;
     const bool carries_nothing =
-        (at >= sizeof(WalFileHeader) && at < kWalHeaderBytes) || log.records.size() == 3;
-    EXPECT_TRUE(carries_nothing ||
-                (at >= last_record && log.records.size() == 2 && log.recovery.notes.size() == 1))
-        << "byte " << at << ": " << log.records.size() << " records";
+        (at >= sizeof(LogFileHeader) && at < kLogHeaderBytes) || opened.records.size() == 3;
+    EXPECT_TRUE(carries_nothing || (at >= last_record && opened.records.size() == 2 &&
+                                    opened.recovery.notes.size() == 1))
+        << "byte " << at << ": " << opened.records.size() << " records";
   }
 }
 
-TEST_F(WalTest, DamageBeforeALaterFileIsRefused) {
-  const WalOptions options{.file_bytes = 8 << 10};
+TEST_F(LogTest, DamageBeforeALaterFileIsRefused) {
+  const LogOptions options{.file_bytes = 8 << 10};
   {
-    auto log = open(0, options);
-    for (int i = 0; i < 12; ++i) add_durable(*log.wal, std::string(1'000, 'x'));
+    auto opened = open(0, options);
+    for (int i = 0; i < 12; ++i) add_durable(*opened.log, std::string(1'000, 'x'));
   }
   const std::string name = files().front();
   auto damaged = contents(name);
-  damaged[kWalHeaderBytes + 2 * wal_frame_bytes(1'000) + 100] ^= std::byte{1};
+  damaged[kLogHeaderBytes + 2 * log_frame_bytes(1'000) + 100] ^= std::byte{1};
   replace(name, damaged);
-  const auto log = open(0, options);
-  EXPECT_EQ(log.status.code(), StatusCode::kCorruption);
-  EXPECT_NE(log.status.message().find(name), std::string::npos);
-  EXPECT_NE(log.status.message().find("record 3"), std::string::npos) << log.status.message();
+  const auto opened = open(0, options);
+  EXPECT_EQ(opened.status.code(), StatusCode::kCorruption);
+  EXPECT_NE(opened.status.message().find(name), std::string::npos);
+  EXPECT_NE(opened.status.message().find("record 3"), std::string::npos) << opened.status.message();
 }
 
-TEST_F(WalTest, ANewerFormatIsRefusedWithBothVersions) {
-  { add_durable(*open().wal, "one"); }
+TEST_F(LogTest, ANewerFormatIsRefusedWithBothVersions) {
+  { add_durable(*open().log, "one"); }
   const std::string name = files().front();
   auto newer = contents(name);
-  newer[offsetof(WalFileHeader, version)] = std::byte{7};
+  newer[offsetof(LogFileHeader, version)] = std::byte{7};
   replace(name, newer);
-  const auto log = open();
-  EXPECT_EQ(log.status.code(), StatusCode::kUnsupportedVersion);
-  EXPECT_NE(log.status.message().find("version 7"), std::string::npos);
-  EXPECT_NE(log.status.message().find("up to 1"), std::string::npos);
+  const auto opened = open();
+  EXPECT_EQ(opened.status.code(), StatusCode::kUnsupportedVersion);
+  EXPECT_NE(opened.status.message().find("version 7"), std::string::npos);
+  EXPECT_NE(opened.status.message().find("up to 1"), std::string::npos);
 }
 
-TEST_F(WalTest, ThreadsShareFlushesAndEveryRecordArrivesOnce) {
+TEST_F(LogTest, ThreadsShareFlushesAndEveryRecordArrivesOnce) {
   constexpr int kThreads = 4;
   constexpr int kEach = 200;
   for (const bool sync : {true, false}) {
     env_ = Env::in_memory();
     ASSERT_TRUE(env_->make_directory("db").ok());
-    const WalOptions options{
+    const LogOptions options{
         .sync_on_wait = sync, .sync_interval_ms = sync ? 0u : 1u, .file_bytes = 64 << 10};
     {
-      auto log = open(0, options);
+      auto opened = open(0, options);
       std::vector<std::thread> threads;
       for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
           for (int i = 0; i < kEach; ++i) {
-            const Lsn lsn = add(*log.wal, std::to_string(t) + ":" + std::to_string(i));
-            if (i % 3 == 0) log.wal->start_flush();
-            EXPECT_TRUE(log.wal->wait_durable(lsn).ok());
+            const Lsn lsn = add(*opened.log, std::to_string(t) + ":" + std::to_string(i));
+            if (i % 3 == 0) opened.log->start_flush();
+            EXPECT_TRUE(opened.log->wait_durable(lsn).ok());
           }
         });
       }
       for (auto& thread : threads) thread.join();
-      EXPECT_EQ(log.wal->last_appended(), Lsn{kThreads * kEach});
+      EXPECT_EQ(opened.log->last_appended(), Lsn{kThreads * kEach});
     }
     const auto again = open(0, options);
     ASSERT_EQ(again.records.size(), size_t{kThreads * kEach});

@@ -13,31 +13,31 @@
 
 namespace omendb::storage {
 
-struct WalOptions {
+struct LogOptions {
   bool sync_on_wait = true;        ///< wait_durable() means fdatasync; else only handed to the OS
   uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
   uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
 };
 
 /// What open() found besides whole records.
-struct WalRecovery {
+struct LogRecovery {
   Lsn last{};                      ///< the last whole record, or Lsn{0}
   std::vector<std::string> notes;  ///< "dropped a torn tail of 812 bytes in …", for people
 };
 
 /// Appends are ordered and atomic: after a crash the log holds a prefix of them. Thread-safe.
 /// After one failed write or flush every later append fails with kReadOnly.
-class Wal {
+class Log {
  public:
   /// Replays each record after `from` in order, then is ready to append. Damage before the
   /// durable mark (not a torn tail) is kCorruption that names file and offset.
   /// @param from    at least what was last trimmed. If the log ends before it (it was not synced,
   ///                and the segments were), appending goes on after `from`.
   /// @param replay  returns an error to stop the opening.
-  static Result<std::unique_ptr<Wal>> open(
-      std::shared_ptr<Env> env, std::string directory, const WalOptions& options, Lsn from,
-      const std::function<Status(Lsn, std::span<const std::byte>)>& replay, WalRecovery* recovery);
-  virtual ~Wal() = default;  ///< writes out what was appended; does not sync
+  static Result<std::unique_ptr<Log>> open(
+      std::shared_ptr<Env> env, std::string directory, const LogOptions& options, Lsn from,
+      const std::function<Status(Lsn, std::span<const std::byte>)>& replay, LogRecovery* recovery);
+  virtual ~Log() = default;  ///< writes out what was appended; does not sync
 
   /// Gives the next LSN to the record made of `parts`, in order. Copies them to the log's buffer or
   /// file before returning. Not durable until wait_durable().

@@ -1,4 +1,4 @@
-// The log in a folder of files: what wal.cc (appending, writing, syncing, waiting) and wal_room.cc
+// The log in a folder of files: what file_log.cc (appending, writing, syncing, waiting) and room.cc
 // (taking over a folder, room for records, trimming) share.
 #pragma once
 
@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/sync.h"
-#include "storage/wal.h"
-#include "storage/wal_files.h"
-#include "storage/wal_recovery.h"
+#include "storage/log/folder.h"
+#include "storage/log/log.h"
+#include "storage/log/recovery.h"
 
 namespace omendb::storage {
 
@@ -19,16 +19,16 @@ namespace omendb::storage {
 inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 
 /// Thread-safe.
-class FileWal final : public Wal {
+class FileLog final : public Log {
  public:
-  FileWal(std::shared_ptr<Env> env, std::string directory, const WalOptions& options)
+  FileLog(std::shared_ptr<Env> env, std::string directory, const LogOptions& options)
       : env_(std::move(env)),
         options_(options),
         folder_(env_, std::move(directory), options.file_bytes) {}
-  ~FileWal() override;
+  ~FileLog() override;
 
   Status recover(Lsn from, const std::function<Status(Lsn, std::span<const std::byte>)>& replay,
-                 WalRecovery* recovery) OMEN_EXCLUDES(mutex_);
+                 LogRecovery* recovery) OMEN_EXCLUDES(mutex_);
   void start_thread() {
     thread_ = std::thread([this] { run(); });
   }
@@ -76,16 +76,16 @@ class FileWal final : public Wal {
 
   /// Whether a frame of so many bytes, and the zeros after it, have their place.
   bool has_room(uint64_t bytes) const OMEN_REQUIRES(mutex_) {
-    return planned_ + bytes + sizeof(WalFrame) <= secured_;
+    return planned_ + bytes + sizeof(LogFrame) <= secured_;
   }
   Status find_room(uint64_t bytes) OMEN_REQUIRES(mutex_);
   Status extend_file(uint64_t end) OMEN_REQUIRES(mutex_);
   Status begin_file(uint64_t bytes) OMEN_REQUIRES(mutex_);
   void use_file(Lsn first) OMEN_REQUIRES(mutex_);
 
-  Status take_over_tail(const WalContents& contents, Lsn after, WalRecovery* recovery)
+  Status take_over_tail(const LogContents& contents, Lsn after, LogRecovery* recovery)
       OMEN_EXCLUDES(mutex_);
-  Status keep_tail(const WalContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
+  Status keep_tail(const LogContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
   Status retire_before(Lsn lsn) OMEN_EXCLUDES(mutex_);
   void fail(Status status) OMEN_REQUIRES(mutex_);
   Status refusal() const OMEN_REQUIRES(mutex_);
@@ -96,13 +96,13 @@ class FileWal final : public Wal {
   }
 
   const std::shared_ptr<Env> env_;
-  const WalOptions options_;
+  const LogOptions options_;
 
   mutable Mutex mutex_;
   CondVar progress_;  // a role was released, or something was written, synced or failed
   CondVar wake_;      // for the log's own thread
   CondVar joined_;    // as many records are on their way as are expected
-  WalBuffer pending_ OMEN_GUARDED_BY(mutex_);
+  LogBuffer pending_ OMEN_GUARDED_BY(mutex_);
   uint64_t planned_ OMEN_GUARDED_BY(mutex_) = 0;  // where in output_ the next frame goes
   uint64_t secured_ OMEN_GUARDED_BY(mutex_) = 0;  // up to where output_ has blocks
   Lsn last_appended_ OMEN_GUARDED_BY(mutex_){};
@@ -123,9 +123,9 @@ class FileWal final : public Wal {
   std::shared_ptr<WritableFile> syncable_ OMEN_GUARDED_BY(mutex_);  // output_.file
 
   // Belong to the holder of the writing role.
-  WalOutput output_;
-  WalBuffer flushing_;
-  WalFolder folder_;
+  LogOutput output_;
+  LogBuffer flushing_;
+  LogFolder folder_;
   uint64_t last_sequence_ = 0;
 
   std::thread thread_;
@@ -133,7 +133,7 @@ class FileWal final : public Wal {
 
 // Does what its role is for. Running out of memory on the way is a failure like any other.
 template <class Work>
-Status FileWal::without_mutex(Work work) {
+Status FileLog::without_mutex(Work work) {
   mutex_.unlock();
   Status status;
   try {

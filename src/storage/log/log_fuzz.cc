@@ -4,33 +4,33 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "storage/wal.h"
-#include "storage/wal_format.h"
+#include "storage/log/format.h"
+#include "storage/log/log.h"
 
 namespace omendb::storage {
 namespace {
 
 std::vector<std::byte> with_good_checksums(std::span<const std::byte> body) {
-  std::vector<std::byte> file(kWalHeaderBytes);
-  WalFileHeader header{};
-  header.magic = kWalMagic;
-  header.version = kWalFormatVersion;
+  std::vector<std::byte> file(kLogHeaderBytes);
+  LogFileHeader header{};
+  header.magic = kLogMagic;
+  header.version = kLogFormatVersion;
   header.sequence = 1;
   header.first_lsn = 1;
-  header.crc = wal_header_crc(header);
+  header.crc = log_header_crc(header);
   std::memcpy(file.data(), &header, sizeof(header));
   file.insert(file.end(), body.begin(), body.end());
-  for (uint64_t at = kWalHeaderBytes; at + sizeof(WalFrame) <= file.size();) {
-    WalFrame frame;
+  for (uint64_t at = kLogHeaderBytes; at + sizeof(LogFrame) <= file.size();) {
+    LogFrame frame;
     std::memcpy(&frame, file.data() + at, sizeof(frame));
     const uint64_t left = file.size() - at - sizeof(frame);
     if (frame.length <= left) {
       frame.payload_crc = crc32c::of(std::span(file).subspan(at + sizeof(frame), frame.length));
     }
-    frame.header_crc = wal_frame_crc(frame, header.crc);
+    frame.header_crc = log_frame_crc(frame, header.crc);
     std::memcpy(file.data() + at, &frame, sizeof(frame));
     if (frame.length > left) break;
-    at += wal_frame_bytes(frame.length);
+    at += log_frame_bytes(frame.length);
   }
   return file;
 }
@@ -40,22 +40,22 @@ void try_open(std::span<const std::byte> file) {
   OMEN_CHECK(env->make_directory("wal").ok());
   auto written = env->create_file("wal/0000000001.wal");
   OMEN_CHECK((*written)->append(file).ok());
-  WalRecovery recovery;
+  LogRecovery recovery;
   Lsn expected{0};
   const auto replay = [&](Lsn lsn, std::span<const std::byte>) {
     OMEN_CHECK(lsn == next(expected));
     expected = lsn;
     return Status();
   };
-  auto wal = Wal::open(env, "wal", {}, Lsn{0}, replay, &recovery);
-  if (!wal.ok()) return;
+  auto log = Log::open(env, "wal", {}, Lsn{0}, replay, &recovery);
+  if (!log.ok()) return;
   OMEN_CHECK(recovery.last == expected);
   const std::span<const std::byte> part = as_bytes("next");
-  const auto lsn = (*wal)->append(std::span(&part, 1));
-  OMEN_CHECK(lsn.ok() && (*wal)->wait_durable(*lsn).ok());
-  wal->reset();
+  const auto lsn = (*log)->append(std::span(&part, 1));
+  OMEN_CHECK(lsn.ok() && (*log)->wait_durable(*lsn).ok());
+  log->reset();
   expected = Lsn{0};
-  OMEN_CHECK(Wal::open(env, "wal", {}, Lsn{0}, replay, &recovery).ok());
+  OMEN_CHECK(Log::open(env, "wal", {}, Lsn{0}, replay, &recovery).ok());
   OMEN_CHECK(recovery.last == *lsn);
 }
 

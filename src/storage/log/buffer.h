@@ -8,13 +8,13 @@
 #include <span>
 
 #include "base/ids.h"
-#include "storage/wal_format.h"
+#include "storage/log/format.h"
 
 namespace omendb::storage {
 
 /// A growing buffer that, unlike a vector, does not fill new room with zeros first and keeps its
 /// room when cleared. One thread at a time.
-class WalBuffer {
+class LogBuffer {
  public:
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
@@ -24,8 +24,8 @@ class WalBuffer {
   /// Adds a frame whose checksum is set by seal().
   void add(Lsn lsn, uint32_t payload_crc, uint64_t length,
            std::span<const std::span<const std::byte>> parts) {
-    std::byte* out = grow(wal_frame_bytes(length));
-    const WalFrame frame{0, payload_crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
+    std::byte* out = grow(log_frame_bytes(length));
+    const LogFrame frame{0, payload_crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
     std::memcpy(out, &frame, sizeof(frame));
     out += sizeof(frame);
     for (const auto part : parts) {
@@ -33,18 +33,18 @@ class WalBuffer {
       std::memcpy(out, part.data(), part.size());
       out += part.size();
     }
-    std::memset(out, 0, wal_padding(length));
+    std::memset(out, 0, log_padding(length));
   }
 
   /// Completes every frame for the file that it will be written to.
   void seal(uint32_t seed, Lsn durable) {
     for (size_t at = 0; at < size_;) {
-      WalFrame frame;
+      LogFrame frame;
       std::memcpy(&frame, data_.get() + at, sizeof(frame));
       frame.durable_lsn = to_int(durable);
-      frame.header_crc = wal_frame_crc(frame, seed);
+      frame.header_crc = log_frame_crc(frame, seed);
       std::memcpy(data_.get() + at, &frame, sizeof(frame));
-      at += wal_frame_bytes(frame.length);
+      at += log_frame_bytes(frame.length);
     }
   }
 

@@ -1,4 +1,4 @@
-#include "storage/wal_files.h"
+#include "storage/log/folder.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,7 +10,7 @@
 namespace omendb::storage {
 namespace {
 
-constexpr std::string_view kWalSuffix = ".wal";
+constexpr std::string_view kLogSuffix = ".wal";
 constexpr std::string_view kSpareSuffix = ".spare";
 constexpr std::string_view kTemporary = "next.tmp";
 // Writing over a file that has its blocks costs half of growing one (add_bench), so a trimmed file
@@ -24,49 +24,49 @@ uint64_t random_nonce() {
 
 }  // namespace
 
-std::string wal_file_name(uint64_t sequence) {
+std::string log_file_name(uint64_t sequence) {
   char name[32] = {};
   std::snprintf(name, sizeof(name), "%010llu", static_cast<unsigned long long>(sequence));
-  return std::string(name) + std::string(kWalSuffix);
+  return std::string(name) + std::string(kLogSuffix);
 }
 
-std::optional<uint64_t> wal_file_sequence(std::string_view name) {
-  if (!name.ends_with(kWalSuffix)) return std::nullopt;
-  const std::string_view digits = name.substr(0, name.size() - kWalSuffix.size());
+std::optional<uint64_t> log_file_sequence(std::string_view name) {
+  if (!name.ends_with(kLogSuffix)) return std::nullopt;
+  const std::string_view digits = name.substr(0, name.size() - kLogSuffix.size());
   uint64_t sequence = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), sequence);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return sequence;
 }
 
-Status WalOutput::write(WalBuffer& frames, Lsn durable) {
+Status LogOutput::write(LogBuffer& frames, Lsn durable) {
   frames.seal(seed, durable);
-  const std::span<const std::byte> all[] = {frames.bytes(), kWalEnd};
+  const std::span<const std::byte> all[] = {frames.bytes(), kLogEnd};
   OMEN_RETURN_IF_ERROR(file->write_at(offset, all));
   offset += frames.size();
   return {};
 }
 
-Status WalOutput::write(WalFrame frame, std::span<const std::span<const std::byte>> parts,
+Status LogOutput::write(LogFrame frame, std::span<const std::span<const std::byte>> parts,
                         Lsn durable) {
   frame.durable_lsn = to_int(durable);
-  frame.header_crc = wal_frame_crc(frame, seed);
+  frame.header_crc = log_frame_crc(frame, seed);
   std::vector<std::span<const std::byte>> all{std::as_bytes(std::span(&frame, 1))};
   all.insert(all.end(), parts.begin(), parts.end());
-  all.push_back(std::span(kWalEnd).first(wal_padding(frame.length)));
-  all.emplace_back(kWalEnd);
+  all.push_back(std::span(kLogEnd).first(log_padding(frame.length)));
+  all.emplace_back(kLogEnd);
   OMEN_RETURN_IF_ERROR(file->write_at(offset, all));
-  offset += wal_frame_bytes(frame.length);
+  offset += log_frame_bytes(frame.length);
   return {};
 }
 
-Result<std::vector<uint64_t>> WalFolder::scan() {
+Result<std::vector<uint64_t>> LogFolder::scan() {
   OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
   if (!there) OMEN_RETURN_IF_ERROR(env_->make_directory(directory_));
   OMEN_ASSIGN_OR_RETURN(const auto names, env_->list(directory_));
   std::vector<uint64_t> sequences;
   for (const std::string& name : names) {
-    if (const auto sequence = wal_file_sequence(name)) {
+    if (const auto sequence = log_file_sequence(name)) {
       sequences.push_back(*sequence);
     } else if (name.ends_with(kSpareSuffix) && spares_.size() < kMaxSpares) {
       spares_.push_back(join(directory_, name));
@@ -82,7 +82,7 @@ Result<std::vector<uint64_t>> WalFolder::scan() {
   return sequences;
 }
 
-Result<std::unique_ptr<WritableFile>> WalFolder::take_file(const std::string& path) {
+Result<std::unique_ptr<WritableFile>> LogFolder::take_file(const std::string& path) {
   if (spares_.empty()) return env_->create_file(path);
   const std::string spare = spares_.back();
   spares_.pop_back();
@@ -90,47 +90,47 @@ Result<std::unique_ptr<WritableFile>> WalFolder::take_file(const std::string& pa
   return env_->reopen_file(path);
 }
 
-Result<WalOutput> WalFolder::begin(uint64_t sequence, Lsn first_lsn, uint64_t room) {
+Result<LogOutput> LogFolder::begin(uint64_t sequence, Lsn first_lsn, uint64_t room) {
   auto begun = write_header(sequence, first_lsn, room);
   if (!begun.ok()) abandon();
   return begun;
 }
 
-void WalFolder::abandon() {
+void LogFolder::abandon() {
   env_->remove_file(join(directory_, kTemporary)).ignore();
 }
 
-Result<WalOutput> WalFolder::write_header(uint64_t sequence, Lsn first_lsn, uint64_t room) {
+Result<LogOutput> LogFolder::write_header(uint64_t sequence, Lsn first_lsn, uint64_t room) {
   OMEN_ASSIGN_OR_RETURN(auto file, take_file(join(directory_, kTemporary)));
-  OMEN_RETURN_IF_ERROR(file->reserve(kWalHeaderBytes + std::max(room, sizeof(WalFrame))));
-  WalFileHeader header{};
-  header.magic = kWalMagic;
-  header.version = kWalFormatVersion;
+  OMEN_RETURN_IF_ERROR(file->reserve(kLogHeaderBytes + std::max(room, sizeof(LogFrame))));
+  LogFileHeader header{};
+  header.magic = kLogMagic;
+  header.version = kLogFormatVersion;
   header.sequence = sequence;
   header.first_lsn = to_int(first_lsn);
   header.nonce = random_nonce();
-  header.crc = wal_header_crc(header);
+  header.crc = log_header_crc(header);
   // The header's page, and zeros where the first record would be: the log ends there.
-  std::array<std::byte, kWalHeaderBytes + sizeof(WalFrame)> start{};
+  std::array<std::byte, kLogHeaderBytes + sizeof(LogFrame)> start{};
   std::memcpy(start.data(), &header, sizeof(header));
   OMEN_RETURN_IF_ERROR(file->write_at(0, start));
   OMEN_RETURN_IF_ERROR(file->sync());
-  return WalOutput{std::move(file), sequence, header.crc, kWalHeaderBytes};
+  return LogOutput{std::move(file), sequence, header.crc, kLogHeaderBytes};
 }
 
-Status WalFolder::publish(uint64_t sequence) {
+Status LogFolder::publish(uint64_t sequence) {
   OMEN_RETURN_IF_ERROR(env_->rename(join(directory_, kTemporary), path(sequence)));
   return env_->sync_directory(directory_);
 }
 
-Status WalFolder::retire(std::span<const uint64_t> sequences) {
+Status LogFolder::retire(std::span<const uint64_t> sequences) {
   std::vector<std::string> spares;
   for (const uint64_t sequence : sequences) {
     const std::string file = path(sequence);
     OMEN_ASSIGN_OR_RETURN(const uint64_t size, env_->file_size(file));
     const bool worth_keeping = size >= file_bytes_ / 2 && size <= file_bytes_ * 2;
     if (worth_keeping && spares_.size() + spares.size() < kMaxSpares) {
-      spares.push_back(file.substr(0, file.size() - kWalSuffix.size()) + std::string(kSpareSuffix));
+      spares.push_back(file.substr(0, file.size() - kLogSuffix.size()) + std::string(kSpareSuffix));
       OMEN_RETURN_IF_ERROR(env_->rename(file, spares.back()));
     } else {
       OMEN_RETURN_IF_ERROR(env_->remove_file(file));
@@ -142,7 +142,7 @@ Status WalFolder::retire(std::span<const uint64_t> sequences) {
   return {};
 }
 
-void WalFolder::remove_spares() {
+void LogFolder::remove_spares() {
   for (const std::string& spare : spares_) env_->remove_file(spare).ignore();
   spares_.clear();
 }

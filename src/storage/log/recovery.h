@@ -8,21 +8,21 @@
 
 #include "base/ids.h"
 #include "storage/env.h"
-#include "storage/wal_files.h"
-#include "storage/wal_format.h"
+#include "storage/log/folder.h"
+#include "storage/log/format.h"
 
 namespace omendb::storage {
 
 /// A log file as recovery found it.
-struct WalInput {
+struct LogInput {
   std::string path;
-  WalFileHeader header{};
+  LogFileHeader header{};
   std::shared_ptr<const MappedFile> mapped;
 };
 
 /// What the log holds.
-struct WalContents {
-  std::vector<WalInput> live;    ///< files with records after `from`, in order
+struct LogContents {
+  std::vector<LogInput> live;    ///< files with records after `from`, in order
   std::vector<uint64_t> unused;  ///< sequence numbers of files wholly before that
   uint64_t last_sequence = 0;    ///< the highest in the folder
   Lsn last{};                    ///< the last whole record, or `from` if that is later
@@ -35,12 +35,12 @@ struct WalContents {
 
 /// Finds the files, replays each record after `from`, and applies the torn-tail rule.
 /// @error kCorruption with file and offset for damage before the durable mark; replay's own.
-Result<WalContents> read_wal(Env& env, const WalFolder& folder, std::span<const uint64_t> sequences,
+Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
                              Lsn from,
                              const std::function<Status(Lsn, std::span<const std::byte>)>& replay);
 
 /// Takes the frame at `offset`, if a whole one for this file is there.
-bool read_wal_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
-                    WalFrame& frame);
+bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                    LogFrame& frame);
 
 }  // namespace omendb::storage
