@@ -36,9 +36,12 @@ FACES = {"capi", "python", "server", "cli"}
 
 # Public headers that hold plain values, or say what runs here: the vocabulary of every layer.
 VALUE_HEADERS = {"omendb/status.h", "omendb/types.h", "omendb/filter.h", "omendb/runtime.h"}
-# The rest of include/omendb is the engine's front door: for the two layers that implement its
-# calls and options, and for those that stand before it.
-MAY_SEE_FRONT_DOOR = {"collection", "database", *FACES}
+# What calls take and return: for the layers that implement them.
+CALL_HEADERS = {"omendb/options.h", "omendb/results.h"}
+MAY_SEE_CALLS = {"collection"}
+# The rest of include/omendb is the engine's front door: for the layer that implements it, and for
+# those that stand before it.
+MAY_SEE_FRONT_DOOR = {"database", *FACES}
 
 # Headers of the operating system that open files or read clocks: storage's Env alone uses them.
 ENV_ONLY = {
@@ -118,11 +121,10 @@ def check_quoted(layer: str, name: str, is_test: bool, beside: Path) -> str | No
     """Why `layer` may not say #include "name", or None if it may."""
     target = name.split("/")[0]
     if target == "omendb":
-        if name in VALUE_HEADERS or is_test or layer in MAY_SEE_FRONT_DOOR:
+        seen = VALUE_HEADERS | (CALL_HEADERS if layer in MAY_SEE_CALLS else set())
+        if name in seen or is_test or layer in MAY_SEE_FRONT_DOOR:
             return None
-        return (
-            f'{layer} includes "{name}"; below collection only {", ".join(sorted(VALUE_HEADERS))}'
-        )
+        return f'{layer} includes "{name}"; below database only {", ".join(sorted(seen))}'
     if "/" not in name:
         if layer in FACES and (beside / name).exists():
             return None

@@ -28,7 +28,7 @@ PICTURES = {"text", "mermaid"}
 DUMPS = {
     "section-file": ROOT / "src/storage/format_test.cc",
     "wal-file": ROOT / "src/storage/format_test.cc",
-    "put-operation": ROOT / "src/collection/operation_test.cc",
+    "put-operation": ROOT / "src/collection/write/operation_test.cc",
 }
 FENCE = re.compile(r"^```(\S*)\s*$")
 LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")

@@ -4,13 +4,12 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "collection/batch_check.h"
-#include "collection/fill.h"
-#include "collection/match.h"
+#include "collection/read/match.h"
+#include "collection/write/batch_check.h"
+#include "collection/write/fill.h"
 
 namespace omendb::collection {
 
-using segment::IdView;
 using segment::Memtable;
 
 namespace {
@@ -196,9 +195,9 @@ Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids,
     const uint64_t beyond = staged_->next_auto_id;
     if (std::ranges::all_of(*numbers, [=](uint64_t id) { return id >= beyond; })) return dead;
   }
-  const size_t count = segment::id_count(ids);
+  const size_t count = id_count(ids);
   for (size_t i = 0; i < count; ++i) {
-    const IdView id = segment::id_at(ids, i);
+    const IdView id = id_at(ids, i);
     for (size_t p = staged_->parts.size(); p-- > 0;) {
       const Part& part = staged_->parts[p];
       std::optional<uint32_t> slot;
@@ -209,7 +208,7 @@ Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids,
       }
       if (!slot || segment::is_dead(part.dead, *slot)) continue;
       if (mode == PutMode::kAdd) {
-        return Status(StatusCode::kAlreadyExists, "id " + segment::describe(id) +
+        return Status(StatusCode::kAlreadyExists, "id " + describe(id) +
                                                       " exists in collection \"" + name_ +
                                                       "\"; use upsert to replace it");
       }
@@ -292,7 +291,7 @@ std::shared_ptr<Pending> CollectionCore::enqueue(Pending pending) {
 
 Result<uint64_t> CollectionCore::delete_ids(const IdsView& ids) {
   OMEN_RETURN_IF_ERROR(check_open());
-  if (segment::id_count(ids) == 0) return uint64_t{0};
+  if (id_count(ids) == 0) return uint64_t{0};
   OMEN_RETURN_IF_ERROR(check_id_values(ids));
   std::shared_ptr<Pending> pending;
   uint64_t deleted = 0;

@@ -9,10 +9,11 @@
 #include <string>
 
 #include "base/sync.h"
-#include "collection/operation.h"
-#include "collection/publication.h"
-#include "collection/state.h"
-#include "omendb/database.h"
+#include "collection/host.h"
+#include "collection/write/operation.h"
+#include "collection/write/publication.h"
+#include "omendb/options.h"
+#include "omendb/results.h"
 
 namespace omendb::collection {
 

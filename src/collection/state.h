@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/thread_pool.h"
 #include "segment/memtable.h"
 #include "segment/segment_store.h"
 
@@ -54,29 +53,6 @@ struct Snapshot {
   std::shared_ptr<const column::Schema> columns;
   std::vector<Part> parts;  ///< oldest first; the last may be the growing memtable
   uint64_t live = 0;        ///< points
-};
-
-/// What a collection asks of the database that holds it. Thread-safe.
-class Host {
- public:
-  virtual ~Host() = default;
-  /// Orders and logs an operation; durable after wait_durable().
-  virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
-  /// Has the log written and synced by a thread of its own.
-  virtual void start_flush() = 0;
-  /// Whether somebody is at that.
-  virtual bool flushing() const = 0;
-  virtual Status wait_durable(Lsn lsn) = 0;
-  /// wait_durable(), whatever the durability mode.
-  virtual Status sync(Lsn lsn) = 0;
-  /// Makes `state` the durable description of its collection, and the log before it superfluous.
-  virtual Status publish(const CollectionState& state) = 0;
-  /// A name that no file of this database ever had.
-  virtual std::string new_file_name() = 0;
-  virtual segment::SegmentStore& segments() = 0;
-  virtual ThreadPool& pool() = 0;
-  /// There is sealing or merging to do.
-  virtual void wake_background() = 0;
 };
 
 }  // namespace omendb::collection

@@ -5,8 +5,9 @@
 #include <system_error>
 
 #include "base/status_macros.h"
-#include "collection/fetch.h"
-#include "collection/search.h"
+#include "collection/read/get.h"
+#include "collection/read/scan_cursor.h"
+#include "collection/read/search.h"
 #include "database/database_impl.h"
 
 namespace omendb {

@@ -5,7 +5,7 @@
 
 #include "base/fork.h"
 #include "base/status_macros.h"
-#include "collection/batch_check.h"
+#include "collection/write/batch_check.h"
 #include "database/catalog.h"
 
 namespace omendb::internal {

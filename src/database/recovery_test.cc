@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "collection/operation.h"
+#include "collection/write/operation.h"
 #include "database/database_impl.h"
 #include "storage/testing/fault_env.h"
 

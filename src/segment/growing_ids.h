@@ -9,19 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/id_view.h"
 #include "base/sync.h"
 #include "omendb/types.h"
 
 namespace omendb::segment {
-
-/// One point's id. The string is borrowed.
-using IdView = std::variant<uint64_t, std::string_view>;
-
-/// @pre i < the number of ids, and `ids` is not std::monostate.
-IdView id_at(const IdsView& ids, size_t i);
-size_t id_count(const IdsView& ids);
-/// "42" or "\"doc-42\"", for messages.
-std::string describe(const IdView& id);
 
 /// Rows are appended by one writer at a time; any thread may read rows below a watermark that a
 /// snapshot gave it, and may call find() at any time.

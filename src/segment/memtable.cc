@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "segment/encoding.h"
+#include "segment/center.h"
 
 namespace omendb::segment {
 

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <thread>
 
-#include "segment/encoding.h"
+#include "segment/center.h"
 #include "segment/segment_test_util.h"
 
 namespace omendb::segment {

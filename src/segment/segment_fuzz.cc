@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "index/coded_scan.h"
 #include "index/exact_scan.h"
-#include "segment/encoding.h"
+#include "segment/center.h"
 #include "segment/segment_writer.h"
 
 namespace omendb::segment {

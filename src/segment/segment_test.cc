@@ -9,7 +9,7 @@
 
 #include "base/bitmap.h"
 #include "base/bytes.h"
-#include "segment/encoding.h"
+#include "segment/center.h"
 #include "segment/segment_test_util.h"
 #include "storage/section_format.h"
 

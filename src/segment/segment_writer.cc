@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/status_macros.h"
-#include "segment/encoding.h"
+#include "segment/center.h"
 
 namespace omendb::segment {
 

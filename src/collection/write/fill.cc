@@ -1,4 +1,4 @@
-#include "collection/fill.h"
+#include "collection/write/fill.h"
 
 #include <algorithm>
 #include <atomic>

@@ -5,7 +5,8 @@
 
 #include "base/thread_pool.h"
 #include "collection/state.h"
-#include "omendb/database.h"
+#include "omendb/options.h"
+#include "omendb/results.h"
 
 namespace omendb::collection {
 

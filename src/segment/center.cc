@@ -1,4 +1,4 @@
-#include "segment/encoding.h"
+#include "segment/center.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "collection/operation.h"
+#include "collection/write/operation.h"
 
 #include <cstring>
 
@@ -174,7 +174,7 @@ EncodedOperation::EncodedOperation(const DeleteOperation& erase) {
   ByteWriter head(head_);
   head.u8(static_cast<uint8_t>(Kind::kDelete));
   head.u32(erase.collection_id);
-  head.u32(static_cast<uint32_t>(segment::id_count(erase.ids)));
+  head.u32(static_cast<uint32_t>(id_count(erase.ids)));
   write_ids(head, erase.ids, 0);
   parts_.push_back(head_);
 }

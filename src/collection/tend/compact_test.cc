@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "collection/collection_core.h"
-#include "collection/fetch.h"
+#include "collection/read/get.h"
 
 namespace omendb::collection {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "omendb/database.h"
+#include "omendb/options.h"
 #include "segment/growing_ids.h"
 #include "segment/vector_spec.h"
 

@@ -1,4 +1,4 @@
-#include "collection/batch_check.h"
+#include "collection/write/batch_check.h"
 
 #include <gtest/gtest.h>
 

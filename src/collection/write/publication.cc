@@ -1,4 +1,4 @@
-#include "collection/publication.h"
+#include "collection/write/publication.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "collection/rerank.h"
+#include "collection/read/rerank.h"
 
 #include <algorithm>
 

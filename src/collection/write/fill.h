@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "collection/state.h"
+#include "collection/host.h"
 
 namespace omendb::collection {
 

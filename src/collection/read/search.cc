@@ -1,13 +1,14 @@
-#include "collection/search.h"
+#include "collection/read/search.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/status_macros.h"
-#include "collection/batch_check.h"
-#include "collection/fetch.h"
-#include "collection/rerank.h"
+#include "collection/read/fetch.h"
+#include "collection/read/match.h"
+#include "collection/read/rerank.h"
+#include "collection/write/batch_check.h"
 #include "distance/convert.h"
 #include "index/coded_scan.h"
 #include "index/exact_scan.h"
@@ -334,7 +335,7 @@ Status Search::order_hits(std::vector<Found>& found, std::vector<RowAt>& rows,
     size_t end = begin + 1;
     while (end < found.size() && found[end].distance == found[begin].distance) ++end;
     if (end - begin > 1) {
-      std::vector<std::pair<segment::IdView, Found>> tied;
+      std::vector<std::pair<IdView, Found>> tied;
       for (size_t i = begin; i < end; ++i) {
         OMEN_ASSIGN_OR_RETURN(const auto id,
                               snapshot_.parts[found[i].part].rows->id(found[i].slot));

@@ -1,4 +1,4 @@
-#include "collection/operation.h"
+#include "collection/write/operation.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -62,9 +62,9 @@ struct RandomPut {
 
 void expect_same_ids(const IdsView& a, const IdsView& b) {
   ASSERT_EQ(a.index(), b.index());
-  ASSERT_EQ(segment::id_count(a), segment::id_count(b));
-  for (size_t i = 0; i < segment::id_count(a); ++i) {
-    ASSERT_EQ(segment::id_at(a, i), segment::id_at(b, i));
+  ASSERT_EQ(id_count(a), id_count(b));
+  for (size_t i = 0; i < id_count(a); ++i) {
+    ASSERT_EQ(id_at(a, i), id_at(b, i));
   }
 }
 
@@ -157,7 +157,7 @@ RC_GTEST_PROP(Operation, AMutatedRecordIsRefusedOrDecodesToSomethingConsistent, 
   RC_ASSERT(decode_operation(again, twice).ok());
   RC_ASSERT(std::visit(encode, twice.operation) == again);
   if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
-    const size_t ids = segment::id_count(put->ids);
+    const size_t ids = id_count(put->ids);
     RC_ASSERT(ids == 0 || ids == put->vectors.count);
     // What replay asks before it trusts offsets: must not read past them either.
     column::check_columns(put->columns, put->vectors.count, {}).ignore();

@@ -1,4 +1,4 @@
-#include "collection/batch_check.h"
+#include "collection/write/batch_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -195,7 +195,7 @@ Status check_unique(std::span<const Id> ids) {
   std::sort(sorted.begin(), sorted.end());
   const auto twin = std::adjacent_find(sorted.begin(), sorted.end());
   if (twin == sorted.end()) return {};
-  return invalid("id " + segment::describe(segment::IdView(*twin)) +
+  return invalid("id " + describe(IdView(*twin)) +
                  " is given twice in one batch; ids must be unique");
 }
 
@@ -203,8 +203,8 @@ Status check_unique(std::span<const Id> ids) {
 
 Status check_ids(const IdsView& ids, size_t rows, uint64_t first_row) {
   if (std::holds_alternative<std::monostate>(ids)) return {};
-  if (segment::id_count(ids) != rows) {
-    return invalid(to_string(segment::id_count(ids)) + " ids for " + to_string(rows) +
+  if (id_count(ids) != rows) {
+    return invalid(to_string(id_count(ids)) + " ids for " + to_string(rows) +
                    " vectors; expected one each");
   }
   OMEN_RETURN_IF_ERROR(check_id_values(ids, first_row));

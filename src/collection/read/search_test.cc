@@ -1,5 +1,5 @@
 // Every plan of a search on the same data: exact, coded, masked, and the uncoded tail.
-#include "collection/search.h"
+#include "collection/read/search.h"
 
 #include <gtest/gtest.h>
 

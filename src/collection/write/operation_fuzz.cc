@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "collection/operation.h"
+#include "collection/write/operation.h"
 #include "column/columns.h"
 
 namespace omendb::collection {

@@ -1,4 +1,4 @@
-#include "collection/match.h"
+#include "collection/read/match.h"
 
 #include "base/status_macros.h"
 

@@ -1,0 +1,72 @@
+// What the calls of database.h take: plain structs, filled by name, with stated defaults and
+// limits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "omendb/filter.h"
+#include "omendb/types.h"
+
+namespace omendb {
+
+/// What a returned write survives. Never does any mode corrupt the database.
+enum class Durability : uint8_t {
+  kSync = 1,      ///< a crash of the process, of the system, and a power cut
+  kInterval = 2,  ///< a process crash; a power cut loses at most the last interval_ms, a suffix
+  kNone = 3,      ///< nothing is promised until flush() or close()
+};
+
+struct OpenOptions {
+  Durability durability = Durability::kSync;
+  uint64_t interval_ms = 100;  ///< 1..60,000; used by Durability::kInterval
+  bool create_if_missing = true;
+  /// Bytes of vectors that a collection gathers in memory before it seals them into a segment.
+  size_t memtable_bytes = size_t{64} << 20;  ///< 64 KiB..4 GiB
+  /// Sealed-but-unwritten memtables a collection may hold before writers wait for the disk.
+  size_t max_sealing_memtables = 4;  ///< 1..64
+};
+
+struct CollectionOptions {
+  size_t dim = 0;  ///< 1..kMaxDimension; 0 = taken from the first add
+  Metric metric = Metric::kL2;
+  Element element = Element::kF32;
+};
+
+/// One batch of points. Everything is borrowed for the call.
+struct WriteBatch {
+  VectorsView vectors = {};
+  IdsView ids = {};                       ///< as many as vectors, or std::monostate
+  std::span<const Column> metadata = {};  ///< columns of vectors.count rows; absent fields are NULL
+  uint64_t first_row = 0;  ///< what errors call the first vector, if this is part of a longer batch
+};
+
+struct SearchOptions {
+  size_t k = 10;  ///< 1..kMaxK; more than there are points returns them all
+  Filter where = {};
+  bool exact = false;                 ///< equal to brute force, ties by id
+  double recall = 0.95;               ///< 0 < recall <= 1: wanted share of the true neighbours
+  size_t effort = 0;                  ///< candidates to rerank for a query; 0 = chosen from recall
+  std::optional<double> radius = {};  ///< only hits with distance <= radius
+  bool with_vectors = false;
+  /// Columns to return with hits; none by default, {"*"} for all.
+  std::vector<std::string> columns = {};
+};
+
+struct GetOptions {
+  bool with_vectors = true;
+  std::vector<std::string> columns = {"*"};
+};
+
+struct ScanOptions {
+  Filter where = {};
+  size_t batch_size = 1'000;  ///< 1..kMaxK
+  bool with_vectors = true;
+  std::vector<std::string> columns = {"*"};
+};
+
+}  // namespace omendb

@@ -1,0 +1,49 @@
+// What the calls of database.h return: plain structs that own what they hold.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "omendb/types.h"
+
+namespace omendb {
+
+/// What a collection holds, as one consistent snapshot saw it.
+struct CollectionInfo {
+  std::string name;
+  size_t dim = 0;  ///< 0 until the first add
+  Metric metric = Metric::kL2;
+  Element element = Element::kF32;
+  std::optional<IdKind> id_kind;  ///< none until the first add
+  std::vector<std::pair<std::string, ColumnType>> columns;
+  uint64_t points = 0;         ///< live points
+  uint64_t memory_points = 0;  ///< rows in memtables, dead ones included
+  uint64_t segments = 0;
+  uint64_t segment_points = 0;  ///< rows in segments, dead ones included
+  uint64_t segment_bytes = 0;   ///< on disk
+};
+
+/// Points, column by column. Vectors are in the collection's element type.
+struct Points {
+  Ids ids;
+  std::vector<std::byte> vectors;  ///< row-major; empty unless asked for
+  std::vector<Column> metadata;
+};
+
+/// Hits of a batch of queries: query q owns hits [offsets[q], offsets[q + 1]), nearest first.
+struct SearchResult {
+  std::vector<uint64_t> offsets;
+  std::vector<float> distances;
+  Points points;  ///< one row a hit
+};
+
+struct GetResult {
+  std::vector<uint8_t> found;  ///< one a requested id
+  Points points;               ///< one row a found id, in the order of the request
+};
+
+}  // namespace omendb

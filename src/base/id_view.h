@@ -1,0 +1,23 @@
+// One id out of a batch of ids, whichever kind they are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "omendb/types.h"
+
+namespace omendb {
+
+/// One point's id. The string is borrowed.
+using IdView = std::variant<uint64_t, std::string_view>;
+
+/// @pre i < the number of ids, and `ids` is not std::monostate.
+IdView id_at(const IdsView& ids, size_t i);
+size_t id_count(const IdsView& ids);
+/// "42" or "\"doc-42\"", for messages.
+std::string describe(const IdView& id);
+
+}  // namespace omendb

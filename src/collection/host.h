@@ -1,0 +1,39 @@
+// What a collection needs from the database around it: the log, the manifest, files, threads.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "base/ids.h"
+#include "base/thread_pool.h"
+#include "collection/state.h"
+#include "omendb/status.h"
+#include "segment/segment_store.h"
+
+namespace omendb::collection {
+
+/// What a collection asks of the database that holds it. Thread-safe.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// Orders and logs an operation; durable after wait_durable().
+  virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
+  /// Has the log written and synced by a thread of its own.
+  virtual void start_flush() = 0;
+  /// Whether somebody is at that.
+  virtual bool flushing() const = 0;
+  virtual Status wait_durable(Lsn lsn) = 0;
+  /// wait_durable(), whatever the durability mode.
+  virtual Status sync(Lsn lsn) = 0;
+  /// Makes `state` the durable description of its collection, and the log before it superfluous.
+  virtual Status publish(const CollectionState& state) = 0;
+  /// A name that no file of this database ever had.
+  virtual std::string new_file_name() = 0;
+  virtual segment::SegmentStore& segments() = 0;
+  virtual ThreadPool& pool() = 0;
+  /// There is sealing or merging to do.
+  virtual void wake_background() = 0;
+};
+
+}  // namespace omendb::collection

@@ -1,0 +1,33 @@
+// Turns rows of a snapshot into what a caller sees: ids, vectors and metadata.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "collection/state.h"
+#include "omendb/results.h"
+
+namespace omendb::collection {
+
+/// A row of a snapshot.
+struct RowAt {
+  uint32_t part = 0;
+  uint32_t slot = 0;
+};
+
+struct FetchOptions {
+  bool with_vectors = false;
+  std::vector<std::string> columns;  ///< {"*"} = all
+};
+
+/// @error kNotFound for a column that the collection lacks, before anything is read.
+Result<column::Schema> choose_columns(const column::Schema& schema,
+                                      const std::vector<std::string>& wanted);
+
+/// The rows' points, in the order of `rows`.
+Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
+                     const FetchOptions& options);
+
+}  // namespace omendb::collection

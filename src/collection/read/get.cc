@@ -1,0 +1,47 @@
+#include "collection/read/get.h"
+
+#include "base/id_view.h"
+#include "base/status_macros.h"
+#include "collection/read/fetch.h"
+#include "collection/read/match.h"
+#include "collection/write/batch_check.h"
+
+namespace omendb::collection {
+
+Result<GetResult> get(const Snapshot& snapshot, std::string_view collection, const IdsView& ids,
+                      const GetOptions& options) {
+  OMEN_RETURN_IF_ERROR(check_id_values(ids));
+  if (id_count(ids) > 0) {
+    OMEN_RETURN_IF_ERROR(check_id_kind(ids, snapshot.id_kind, collection));
+  }
+  GetResult result;
+  result.found.resize(id_count(ids));
+  std::vector<RowAt> rows;
+  for (size_t i = 0; i < result.found.size(); ++i) {
+    const IdView id = id_at(ids, i);
+    for (auto p = static_cast<uint32_t>(snapshot.parts.size()); p-- > 0;) {
+      const Part& part = snapshot.parts[p];
+      OMEN_ASSIGN_OR_RETURN(const auto slot, part.rows->find(id));
+      if (!slot || segment::is_dead(part.dead, *slot)) continue;
+      rows.push_back({p, *slot});
+      result.found[i] = 1;
+      break;
+    }
+  }
+  OMEN_ASSIGN_OR_RETURN(result.points,
+                        fetch(snapshot, rows, {options.with_vectors, options.columns}));
+  return result;
+}
+
+Result<uint64_t> count(const Snapshot& snapshot, const Filter& where) {
+  if (where.empty()) return snapshot.live;
+  OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(where, *snapshot.columns));
+  uint64_t total = 0;
+  for (const Part& part : snapshot.parts) {
+    OMEN_ASSIGN_OR_RETURN(const Bitmap matches, matcher.matches(part));
+    total += matches.count();
+  }
+  return total;
+}
+
+}  // namespace omendb::collection

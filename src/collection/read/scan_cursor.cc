@@ -1,0 +1,50 @@
+#include "collection/read/scan_cursor.h"
+
+#include "base/status_macros.h"
+#include "collection/read/fetch.h"
+
+namespace omendb::internal {
+
+using collection::Matcher;
+using collection::RowAt;
+
+Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
+    std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options) {
+  if (options.batch_size == 0 || options.batch_size > kMaxK) {
+    return Status(StatusCode::kInvalidArgument, "batch_size is " +
+                                                    std::to_string(options.batch_size) +
+                                                    "; expected 1.." + std::to_string(kMaxK));
+  }
+  OMEN_ASSIGN_OR_RETURN(Matcher matcher, Matcher::bind(options.where, *snapshot->columns));
+  OMEN_RETURN_IF_ERROR(collection::choose_columns(*snapshot->columns, options.columns).status());
+  return std::unique_ptr<ScanCursor>(
+      new ScanCursor(std::move(snapshot), options, std::move(matcher)));
+}
+
+Result<Points> ScanCursor::next() {
+  std::vector<RowAt> rows;
+  uint32_t part = part_;
+  size_t slot = slot_;
+  while (rows.size() < options_.batch_size && part < snapshot_->parts.size()) {
+    if (matched_part_ != part) {
+      matched_part_.reset();
+      OMEN_ASSIGN_OR_RETURN(matches_, matcher_.matches(snapshot_->parts[part]));
+      matched_part_ = part;
+    }
+    for (; slot < matches_.size() && rows.size() < options_.batch_size; ++slot) {
+      if (matches_.test(slot)) rows.push_back({part, static_cast<uint32_t>(slot)});
+    }
+    if (slot == matches_.size()) {
+      ++part;
+      slot = 0;
+    }
+  }
+  OMEN_ASSIGN_OR_RETURN(
+      Points points,
+      collection::fetch(*snapshot_, rows, {options_.with_vectors, options_.columns}));
+  part_ = part;
+  slot_ = slot;
+  return points;
+}
+
+}  // namespace omendb::internal

@@ -1,0 +1,38 @@
+// Walking all points of a snapshot, batch by batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "collection/read/match.h"
+#include "omendb/options.h"
+#include "omendb/results.h"
+
+namespace omendb::internal {
+
+/// Where a Scan stands in its snapshot, which it keeps alive.
+class ScanCursor {
+ public:
+  /// @error kInvalidFilter, kInvalidArgument, kNotFound.
+  static Result<std::unique_ptr<ScanCursor>> open(
+      std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options);
+  /// After an error it stands where it stood: no row is passed over.
+  Result<Points> next();
+
+ private:
+  ScanCursor(std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options,
+             collection::Matcher matcher)
+      : snapshot_(std::move(snapshot)), options_(options), matcher_(std::move(matcher)) {}
+
+  const std::shared_ptr<const collection::Snapshot> snapshot_;
+  const ScanOptions options_;
+  const collection::Matcher matcher_;
+  uint32_t part_ = 0;  // the next row to look at
+  size_t slot_ = 0;
+  Bitmap matches_;  // of matched_part_
+  std::optional<uint32_t> matched_part_;
+};
+
+}  // namespace omendb::internal
