@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._input import ids_in
+from omendb._ids import ids_in
 from omendb._result import Id, Point, Points, Result, Results
 from omendb._search import queries_in, search_options, wrong_option
 from omendb._values import has_utf8

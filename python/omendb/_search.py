@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omendb._input import arrow_queries, is_arrow, to_array, vectors_in
+from omendb._arrays import is_arrow, to_array, vectors_in
+from omendb._tables import arrow_queries
 from omendb.errors import InvalidArgumentError, LimitError, OmendbError, TypeMismatchError
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from omendb import _core
-from omendb._input import Batch, batches_in
+from omendb._batch import Batch
+from omendb._input import batches_in
 from omendb.errors import InvalidArgumentError, OmendbError
 
 #: One write is all or nothing up to this many rows and bytes; beyond, it is split.

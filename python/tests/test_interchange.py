@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from omendb import _core
-from omendb._input import vectors_in
+from omendb._arrays import vectors_in
 
 UTC = dt.UTC
 

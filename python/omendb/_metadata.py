@@ -1,0 +1,116 @@
+"""Metadata, made into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omendb import _core
+from omendb._arrays import is_arrow
+from omendb._values import has_utf8, numpy_micros
+from omendb.errors import InvalidArgumentError, LimitError, TypeMismatchError
+
+
+def metadata_in(metadata: Any, rows: int) -> _core.Columns | None:
+    """Columns from a list of dicts, a dict of sequences, or an Arrow table."""
+    if metadata is None:
+        return None
+    if is_arrow(metadata):
+        columns = arrow_metadata(metadata)
+    elif isinstance(metadata, Mapping):
+        columns = _core.Columns(rows)
+        for name, values in metadata.items():
+            if not isinstance(name, str):
+                raise TypeMismatchError(f"metadata: expected a str as column name, got {name!r}")
+            if not has_utf8(name):
+                raise InvalidArgumentError(f"metadata: the column name {name!r} has no UTF-8 form")
+            _add_column(columns, name, values, rows)
+    elif isinstance(metadata, Iterable) and not isinstance(metadata, str | bytes):
+        records = metadata if isinstance(metadata, list) else list(metadata)
+        records = [dict(r) if _needs_copy(r) else r for r in records]
+        columns = _core.Columns.from_rows(records)
+    else:
+        raise TypeMismatchError(
+            f"metadata is a {type(metadata).__name__}; expected a list of dicts, a dict of "
+            "sequences, or an Arrow table"
+        )
+    if len(columns) != rows:
+        raise InvalidArgumentError(f"metadata has {len(columns)} rows for {rows} vectors")
+    return columns
+
+
+def _needs_copy(record: Any) -> bool:
+    return isinstance(record, Mapping) and not isinstance(record, dict)
+
+
+def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> None:
+    if is_arrow(values) and not isinstance(values, np.ndarray):
+        column = _core.Columns(0)
+        reader = _core.ArrowReader(values)
+        while (batch := reader.next()) is not None:
+            if batch.is_table:
+                raise TypeMismatchError(
+                    f'metadata column "{name}": expected bool, integer, float, string, timestamp, '
+                    f"date or a list of these, got a struct of {', '.join(batch.names)}"
+                )
+            column.append(batch.columns([0], [name]))
+        columns.extend(column)
+        return
+    no_items = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
+    if no_items or isinstance(values, str | bytes | Mapping):
+        raise TypeMismatchError(
+            f'metadata column "{name}": expected a sequence of {rows} values, got '
+            f"{type(values).__name__} {values!r:.60}"
+        )
+    if not isinstance(values, np.ndarray) and hasattr(values, "isna"):
+        values = values.astype(object)  # of pandas; as NumPy, ints with missing ones are floats
+    if isinstance(values, np.ma.MaskedArray):
+        times = values.dtype.kind == "M"
+        values = values.filled(np.datetime64("NaT")) if times else values.tolist()  # None if masked
+    if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
+        columns.add_array(name, *_numpy_column(name, values))
+    elif isinstance(values, np.ndarray) and values.dtype.kind != "M":
+        columns.add_values(name, values.tolist())
+    else:
+        columns.add_values(name, values)
+
+
+def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], NDArray[Any] | None]:
+    """(type, values, valid) of a one-dimensional array, as Columns.add_array wants them."""
+    kind = values.dtype.kind
+    if kind == "b":
+        return "bool", np.ascontiguousarray(values, dtype=np.uint8), None
+    if kind == "f":
+        numbers = np.ascontiguousarray(values, dtype=np.float64)
+        missing = np.isnan(numbers)
+    elif kind == "M":
+        missing = np.isnat(values)
+        try:
+            moments = numpy_micros(values)
+        except OverflowError as error:
+            raise TypeMismatchError(f'metadata column "{name}": {error}') from None
+        return "timestamp", moments, _valid(missing)
+    else:
+        if kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
+            raise LimitError(f'metadata column "{name}": ints are 64 bits wide, got {values.max()}')
+        return "i64", np.ascontiguousarray(values, dtype=np.int64), None
+    return "f64", numbers, _valid(missing)
+
+
+def _valid(missing: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    return np.ascontiguousarray(~missing, dtype=np.uint8) if missing.any() else None
+
+
+def arrow_metadata(data: Any) -> _core.Columns:
+    columns = _core.Columns(0)
+    reader = _core.ArrowReader(data)
+    while (batch := reader.next()) is not None:
+        if not batch.is_table:
+            raise TypeMismatchError("metadata is one Arrow array; expected a table of columns")
+        columns.append(batch.columns(list(range(len(batch.names))), []))
+    return columns

@@ -1,0 +1,142 @@
+"""Arrow tables, made into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omendb import _core
+from omendb._arrays import is_arrow, vectors_in
+from omendb._batch import Batch
+from omendb._ids import ids_in
+from omendb._metadata import arrow_metadata, metadata_in
+from omendb.errors import DimensionError, InvalidArgumentError, TypeMismatchError
+
+
+def arrow_queries(data: Any, element: str) -> NDArray[Any]:
+    """The one vector column of Arrow data, or the one vector that an array of numbers is."""
+    parts = []
+    reader = _core.ArrowReader(data)
+    while (batch := reader.next()) is not None:
+        one = not batch.is_table and batch.kinds[0] in ("int", "float")
+        parts.append(batch.vector() if one else _arrow_vectors(batch, None, element)[1])
+    if not parts:
+        return np.empty((0, 0), dtype=np.float32)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def arrow_batches(
+    data: Any, element: str, ids: Any, metadata: Any, vector: str | None, id: str | None
+) -> Iterator[Batch]:
+    whole_ids = ids_in(ids)
+    whole_metadata = None
+    if isinstance(metadata, list | tuple) or (metadata is not None and not is_arrow(metadata)):
+        whole_metadata = metadata
+    elif metadata is not None:
+        whole_metadata = arrow_metadata(metadata)
+    done = 0
+    parts: list[Batch] = []
+    reader = _core.ArrowReader(data)
+    while (part := reader.next()) is not None:
+        parts.append(_arrow_batch(part, element, vector, id, ids is not None))
+        done += len(part)
+    if not parts:
+        return
+    batch = parts[0] if len(parts) == 1 else _joined(parts)
+    if whole_ids is not None:
+        if batch.ids is not None and id is not None:
+            raise InvalidArgumentError(f'both ids= and the id column "{id}" were given')
+        batch.ids = whole_ids
+    if whole_metadata is not None:
+        if batch.metadata is not None and batch.metadata.names:
+            raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
+        if isinstance(whole_metadata, _core.Columns):
+            batch.metadata = whole_metadata
+        else:
+            batch.metadata = metadata_in(whole_metadata, done)
+    yield batch
+
+
+def _arrow_batch(
+    part: _core.ArrowBatch, element: str, vector: str | None, id: str | None, has_ids: bool
+) -> Batch:
+    at, array = _arrow_vectors(part, vector, element)
+    vectors, bits = vectors_in(array, element)
+    if not part.is_table:
+        return Batch(vectors, bits)
+    id_at = _id_column(part, id, has_ids)
+    rest = [i for i in range(len(part.names)) if i not in (at, id_at)]
+    metadata = part.columns(rest, []) if rest else None
+    return Batch(vectors, bits, None if id_at is None else ids_in(part.ids(id_at)), metadata)
+
+
+def _arrow_vectors(
+    part: _core.ArrowBatch, vector: str | None, element: str
+) -> tuple[int, NDArray[Any]]:
+    """(where the vectors are, the vectors)"""
+    at = _vector_column(part, vector, element)
+    if element != "binary" and part.kinds[at] == "bytes":
+        raise TypeMismatchError(
+            f'column "{part.names[at]}" holds bytes, which are vectors in a binary collection only'
+        )
+    vectors: NDArray[Any] = part.vectors(at)
+    return at, vectors
+
+
+def _vector_column(part: _core.ArrowBatch, vector: str | None, element: str) -> int:
+    if not part.is_table:
+        return 0
+    names = part.names
+    if vector is not None:
+        if vector not in names:
+            raise InvalidArgumentError(f'no column "{vector}"; the table has {", ".join(names)}')
+        return names.index(vector)
+    wanted = ("vector", "bytes") if element == "binary" else ("vector",)
+    lists = [i for i, kind in enumerate(part.kinds) if kind in wanted]
+    named = [i for i in lists if names[i] == "vector"]
+    if len(lists) == 1 or named:
+        return named[0] if named else lists[0]
+    if not lists:
+        raise TypeMismatchError(
+            f"no column of the table holds lists of numbers; it has {', '.join(names)}"
+        )
+    raise InvalidArgumentError(
+        "which column holds the vectors? Say vector= one of "
+        + ", ".join(f'"{names[i]}"' for i in lists)
+    )
+
+
+def _id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | None:
+    """The column that holds the ids. One called "id" that cannot is refused when it is read, except
+    beside ids=, where it is metadata."""
+    names = part.names
+    if id is not None:
+        if id not in names:
+            raise InvalidArgumentError(f'no column "{id}"; the table has {", ".join(names)}')
+        return names.index(id)
+    if "id" not in names:
+        return None
+    at = names.index("id")
+    return None if has_ids and part.kinds[at] not in ("int", "string") else at
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    """The batches of one Arrow stream as one, so that adding a table is one write."""
+    ids: Any = None
+    if parts[0].ids is not None:
+        if isinstance(parts[0].ids, tuple):
+            ids = tuple(one for part in parts for one in part.ids)
+        else:
+            ids = np.concatenate([part.ids for part in parts])
+    metadata = parts[0].metadata
+    if metadata is not None:
+        for part in parts[1:]:
+            if part.metadata is not None:
+                metadata.append(part.metadata)
+    dims = {part.vectors.shape[1] for part in parts}
+    if len(dims) > 1:
+        raise DimensionError(f"the table's batches have vectors of {sorted(dims)} dimensions")
+    return Batch(np.concatenate([p.vectors for p in parts]), parts[0].bits, ids, metadata)
