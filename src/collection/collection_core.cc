@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "collection/read/fetch.h"
 #include "collection/read/match.h"
 #include "collection/write/batch_check.h"
 #include "collection/write/fill.h"
@@ -216,6 +217,7 @@ Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids,
       break;
     }
   }
+  OMEN_RETURN_IF_ERROR(check_parts(*staged_));
   for (auto& slots : dead) {  // a delete may name an id twice
     std::sort(slots.begin(), slots.end());
     slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
@@ -334,6 +336,7 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
       }
       deleted += dead[p].size();
     }
+    OMEN_RETURN_IF_ERROR(check_parts(*now));
     if (deleted == 0) return uint64_t{0};
     const IdsView ids = strings.empty() ? IdsView(std::span<const uint64_t>(numbers))
                                         : IdsView(std::span<const std::string_view>(strings));

@@ -56,6 +56,11 @@ class RowSource : public index::SlotOrder {
   virtual Result<std::optional<uint32_t>> find(const IdView& id) const = 0;
 
   virtual const column::ColumnSource& columns() const = 0;
+
+  /// Says whether the rows are still what they were. Whoever answers from them asks after the last
+  /// read: a file that was cut meanwhile reads as zeros.
+  /// @error kIoError, kCorruption; each names the file.
+  virtual Status check() const = 0;
 };
 
 }  // namespace omendb::segment

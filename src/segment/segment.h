@@ -76,6 +76,7 @@ class Segment final : public RowSource {
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
   const column::ColumnSource& columns() const override { return *columns_; }
+  Status check() const override { return file_->check(); }
 
  private:
   Segment() = default;

@@ -199,10 +199,11 @@ Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const st
   }
   WrittenSegment result;
   result.new_slots = write.new_slots();
-  if (write.order().empty()) return result;
+  if (write.order().empty()) return result;  // all are dead
 
   OMEN_ASSIGN_OR_RETURN(auto out, storage::SectionFileWriter::create(env, path, kSegmentFileKind));
   OMEN_RETURN_IF_ERROR(write.write(*out, schema));
+  for (const WriteSource& source : sources) OMEN_RETURN_IF_ERROR(source.rows->check());
   OMEN_RETURN_IF_ERROR(out->finish().status());
   OMEN_ASSIGN_OR_RETURN(result.segment, Segment::open(env, path, spec, id_kind));
   return result;

@@ -42,7 +42,12 @@ class WritableFile {
 class MappedFile {
  public:
   virtual ~MappedFile() = default;
+  /// If the file is cut meanwhile, or the disk fails, the bytes that are gone read as zeros.
   virtual std::span<const std::byte> bytes() const = 0;
+  /// Says whether every page that was touched so far could be read. (A file that was cut in the
+  /// middle of its last page reads zeros there without notice.)
+  /// @error kIoError that names the file and the first offset that could not be read.
+  virtual Status check() const = 0;
   enum class Advice { kNormal, kRandom, kSequential, kWillNeed };
   virtual void advise(uint64_t offset, uint64_t length, Advice advice) const = 0;
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/status_macros.h"
 #include "storage/env.h"
+#include "storage/mapping_guard.h"
 
 namespace omendb::storage {
 namespace {
@@ -144,11 +146,22 @@ class PosixWritableFile final : public WritableFile {
 
 class PosixMappedFile final : public MappedFile {
  public:
-  explicit PosixMappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  PosixMappedFile(std::string path, std::span<const std::byte> bytes)
+      : path_(std::move(path)), bytes_(bytes) {
+    if (!bytes_.empty()) guard_.emplace(bytes_);
+  }
   ~PosixMappedFile() override {
+    guard_.reset();
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
   std::span<const std::byte> bytes() const override { return bytes_; }
+
+  Status check() const override {
+    if (!guard_ || guard_->intact()) return {};
+    return {StatusCode::kIoError, "\"" + path_ + "\": offset " +
+                                      std::to_string(guard_->first_lost()) +
+                                      ": the file was cut while it was open, or the disk failed"};
+  }
 
   void advise(uint64_t offset, uint64_t length, Advice advice) const override {
     if (offset >= bytes_.size()) return;
@@ -164,7 +177,9 @@ class PosixMappedFile final : public MappedFile {
   }
 
  private:
-  std::span<const std::byte> bytes_;
+  const std::string path_;
+  const std::span<const std::byte> bytes_;
+  std::optional<MappingGuard> guard_;
 };
 
 // flock belongs to the open file, so a second open in this process is refused like any other.
@@ -244,7 +259,7 @@ class PosixEnv final : public Env {
       if (address == MAP_FAILED) return os_error("map", path, errno);
       bytes = {static_cast<const std::byte*>(address), size};
     }
-    return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(bytes));
+    return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(path, bytes));
   }
 
   Result<uint64_t> file_size(const std::string& path) override {

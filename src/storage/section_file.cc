@@ -217,6 +217,18 @@ class OpenSectionFile final : public SectionFile {
     pages_->mapped->advise(entry->offset, entry->length, MappedFile::Advice::kRandom);
   }
 
+  Status check() const override {
+    // Wherever a file is cut, its last bytes are gone: they read as zeros, or as a lost page.
+    const auto file = pages_->mapped->bytes();
+    const auto* magic = reinterpret_cast<const volatile char*>(file.data() + file.size() -
+                                                               sizeof(SectionFileFooter));
+    bool footer_there = true;
+    for (size_t i = 0; i < kSectionMagic.size(); ++i) footer_there &= magic[i] == kSectionMagic[i];
+    OMEN_RETURN_IF_ERROR(pages_->mapped->check());
+    if (footer_there) return {};
+    return corrupt(path(), "the footer is gone: the file was cut or overwritten while it was open");
+  }
+
  private:
   const SectionEntry* find(SectionKey key) const {
     for (const SectionEntry& entry : pages_->layout.entries) {

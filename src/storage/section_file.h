@@ -73,6 +73,11 @@ class SectionFile {
   virtual uint64_t file_bytes() const = 0;
   virtual const std::string& path() const = 0;
   virtual void advise_random(SectionKey key) const = 0;
+  /// Says whether the file is still as it was opened. Pages that were verified once are not
+  /// verified again, so whoever answers from them calls this after the last read: a file that was
+  /// cut meanwhile reads as zeros from there on. Takes one memory access.
+  /// @error kIoError, kCorruption; each names the file.
+  virtual Status check() const = 0;
 };
 
 }  // namespace omendb::storage

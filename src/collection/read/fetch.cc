@@ -75,6 +75,13 @@ Result<column::Schema> choose_columns(const column::Schema& schema,
   return chosen;
 }
 
+Status check_parts(const Snapshot& snapshot) {
+  for (const Part& part : snapshot.parts) {
+    if (part.segment != nullptr) OMEN_RETURN_IF_ERROR(part.segment->check());
+  }
+  return {};
+}
+
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
                      const FetchOptions& options) {
   OMEN_ASSIGN_OR_RETURN(const column::Schema columns,
@@ -88,6 +95,7 @@ Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
     out.type = column.type;
     OMEN_RETURN_IF_ERROR(fetch_column(snapshot, rows, out));
   }
+  OMEN_RETURN_IF_ERROR(check_parts(snapshot));
   return points;
 }
 

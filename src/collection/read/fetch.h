@@ -26,7 +26,11 @@ struct FetchOptions {
 Result<column::Schema> choose_columns(const column::Schema& schema,
                                       const std::vector<std::string>& wanted);
 
-/// The rows' points, in the order of `rows`.
+/// Says whether all parts are still what they were; an answer counts only if they are.
+/// @error kIoError, kCorruption; each names the file that was cut or lost.
+Status check_parts(const Snapshot& snapshot);
+
+/// The rows' points, in the order of `rows`, after check_parts().
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
                      const FetchOptions& options);
 

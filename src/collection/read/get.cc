@@ -41,6 +41,7 @@ Result<uint64_t> count(const Snapshot& snapshot, const Filter& where) {
     OMEN_ASSIGN_OR_RETURN(const Bitmap matches, matcher.matches(part));
     total += matches.count();
   }
+  OMEN_RETURN_IF_ERROR(check_parts(snapshot));
   return total;
 }
 

@@ -179,6 +179,8 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
                        "durable: the next file begins at record " + std::to_string(until));
   }
   OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), from, replay, contents));
+  // Zeros that stand for lost bytes must not pass for a torn tail.
+  for (const LogInput& input : contents.live) OMEN_RETURN_IF_ERROR(input.mapped->check());
   return contents;
 }
 
