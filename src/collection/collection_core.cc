@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "collection/read/fetch.h"
-#include "collection/read/match.h"
+#include "collection/read/row_filter.h"
 #include "collection/write/batch_check.h"
 #include "collection/write/fill.h"
 
@@ -319,12 +319,12 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
     // What is staged must be readable, and nothing may follow it until the delete is logged.
     OMEN_RETURN_IF_ERROR(publication_.drain());
     OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
-    OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(where, *now->columns));
+    OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, *now->columns));
     DeadByPart dead(now->parts.size());
     std::vector<uint64_t> numbers;
     std::vector<std::string_view> strings;
     for (size_t p = 0; p < now->parts.size(); ++p) {
-      OMEN_ASSIGN_OR_RETURN(const Bitmap matches, matcher.matches(now->parts[p]));
+      OMEN_ASSIGN_OR_RETURN(const Bitmap matches, filter.matches(now->parts[p]));
       matches.for_each_set([&](size_t slot) { dead[p].push_back(static_cast<uint32_t>(slot)); });
       for (uint32_t slot : dead[p]) {
         OMEN_ASSIGN_OR_RETURN(const IdView id, now->parts[p].rows->id(slot));

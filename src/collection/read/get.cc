@@ -3,7 +3,7 @@
 #include "base/id_view.h"
 #include "base/status_macros.h"
 #include "collection/read/fetch.h"
-#include "collection/read/match.h"
+#include "collection/read/row_filter.h"
 #include "collection/write/batch_check.h"
 
 namespace omendb::collection {
@@ -35,10 +35,10 @@ Result<GetResult> get(const Snapshot& snapshot, std::string_view collection, con
 
 Result<uint64_t> count(const Snapshot& snapshot, const Filter& where) {
   if (where.empty()) return snapshot.live;
-  OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(where, *snapshot.columns));
+  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, *snapshot.columns));
   uint64_t total = 0;
   for (const Part& part : snapshot.parts) {
-    OMEN_ASSIGN_OR_RETURN(const Bitmap matches, matcher.matches(part));
+    OMEN_ASSIGN_OR_RETURN(const Bitmap matches, filter.matches(part));
     total += matches.count();
   }
   OMEN_RETURN_IF_ERROR(check_parts(snapshot));

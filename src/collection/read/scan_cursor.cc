@@ -5,8 +5,8 @@
 
 namespace omendb::internal {
 
-using collection::Matcher;
 using collection::RowAt;
+using collection::RowFilter;
 
 Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
     std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options) {
@@ -15,10 +15,10 @@ Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
                                                     std::to_string(options.batch_size) +
                                                     "; expected 1.." + std::to_string(kMaxK));
   }
-  OMEN_ASSIGN_OR_RETURN(Matcher matcher, Matcher::bind(options.where, *snapshot->columns));
+  OMEN_ASSIGN_OR_RETURN(RowFilter filter, RowFilter::bind(options.where, *snapshot->columns));
   OMEN_RETURN_IF_ERROR(collection::choose_columns(*snapshot->columns, options.columns).status());
   return std::unique_ptr<ScanCursor>(
-      new ScanCursor(std::move(snapshot), options, std::move(matcher)));
+      new ScanCursor(std::move(snapshot), options, std::move(filter)));
 }
 
 Result<Points> ScanCursor::next() {
@@ -28,7 +28,7 @@ Result<Points> ScanCursor::next() {
   while (rows.size() < options_.batch_size && part < snapshot_->parts.size()) {
     if (matched_part_ != part) {
       matched_part_.reset();
-      OMEN_ASSIGN_OR_RETURN(matches_, matcher_.matches(snapshot_->parts[part]));
+      OMEN_ASSIGN_OR_RETURN(matches_, filter_.matches(snapshot_->parts[part]));
       matched_part_ = part;
     }
     for (; slot < matches_.size() && rows.size() < options_.batch_size; ++slot) {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "collection/read/match.h"
+#include "collection/read/row_filter.h"
 #include "omendb/options.h"
 #include "omendb/results.h"
 
@@ -23,12 +23,12 @@ class ScanCursor {
 
  private:
   ScanCursor(std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options,
-             collection::Matcher matcher)
-      : snapshot_(std::move(snapshot)), options_(options), matcher_(std::move(matcher)) {}
+             collection::RowFilter filter)
+      : snapshot_(std::move(snapshot)), options_(options), filter_(std::move(filter)) {}
 
   const std::shared_ptr<const collection::Snapshot> snapshot_;
   const ScanOptions options_;
-  const collection::Matcher matcher_;
+  const collection::RowFilter filter_;
   uint32_t part_ = 0;  // the next row to look at
   size_t slot_ = 0;
   Bitmap matches_;  // of matched_part_

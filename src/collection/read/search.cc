@@ -6,8 +6,8 @@
 
 #include "base/status_macros.h"
 #include "collection/read/fetch.h"
-#include "collection/read/match.h"
 #include "collection/read/rerank.h"
+#include "collection/read/row_filter.h"
 #include "collection/write/batch_check.h"
 #include "distance/convert.h"
 #include "index/coded_scan.h"
@@ -113,7 +113,7 @@ class Search {
         found_(queries.count) {}
 
   /// @param pool  null = the calling thread alone.
-  Status run(const Matcher& matcher, ThreadPool* pool);
+  Status run(const RowFilter& filter, ThreadPool* pool);
   Result<SearchResult> take();
 
  private:
@@ -131,7 +131,7 @@ class Search {
     std::span<std::vector<Found>> found;
   };
 
-  Result<std::vector<Plan>> plan(const Matcher& matcher);
+  Result<std::vector<Plan>> plan(const RowFilter& filter);
   std::vector<Batch> split(size_t threads, bool coded);
   Status run_batch(const std::vector<Plan>& plans, const Batch& batch, const Pass& pass) const;
   Status scan_exactly(const Plan& plan, uint32_t first, const Batch& batch) const;
@@ -154,14 +154,14 @@ class Search {
   std::vector<std::vector<Found>> found_;  // by query
 };
 
-Result<std::vector<Search::Plan>> Search::plan(const Matcher& matcher) {
+Result<std::vector<Search::Plan>> Search::plan(const RowFilter& filter) {
   std::vector<Plan> plans;
   uint64_t rows = 0;
   for (uint32_t p = 0; p < snapshot_.parts.size(); ++p) {
     const Part& part = snapshot_.parts[p];
     rows += part.rows->rows();
     Plan plan{p, 0, 0, std::nullopt};
-    OMEN_ASSIGN_OR_RETURN(plan.mask, matcher.mask(part));
+    OMEN_ASSIGN_OR_RETURN(plan.mask, filter.mask(part));
     plan.matches = plan.mask ? plan.mask->count() : part.rows->rows();
     if (plan.matches == 0) continue;
     matches_ += plan.matches;
@@ -193,8 +193,8 @@ std::vector<Search::Batch> Search::split(size_t threads, bool coded) {
   return batches;
 }
 
-Status Search::run(const Matcher& matcher, ThreadPool* pool) {
-  OMEN_ASSIGN_OR_RETURN(const std::vector<Plan> plans, plan(matcher));
+Status Search::run(const RowFilter& filter, ThreadPool* pool) {
+  OMEN_ASSIGN_OR_RETURN(const std::vector<Plan> plans, plan(filter));
   const bool coded =
       std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.coded_rows > 0; });
   const std::vector<Batch> batches = split(pool == nullptr ? 1 : pool->threads() + 1, coded);
@@ -376,10 +376,10 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
   OMEN_RETURN_IF_ERROR(check_options(options));
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
                         check_vectors(queries, snapshot.spec, collection, {"query"}));
-  OMEN_ASSIGN_OR_RETURN(const Matcher matcher, Matcher::bind(options.where, *snapshot.columns));
+  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(options.where, *snapshot.columns));
   OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
   Search search(snapshot, options, checked.view);
-  OMEN_RETURN_IF_ERROR(search.run(matcher, pool));
+  OMEN_RETURN_IF_ERROR(search.run(filter, pool));
   return search.take();
 }
 

@@ -10,10 +10,10 @@
 namespace omendb::collection {
 
 /// A filter bound to a collection's columns. Immutable; shareable between threads.
-class Matcher {
+class RowFilter {
  public:
   /// @error kInvalidFilter.
-  static Result<Matcher> bind(const Filter& where, const column::Schema& columns);
+  static Result<RowFilter> bind(const Filter& where, const column::Schema& columns);
 
   bool has_filter() const { return filter_.has_value(); }
   /// Live rows that match.

@@ -1,17 +1,17 @@
-#include "collection/read/match.h"
+#include "collection/read/row_filter.h"
 
 #include "base/status_macros.h"
 
 namespace omendb::collection {
 
-Result<Matcher> Matcher::bind(const Filter& where, const column::Schema& columns) {
-  Matcher matcher;
-  if (where.empty()) return matcher;
-  OMEN_ASSIGN_OR_RETURN(matcher.filter_, filter::bind_filter(where, columns));
-  return matcher;
+Result<RowFilter> RowFilter::bind(const Filter& where, const column::Schema& columns) {
+  RowFilter bound;
+  if (where.empty()) return bound;
+  OMEN_ASSIGN_OR_RETURN(bound.filter_, filter::bind_filter(where, columns));
+  return bound;
 }
 
-Result<Bitmap> Matcher::matches(const Part& part) const {
+Result<Bitmap> RowFilter::matches(const Part& part) const {
   const uint32_t rows = part.rows->rows();
   Bitmap result(rows, true);
   if (filter_) {
@@ -21,7 +21,7 @@ Result<Bitmap> Matcher::matches(const Part& part) const {
   return result;
 }
 
-Result<std::optional<Bitmap>> Matcher::mask(const Part& part) const {
+Result<std::optional<Bitmap>> RowFilter::mask(const Part& part) const {
   if (!filter_ && part.dead == nullptr) return std::optional<Bitmap>();
   OMEN_ASSIGN_OR_RETURN(Bitmap result, matches(part));
   return std::optional<Bitmap>(std::move(result));
