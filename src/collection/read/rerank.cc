@@ -1,14 +1,21 @@
 #include "collection/read/rerank.h"
 
 #include <algorithm>
+#include <limits>
+#include <span>
+#include <vector>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 
 namespace omendb::collection {
 
 namespace {
 
-namespace rabitq = codec::rabitq;
+using index::Candidate;
+using index::Gathered;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// Measured between two looks at the k-th distance: so many, and later an eighth of what was
 /// measured before. Each step passes over all candidates that are left to find the best, so that
@@ -24,95 +31,103 @@ void prefetch_row(const std::byte* row, size_t bytes) {
   for (size_t offset = 0; offset < bytes; offset += kCacheLine) __builtin_prefetch(row + offset);
 }
 
-/// The k nearest distances so far; the farthest of them is the one to beat.
-class Nearest {
+class Reranking {
  public:
-  explicit Nearest(size_t k) : k_(k) {}
-  void add(float distance) {
-    if (heap_.size() == k_) {
-      if (distance >= heap_.front()) return;
-      std::pop_heap(heap_.begin(), heap_.end());
-      heap_.pop_back();
+  Reranking(const SearchPlan& plan, index::PreparedQueries& queries, size_t query,
+            Gathered& gathered)
+      : queries_(queries),
+        query_(query),
+        gathered_(gathered),
+        row_bytes_(vector_bytes(queries.view().element, queries.view().dim)) {
+    for (const Leg& leg : plan.legs) {
+      if (!leg.index->estimates()) continue;
+      if (legs_.size() <= leg.scope.source) legs_.resize(leg.scope.source + 1);
+      legs_[leg.scope.source] = &leg;
     }
-    heap_.push_back(distance);
-    std::push_heap(heap_.begin(), heap_.end());
   }
-  float kth() const {
-    return heap_.size() < k_ ? std::numeric_limits<float>::infinity() : heap_.front();
+
+  Result<float> run(float confidence) {
+    const std::span<Candidate> candidates = gathered_.candidates().kept();
+    float margin = kInfinity;
+    for (size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
+      // The next step: the smallest estimates that are left, in no order.
+      end = std::min(begin + std::max(kStepRows, begin / kStepShare), candidates.size());
+      const auto at = [&](size_t i) { return candidates.begin() + static_cast<ptrdiff_t>(i); };
+      if (end < candidates.size()) std::nth_element(at(begin), at(end), candidates.end());
+      const auto step = candidates.subspan(begin, end - begin);
+      if (begin == 0 && confidence < kInfinity) {
+        OMEN_ASSIGN_OR_RETURN(const float error, typical_error(step));
+        margin = confidence * error;
+      }
+      if (std::min_element(step.begin(), step.end())->estimate > gathered_.reach() + margin) break;
+      OMEN_RETURN_IF_ERROR(measure(step));
+    }
+    return gathered_.reach() + margin;
   }
 
  private:
-  const size_t k_;
-  std::vector<float> heap_;
-};
-
-/// One standard deviation of the candidates' estimation errors, as their codes state it: the mean,
-/// or the largest under ip, where the nearest are among the longest, whose errors are the largest.
-Result<float> typical_error(const Snapshot& snapshot,
-                            std::span<const rabitq::PreparedQuery> prepared,
-                            std::span<const index::Candidate> candidates) {
-  double sum = 0;
-  float largest = 0;
-  std::vector<const std::byte*> codes(snapshot.parts.size());
-  for (const index::Candidate& c : candidates) {
-    const segment::RowSource& rows = *snapshot.parts[c.source].rows;
-    if (codes[c.source] == nullptr) {
-      OMEN_ASSIGN_OR_RETURN(codes[c.source], rows.codes());
-    }
-    const size_t block_bytes = rows.encoder()->block_bytes();
-    const std::byte* block = codes[c.source] + c.slot / rabitq::kBlockRows * block_bytes;
-    const size_t lane = c.slot % rabitq::kBlockRows;
-    const float error = rabitq::standard_error(prepared[c.source], block, lane, c.estimate);
-    sum += error;
-    largest = std::max(largest, error);
+  const Leg& leg_of(const Candidate& c) const {
+    OMEN_CHECK(c.source < legs_.size() && legs_[c.source] != nullptr);
+    return *legs_[c.source];
   }
-  if (snapshot.spec.metric == Metric::kInnerProduct) return largest;
-  return static_cast<float>(sum / static_cast<double>(candidates.size()));
-}
+
+  /// One standard deviation of the candidates' estimation errors: the mean, or the largest under
+  /// ip, where the nearest are among the longest, whose errors are the largest.
+  Result<float> typical_error(std::span<Candidate> candidates) {
+    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+      return a.source != b.source ? a.source < b.source : a.slot < b.slot;
+    });
+    std::vector<float> errors(candidates.size());
+    for (size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
+      const uint32_t source = candidates[begin].source;
+      while (end < candidates.size() && candidates[end].source == source) ++end;
+      const index::PartIndex& index = *leg_of(candidates[begin]).index;
+      OMEN_RETURN_IF_ERROR(index.standard_errors(
+          queries_, query_, candidates.subspan(begin, end - begin), errors.data() + begin));
+    }
+    if (queries_.metric() == Metric::kInnerProduct) {
+      return *std::max_element(errors.begin(), errors.end());
+    }
+    double sum = 0;
+    for (const float error : errors) sum += error;
+    return static_cast<float>(sum / static_cast<double>(errors.size()));
+  }
+
+  /// Measures those that were not measured before.
+  Status measure(std::span<const Candidate> step) {
+    new_.clear();
+    places_.clear();
+    for (const Candidate& c : step) {
+      if (!gathered_.claim(c.source, c.slot)) continue;
+      new_.push_back(c);
+      OMEN_RETURN_IF_ERROR(leg_of(c).rows->locate(std::span(&c.slot, 1), &places_.emplace_back()));
+    }
+    for (size_t i = 0; i < std::min(kPrefetchRows, new_.size()); ++i) {
+      prefetch_row(places_[i], row_bytes_);
+    }
+    const VectorsView& view = queries_.view();
+    for (size_t i = 0; i < new_.size(); ++i) {
+      if (i + kPrefetchRows < new_.size()) prefetch_row(places_[i + kPrefetchRows], row_bytes_);
+      const float distance = queries_.kernels().pair(view.row(query_), places_[i], view.dim);
+      gathered_.add_new({distance, new_[i].source, new_[i].slot});
+    }
+    return {};
+  }
+
+  index::PreparedQueries& queries_;
+  const size_t query_;
+  Gathered& gathered_;
+  const size_t row_bytes_;
+  std::vector<const Leg*> legs_;  // by source; of indexes that estimate
+  std::vector<Candidate> new_;
+  std::vector<const std::byte*> places_;  // of new_
+};
 
 }  // namespace
 
-Result<float> rerank(const Snapshot& snapshot, const distance::Kernels& kernels, const void* query,
-                     std::span<const rabitq::PreparedQuery> prepared,
-                     std::span<index::Candidate> candidates, const RerankOptions& options,
-                     std::vector<Found>& found) {
-  const size_t row_bytes = snapshot.spec.row_bytes();
-  Nearest nearest(options.k);
-  for (const Found& hit : found) nearest.add(hit.distance);
-  const bool stops = options.confidence < std::numeric_limits<float>::infinity();
-  float margin = std::numeric_limits<float>::infinity();
-  const auto needed = [&] { return std::min(nearest.kth(), options.limit) + margin; };
-
-  std::vector<const std::byte*> rows;
-  for (size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
-    // The next step: the smallest estimates that are left, in no order.
-    end = std::min(begin + std::max(kStepRows, begin / kStepShare), candidates.size());
-    rows.resize(end - begin);
-    const auto at = [&](size_t i) { return candidates.begin() + static_cast<ptrdiff_t>(i); };
-    if (end < candidates.size()) std::nth_element(at(begin), at(end), candidates.end());
-    const auto step = candidates.subspan(begin, end - begin);
-    if (stops && begin == 0) {
-      OMEN_ASSIGN_OR_RETURN(const float error, typical_error(snapshot, prepared, step));
-      margin = options.confidence * error;
-    }
-    if (std::min_element(step.begin(), step.end())->estimate > needed()) break;
-
-    for (size_t i = 0; i < step.size(); ++i) {
-      const Part& part = snapshot.parts[step[i].source];
-      OMEN_RETURN_IF_ERROR(part.rows->locate(std::span(&step[i].slot, 1), &rows[i]));
-    }
-    for (size_t i = 0; i < std::min(kPrefetchRows, step.size()); ++i) {
-      prefetch_row(rows[i], row_bytes);
-    }
-    for (size_t i = 0; i < step.size(); ++i) {
-      if (i + kPrefetchRows < step.size()) prefetch_row(rows[i + kPrefetchRows], row_bytes);
-      const float distance = kernels.pair(query, rows[i], snapshot.spec.dim);
-      if (distance > options.limit) continue;
-      nearest.add(distance);
-      found.push_back({distance, step[i].source, step[i].slot});
-    }
-  }
-  return needed();
+Result<float> rerank(const SearchPlan& plan, index::PreparedQueries& queries, size_t query,
+                     float confidence, Gathered& gathered) {
+  return Reranking(plan, queries, query, gathered).run(confidence);
 }
 
 }  // namespace omendb::collection

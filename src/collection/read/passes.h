@@ -1,0 +1,33 @@
+// Answers a batch of queries in passes over the parts, as many as it takes.
+#pragma once
+
+#include <limits>
+#include <span>
+
+#include "collection/read/plan.h"
+#include "index/gathered.h"
+#include "omendb/status.h"
+#include "omendb/types.h"
+
+namespace omendb::collection {
+
+struct PassOptions {
+  /// How many standard deviations of its error a candidate's estimate may lie beyond the k-th
+  /// distance before it is given up; infinity: never.
+  float confidence = std::numeric_limits<float>::infinity();
+  /// The first pass is the only one, whatever it leaves out.
+  bool once = false;
+};
+
+/// Legs that measure are searched once. Legs that estimate are searched
+///   1. for as many candidates as are usually enough (SearchPlan::effort);
+///   2. for the queries to which those were not enough, for all that are still needed;
+///   3. where those would be too many, by measuring every row.
+/// On return the k nearest rows are among the hits that `out` holds.
+/// @param queries  of the rows' element type.
+/// @param out      one a query, new.
+/// Any number of threads may use one plan, each for queries of its own.
+Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOptions& options,
+              std::span<index::Gathered> out);
+
+}  // namespace omendb::collection

@@ -1,0 +1,88 @@
+#include "collection/read/plan.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "index/coded_index.h"
+#include "index/exact_index.h"
+
+namespace omendb::collection {
+
+namespace {
+
+/// Up to this many rows nothing is estimated: the exact scan is as fast, and it is exact.
+constexpr uint64_t kFlatRows = 16'384;
+/// As kRowsPerCandidate, where a batch of queries shares the stream.
+constexpr size_t kRowsPerCandidateInBatch = 20;
+constexpr size_t kBatchThatShares = 8;
+
+/// Candidates that a query keeps at first, unless it says how many: more for a higher recall. Fewer
+/// would have more queries scan twice, more would slow those that do not; between 600 and 1,000 at
+/// recall .95 the mean over SIFT queries hardly changes (the `search` part of `make bench`).
+constexpr size_t kCandidatesPerHit = 32;
+constexpr double kCandidatesTimesMiss = 45;  // 900 at recall .95
+constexpr double kMaxCandidates = 16'384;
+
+size_t choose_effort(const SearchOptions& options) {
+  if (options.effort != 0) return std::max(options.effort, options.k);
+  const double wanted = std::min(kCandidatesTimesMiss / (1 - options.recall), kMaxCandidates);
+  return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
+}
+
+/// Rows of a part that estimates cover: whole words of the mask.
+uint32_t estimated_rows(const Part& part) {
+  return part.rows->coded_rows() / 64 * 64;
+}
+
+/// Adds the legs of a part: rows [0, coded) by their codes, the others exactly.
+void add_legs(SearchPlan& plan, uint32_t source, const Part& part, uint64_t matches,
+              uint32_t coded) {
+  const segment::RowSource& rows = *part.rows;
+  const uint64_t* mask = plan.masks[source] ? plan.masks[source]->words().data() : nullptr;
+  plan.indexes.push_back(std::make_unique<index::ExactIndex>(rows));
+  const index::PartIndex* exact = plan.indexes.back().get();
+  if (coded > 0) {
+    plan.indexes.push_back(std::make_unique<index::CodedIndex>(rows));
+    const index::Scope scope{source, 0, coded, mask, std::min<uint64_t>(matches, coded)};
+    plan.legs.push_back({scope, &rows, plan.indexes.back().get(), exact});
+  }
+  if (coded < rows.rows()) {
+    const uint32_t rest = rows.rows() - coded;
+    const index::Scope scope{source, coded, rows.rows(), mask, std::min<uint64_t>(matches, rest)};
+    plan.legs.push_back({scope, &rows, exact, exact});
+  }
+}
+
+}  // namespace
+
+bool SearchPlan::estimates() const {
+  return std::any_of(legs.begin(), legs.end(),
+                     [](const Leg& leg) { return leg.index->estimates(); });
+}
+
+Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
+                             const RowFilter& filter) {
+  SearchPlan plan;
+  plan.metric = snapshot.spec.metric;
+  plan.effort = choose_effort(options);
+  std::vector<uint64_t> matches;
+  uint64_t rows = 0;
+  for (const Part& part : snapshot.parts) {
+    OMEN_ASSIGN_OR_RETURN(plan.masks.emplace_back(), filter.mask(part));
+    const auto& mask = plan.masks.back();
+    matches.push_back(mask ? mask->count() : part.rows->rows());
+    plan.matches += matches.back();
+    rows += part.rows->rows();
+  }
+  const size_t per_candidate =
+      queries < kBatchThatShares ? kRowsPerCandidate : kRowsPerCandidateInBatch;
+  const bool estimate = !options.exact && options.recall < 1 && snapshot.spec.coded() &&
+                        rows > kFlatRows && plan.matches / per_candidate > plan.effort;
+  for (uint32_t p = 0; p < snapshot.parts.size(); ++p) {
+    const Part& part = snapshot.parts[p];
+    if (matches[p] > 0) add_legs(plan, p, part, matches[p], estimate ? estimated_rows(part) : 0);
+  }
+  return plan;
+}
+
+}  // namespace omendb::collection

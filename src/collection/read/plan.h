@@ -1,0 +1,50 @@
+// Decides how each part of a snapshot is searched.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bitmap.h"
+#include "collection/read/row_filter.h"
+#include "collection/state.h"
+#include "index/part_index.h"
+#include "index/rows.h"
+#include "omendb/options.h"
+
+namespace omendb::collection {
+
+/// A range of a part's rows and the index that searches it. Everything is borrowed.
+struct Leg {
+  index::Scope scope;
+  const index::Rows* rows = nullptr;
+  const index::PartIndex* index = nullptr;
+  /// Measures every row of the scope: where the index's candidates would be too many. The same as
+  /// `index` if that measures.
+  const index::PartIndex* exact = nullptr;
+};
+
+/// What a search does, the same for all its queries. Owns the masks and the indexes of the legs;
+/// lives no longer than the snapshot.
+struct SearchPlan {
+  Metric metric = Metric::kL2;
+  std::vector<Leg> legs;
+  uint64_t matches = 0;  ///< live rows that the filter lets through
+  size_t effort = 0;     ///< candidates that a query keeps in its first pass
+
+  std::vector<std::optional<Bitmap>> masks;
+  std::vector<std::unique_ptr<const index::PartIndex>> indexes;
+
+  bool estimates() const;
+};
+
+/// @param queries  how many will be answered with the plan.
+Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
+                             const RowFilter& filter);
+
+/// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
+/// are a stream.
+inline constexpr size_t kRowsPerCandidate = 8;
+
+}  // namespace omendb::collection

@@ -1,0 +1,51 @@
+#include "index/exact_index.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+
+namespace omendb::index {
+namespace {
+/// A scan of fewer matches than this looks at no 8-bit codes first.
+constexpr uint64_t kRowsWorthCodes = 1'024;
+}  // namespace
+
+Status ExactIndex::search(PreparedQueries& queries, const Scope& scope,
+                          std::span<Gathered* const> out) const {
+  if (scope.rows() == 0) return {};
+  const BatchScan& scan = queries.for_exact_scan();
+  const VectorsView& view = queries.view();
+  const uint64_t* mask = scope.mask == nullptr ? nullptr : scope.mask + scope.first / 64;
+  const bool by_codes = scope.first == 0 && scope.matches >= kRowsWorthCodes &&
+                        scan.goes_by_query() && rows_.keeps_byte_codes();
+  OMEN_ASSIGN_OR_RETURN(const RowRun run,
+                        rows_.vectors(scope.first, scope.rows(), by_codes ? nullptr : mask));
+  RowBlock block{run.rows, vector_bytes(view.element, view.dim), scope.rows(), scope.first, mask};
+  if (by_codes) block.coarse = rows_.byte_codes(run);
+
+  std::vector<TopK> tops;
+  tops.reserve(out.size());
+  // What was found before sets a limit: nothing beyond it can get in.
+  for (const Gathered* gathered : out) tops.emplace_back(gathered->k(), gathered->reach(), &rows_);
+  if (view.count == 1) {
+    exact_scan(queries.kernels(), view.row(0), view.dim, block, tops[0]);
+  } else {
+    scan.scan(block, tops);
+  }
+  for (size_t q = 0; q < out.size(); ++q) {
+    for (const Neighbor& hit : std::move(tops[q]).sorted()) {
+      out[q]->add({hit.distance, scope.source, hit.slot});
+    }
+  }
+  return {};
+}
+
+Status ExactIndex::standard_errors(PreparedQueries& /*queries*/, size_t /*query*/,
+                                   std::span<const Candidate> candidates, float* out) const {
+  std::fill_n(out, candidates.size(), 0.0F);
+  return {};
+}
+
+}  // namespace omendb::index

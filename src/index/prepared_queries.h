@@ -1,0 +1,43 @@
+// A batch of queries, made ready once for all the parts that it is searched in.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "codec/rabitq.h"
+#include "distance/kernels.h"
+#include "index/exact_scan.h"
+#include "omendb/types.h"
+
+namespace omendb::index {
+
+/// Each form is made when it is first asked for. For one thread at a time.
+class PreparedQueries {
+ public:
+  using Coded = std::vector<codec::rabitq::PreparedQuery>;
+
+  /// @param queries  borrowed, of the rows' element type.
+  PreparedQueries(Metric metric, const VectorsView& queries);
+
+  Metric metric() const { return metric_; }
+  const VectorsView& view() const { return queries_; }
+  size_t size() const { return queries_.count; }
+  /// Distances of these queries to rows.
+  const distance::Kernels& kernels() const { return kernels_; }
+
+  /// For scans that measure every row.
+  const BatchScan& for_exact_scan();
+  /// One a query, for the codes that `encoder` made. Valid while this lives.
+  const Coded& for_codes(const codec::rabitq::Encoder& encoder);
+
+ private:
+  Metric metric_;
+  VectorsView queries_;
+  const distance::Kernels& kernels_;
+  std::unique_ptr<BatchScan> exact_;
+  std::vector<std::pair<const codec::rabitq::Encoder*, std::unique_ptr<Coded>>> coded_;
+};
+
+}  // namespace omendb::index
