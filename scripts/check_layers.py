@@ -125,9 +125,9 @@ def check_quoted(layer: str, name: str, is_test: bool, beside: Path) -> str | No
         if name in seen or is_test or layer in MAY_SEE_FRONT_DOOR:
             return None
         return f'{layer} includes "{name}"; below database only {", ".join(sorted(seen))}'
+    if layer in FACES and ".." not in name and (beside / name).exists():
+        return None
     if "/" not in name:
-        if layer in FACES and (beside / name).exists():
-            return None
         return f'"{name}" names no layer; write "{layer}/{name}"'
     allowed = (left_of(layer) if is_test else ARROWS[layer]) | {layer}
     if target not in allowed:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "arrow_abi.h"
+#include "arrow/abi.h"
 #include "rows.h"
 
 namespace omendb::python {
