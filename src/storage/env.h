@@ -86,7 +86,11 @@ class Env {
   virtual Status make_directory(const std::string& path) = 0;  ///< fine if it exists
   virtual Status remove_file(const std::string& path) = 0;
   virtual Status remove_directory(const std::string& path) = 0;
-  virtual Status rename(const std::string& from, const std::string& to) = 0;  ///< replaces `to`
+  /// A file replaces the file `to`. A folder moves with all that is in it; `to` must not exist.
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  /// Gives a file, which nobody writes to any more, a second name.
+  /// @error kUnimplemented where the two places cannot share a file: copy it then.
+  virtual Status link_file(const std::string& from, const std::string& to) = 0;
   /// Makes creations, renames and removals in the directory survive a power cut.
   virtual Status sync_directory(const std::string& path) = 0;
   /// Takes the exclusive lock on `path`, the LOCK file of a database folder, writing `owner` into

@@ -119,6 +119,36 @@ TEST_P(EnvTest, NamesComeAndGo) {
   EXPECT_TRUE(env_->sync_directory(root_).ok());
 }
 
+TEST_P(EnvTest, AFolderMovesWithAllThatIsInIt) {
+  ASSERT_TRUE(env_->make_directory(path("d")).ok());
+  ASSERT_TRUE(env_->make_directory(path("d/e")).ok());
+  write("d/one", "1");
+  write("d/e/two", "2");
+  write("dx", "stays");
+  ASSERT_TRUE(env_->rename(path("d"), path("moved")).ok());
+  EXPECT_FALSE(*env_->exists(path("d")));
+  EXPECT_FALSE(*env_->exists(path("d/one")));
+  EXPECT_EQ(read("moved/one"), "1");
+  EXPECT_EQ(read("moved/e/two"), "2");
+  EXPECT_EQ(read("dx"), "stays");
+  EXPECT_TRUE(*env_->is_directory(path("moved/e")));
+  ASSERT_TRUE(env_->make_directory(path("full")).ok());
+  write("full/file", "x");
+  EXPECT_FALSE(env_->rename(path("moved"), path("full")).ok());
+  EXPECT_EQ(read("full/file"), "x");
+  EXPECT_EQ(read("moved/one"), "1");
+}
+
+TEST_P(EnvTest, ASecondNameKeepsTheBytesWhenTheFirstIsGone) {
+  write("a", "bytes");
+  ASSERT_TRUE(env_->link_file(path("a"), path("b")).ok());
+  EXPECT_EQ(read("a"), "bytes");
+  EXPECT_EQ(read("b"), "bytes");
+  ASSERT_TRUE(env_->remove_file(path("a")).ok());
+  EXPECT_EQ(read("b"), "bytes");
+  EXPECT_EQ(env_->link_file(path("none"), path("c")).code(), StatusCode::kNotFound);
+}
+
 TEST_P(EnvTest, ErrorsNameTheOperationAndThePath) {
   for (const Status& status :
        {env_->read_file(path("none")).status(), env_->map_file(path("none")).status(),

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "base/sync.h"
 #include "storage/env.h"
+#include "storage/name_tree.h"
 
 namespace omendb::storage {
 namespace {
@@ -202,10 +203,19 @@ class MemEnv final : public Env {
 
   Status rename(const std::string& from, const std::string& to) override {
     const MutexLock lock(mutex_);
+    if (directories_.contains(from)) return rename_directory(from, to);
     const auto found = files_.find(from);
     if (found == files_.end()) return not_found("rename", from);
     auto node = std::move(found->second);
     files_.erase(found);
+    files_[to] = std::move(node);
+    return {};
+  }
+
+  Status link_file(const std::string& from, const std::string& to) override {
+    OMEN_ASSIGN_OR_RETURN(auto node, find("link", from));
+    const MutexLock lock(mutex_);
+    if (!is_known_directory(parent_directory(to))) return not_found("link", to);
     files_[to] = std::move(node);
     return {};
   }
@@ -233,6 +243,14 @@ class MemEnv final : public Env {
   // The roots exist from the start; every other directory is made.
   bool is_known_directory(const std::string& path) const OMEN_REQUIRES(mutex_) {
     return path == "." || path == "/" || directories_.contains(path);
+  }
+
+  Status rename_directory(const std::string& from, const std::string& to) OMEN_REQUIRES(mutex_) {
+    if (files_.contains(to) || directories_.contains(to)) {
+      return {StatusCode::kIoError, "rename \"" + from + "\": \"" + to + "\" exists"};
+    }
+    internal::move_names(files_, directories_, from, to);
+    return {};
   }
 
   Status touch(const std::string& path) OMEN_EXCLUDES(mutex_) {

@@ -320,6 +320,15 @@ class PosixEnv final : public Env {
     return os_error("rename to \"" + to + "\" from", from, errno);
   }
 
+  Status link_file(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    const int error = errno;
+    const bool cannot = error == EXDEV || error == EPERM || error == EMLINK || error == ENOTSUP ||
+                        error == ENOSYS || error == EOPNOTSUPP;
+    if (!cannot) return os_error("link to \"" + to + "\" from", from, error);
+    return {StatusCode::kUnimplemented, "the file system links no files here"};
+  }
+
   Status sync_directory(const std::string& path) override {
     OMEN_ASSIGN_OR_RETURN(const auto fd, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
     if (::fsync(fd.get()) != 0) return os_error("sync directory", path, errno);

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/status_macros.h"
+#include "storage/name_tree.h"
 
 namespace omendb::storage {
 namespace {
@@ -165,6 +166,10 @@ void FaultEnv::apply(const Write& write, std::vector<std::byte>& bytes) {
 }
 
 void FaultEnv::apply(const EntryChange& change, Tree& tree) {
+  if (!change.added.empty() && tree.directories.contains(change.removed)) {
+    internal::move_names(tree.files, tree.directories, change.removed, change.added);
+    return;
+  }
   tree.files.erase(change.removed);
   tree.directories.erase(change.removed);
   if (change.added.empty()) return;
@@ -430,9 +435,24 @@ Status FaultEnv::remove_directory(const std::string& path) {
 Status FaultEnv::rename(const std::string& from, const std::string& to) {
   const MutexLock lock(mutex_);
   OMEN_RETURN_IF_ERROR(step(Operation::kRename, "rename", from));
+  if (current_.directories.contains(from)) {
+    if (current_.files.contains(to) || current_.directories.contains(to)) {
+      return error(StatusCode::kIoError, "rename", from, "File exists");
+    }
+    change({parent_directory(to), from, to, nullptr});
+    return finish(from);
+  }
   OMEN_ASSIGN_OR_RETURN(auto node, find("rename", from));
   change({parent_directory(to), from, to, std::move(node)});
   return finish(from);
+}
+
+Status FaultEnv::link_file(const std::string& from, const std::string& to) {
+  const MutexLock lock(mutex_);
+  OMEN_RETURN_IF_ERROR(step(Operation::kCreate, "link", from));
+  OMEN_ASSIGN_OR_RETURN(auto node, find("link", from));
+  change({parent_directory(to), "", to, std::move(node)});
+  return finish(to);
 }
 
 Status FaultEnv::sync_directory(const std::string& path) {

@@ -79,6 +79,7 @@ class FaultEnv final : public Env {
   Status remove_file(const std::string& path) override;
   Status remove_directory(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link_file(const std::string& from, const std::string& to) override;
   Status sync_directory(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override;
   uint64_t now_micros() const override;
@@ -101,7 +102,8 @@ class FaultEnv final : public Env {
     std::map<std::string, NodePtr> files;
     std::set<std::string> directories;
   };
-  // A change to one directory: names taken away and names given.
+  // A change to one directory: names taken away and names given. A folder that moves takes what
+  // is in it along.
   struct EntryChange {
     std::string directory;
     std::string removed;

@@ -80,6 +80,9 @@ Status SlowEnv::remove_directory(const std::string& path) {
 Status SlowEnv::rename(const std::string& from, const std::string& to) {
   return env_->rename(from, to);
 }
+Status SlowEnv::link_file(const std::string& from, const std::string& to) {
+  return env_->link_file(from, to);
+}
 Status SlowEnv::sync_directory(const std::string& path) {
   return env_->sync_directory(path);
 }
