@@ -89,7 +89,9 @@ enum {
   OMENDB_CLOSED = 14,              /* the database was closed */
   OMENDB_LIMIT_EXCEEDED = 15,      /* a stated maximum was passed */
   OMENDB_UNIMPLEMENTED = 16,       /* not available in this build */
-  OMENDB_INTERNAL = 17             /* a broken invariant, or no memory; please report the former */
+  OMENDB_INTERNAL = 17,            /* a broken invariant, or no memory; please report the former */
+  OMENDB_DEADLINE_EXCEEDED = 18,   /* the time that the caller gave ran out first */
+  OMENDB_CANCELLED = 19            /* the caller stopped it */
 };
 
 /* What the last failing call of this thread had to say; "" before the first. Never NULL. */

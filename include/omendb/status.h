@@ -31,6 +31,8 @@ enum class StatusCode : int32_t {
   kLimitExceeded = 15,       ///< A stated maximum (dimension, k, batch, name length) was passed.
   kUnimplemented = 16,       ///< Not available in this build.
   kInternal = 17,            ///< A broken invariant that could be contained; please report it.
+  kDeadlineExceeded = 18,    ///< The time that the caller gave ran out first.
+  kCancelled = 19,           ///< The caller stopped it.
 };
 
 /// The frozen, lower-case name of a code, e.g. "invalid_argument".

@@ -12,8 +12,10 @@ from omendb._database import Collection, CollectionInfo, Database, open
 from omendb._result import Hit, Point, Points, Result, Results
 from omendb.errors import (
     AlreadyExistsError,
+    CancelledError,
     ClosedError,
     CorruptionError,
+    DeadlineError,
     DimensionError,
     FilterError,
     InternalError,
@@ -36,11 +38,13 @@ __version__: str = _core.version()
 #: The names of the exceptions, and what a program normally uses.
 __all__ = [
     "AlreadyExistsError",
+    "CancelledError",
     "ClosedError",
     "Collection",
     "CollectionInfo",
     "CorruptionError",
     "Database",
+    "DeadlineError",
     "DimensionError",
     "FilterError",
     "Hit",

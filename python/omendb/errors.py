@@ -11,8 +11,10 @@ import re
 
 __all__ = [
     "AlreadyExistsError",
+    "CancelledError",
     "ClosedError",
     "CorruptionError",
+    "DeadlineError",
     "DimensionError",
     "FilterError",
     "InternalError",
@@ -117,6 +119,14 @@ class InternalError(OmendbError, RuntimeError):
     """A broken invariant that could be contained; please report it."""
 
 
+class DeadlineError(OmendbError, TimeoutError):
+    """The time that the caller gave ran out first. ``errno`` is ETIMEDOUT."""
+
+
+class CancelledError(OmendbError, RuntimeError):
+    """The caller stopped it."""
+
+
 #: By omendb::StatusCode, whose numbers are frozen.
 _BY_CODE: dict[int, type[OmendbError]] = {
     1: InvalidArgumentError,
@@ -136,6 +146,8 @@ _BY_CODE: dict[int, type[OmendbError]] = {
     15: LimitError,
     16: UnimplementedError,
     17: InternalError,
+    18: DeadlineError,
+    19: CancelledError,
 }
 
 _ERRNO = {
@@ -145,6 +157,7 @@ _ERRNO = {
     NoSpaceError: errno.ENOSPC,
     ReadOnlyError: errno.EROFS,
     NotADatabaseError: errno.ENOTDIR,
+    DeadlineError: errno.ETIMEDOUT,
 }
 
 

@@ -381,6 +381,8 @@ def test_a_second_writer_in_another_process_is_told_who_holds_the_lock(path: Pat
         (omendb.LimitError, ValueError),
         (omendb.UnimplementedError, NotImplementedError),
         (omendb.InternalError, RuntimeError),
+        (omendb.DeadlineError, TimeoutError),
+        (omendb.CancelledError, RuntimeError),
     ],
 )
 def test_every_error_is_also_a_built_in_one(

@@ -22,6 +22,8 @@ std::string_view status_code_name(StatusCode code) {
     case StatusCode::kLimitExceeded: return "limit_exceeded";
     case StatusCode::kUnimplemented: return "unimplemented";
     case StatusCode::kInternal: return "internal";
+    case StatusCode::kDeadlineExceeded: return "deadline_exceeded";
+    case StatusCode::kCancelled: return "cancelled";
   }
   return "unknown";
 }

@@ -55,8 +55,9 @@ static void TheLibrarySaysWhatItIs(void) {
   CHECK(!strcmp(omendb_status_name(OMENDB_OK), "ok"));
   CHECK(!strcmp(omendb_status_name(OMENDB_CLOSED), "closed"));
   CHECK(!strcmp(omendb_status_name(OMENDB_INTERNAL), "internal"));
+  CHECK(!strcmp(omendb_status_name(OMENDB_CANCELLED), "cancelled"));
   CHECK(!strcmp(omendb_status_name(-1), "unknown"));
-  CHECK(!strcmp(omendb_status_name(18), "unknown"));
+  CHECK(!strcmp(omendb_status_name(20), "unknown"));
 }
 
 static void NullIsRefusedByNameAndFreeingItIsFine(void) {

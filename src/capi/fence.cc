@@ -42,6 +42,8 @@ OMENDB_SAME(OMENDB_CLOSED, kClosed);
 OMENDB_SAME(OMENDB_LIMIT_EXCEEDED, kLimitExceeded);
 OMENDB_SAME(OMENDB_UNIMPLEMENTED, kUnimplemented);
 OMENDB_SAME(OMENDB_INTERNAL, kInternal);
+OMENDB_SAME(OMENDB_DEADLINE_EXCEEDED, kDeadlineExceeded);
+OMENDB_SAME(OMENDB_CANCELLED, kCancelled);
 #undef OMENDB_SAME
 
 constexpr const char* kStatusNames[] = {"ok",
@@ -61,8 +63,10 @@ constexpr const char* kStatusNames[] = {"ok",
                                         "closed",
                                         "limit_exceeded",
                                         "unimplemented",
-                                        "internal"};
-static_assert(std::size(kStatusNames) == OMENDB_INTERNAL + 1);
+                                        "internal",
+                                        "deadline_exceeded",
+                                        "cancelled"};
+static_assert(std::size(kStatusNames) == OMENDB_CANCELLED + 1);
 
 }  // namespace
 }  // namespace omendb::capi
