@@ -136,6 +136,18 @@ class Database {
   /// Makes every returned write durable, whatever the durability mode.
   Status flush();
 
+  /// Makes a complete copy of the database, a folder that opens like any other, while reads and
+  /// writes go on. It holds every write that had returned before the call, of each collection
+  /// perhaps some that came after. Segment files, which never change, are linked where the file
+  /// system can, and copied otherwise. The folder gets its name when all of it is on the disk: what
+  /// a crash leaves behind is called `<path>.partial-…` and may be removed.
+  /// @param path  a new folder, not inside this database; its parent exists. A database in memory
+  ///              is copied to the disk.
+  /// @error kAlreadyExists if there is something at `path`, kInvalidArgument, kCancelled if
+  ///        SnapshotOptions::progress said so, kCorruption if a file was damaged while it was
+  ///        copied, kReadOnly, kNotFound, kNoSpace, kIoError, kClosed. Nothing is left at `path`.
+  Status snapshot(std::string_view path, const SnapshotOptions& options = {});
+
   /// Seals what is in memory, so that the next open is quick, and releases the folder. Further
   /// calls on this database and its collections fail with kClosed; a second close() is fine.
   Status close();

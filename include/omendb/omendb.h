@@ -232,6 +232,27 @@ OMENDB_API void omendb_database_free(omendb_database* db) OMENDB_NOEXCEPT;
 /* Makes every returned write durable, whatever the durability mode. */
 OMENDB_API omendb_status omendb_database_flush(omendb_database* db) OMENDB_NOEXCEPT;
 
+/* How far omendb_database_snapshot() has come. */
+typedef struct omendb_snapshot_progress {
+  uint64_t files_done;
+  uint64_t files;
+  uint64_t bytes_done; /* linked or copied */
+  uint64_t bytes;
+} omendb_snapshot_progress;
+
+/* Called on the calling thread; returns 0 to give the snapshot up, which then fails with CANCELLED. */
+typedef int (*omendb_snapshot_callback)(const omendb_snapshot_progress* progress, void* context);
+
+/*
+ * Makes a complete copy of the database, a folder that opens like any other, while reads and writes
+ * go on. It holds every write that had returned before the call. Files are linked where the file
+ * system can, and copied otherwise; the folder gets its name when all of it is on the disk.
+ * `progress` may be NULL. Fails with ALREADY_EXISTS if there is something at `path`.
+ */
+OMENDB_API omendb_status omendb_database_snapshot(omendb_database* db, const char* path,
+                                                  omendb_snapshot_callback progress,
+                                                  void* context) OMENDB_NOEXCEPT;
+
 /* The path it was opened with; lives as long as `db`. NULL for NULL. */
 OMENDB_API const char* omendb_database_path(const omendb_database* db) OMENDB_NOEXCEPT;
 

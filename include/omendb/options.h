@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,20 @@ struct OpenOptions {
   size_t memtable_bytes = size_t{64} << 20;  ///< 64 KiB..4 GiB
   /// Sealed-but-unwritten memtables a collection may hold before writers wait for the disk.
   size_t max_sealing_memtables = 4;  ///< 1..64
+};
+
+/// How far Database::snapshot() has come.
+struct SnapshotProgress {
+  uint64_t files_done = 0;
+  uint64_t files = 0;
+  uint64_t bytes_done = 0;  ///< linked or copied
+  uint64_t bytes = 0;
+};
+
+struct SnapshotOptions {
+  /// Called on the calling thread at the start, after each file, and within long copies. Once it
+  /// returns false, the snapshot is given up.
+  std::function<bool(const SnapshotProgress&)> progress = {};
 };
 
 struct CollectionOptions {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
@@ -380,6 +380,27 @@ class Database(_Verbs):
         """Makes every returned write durable, whatever the durability mode."""
         self._core.flush()
 
+    def snapshot(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> None:
+        """Makes a complete copy of the database at ``path`` while reads and writes go on.
+
+        The copy is a folder that opens like any other and holds every write that had returned
+        before the call. Files are linked where the file system can, and copied otherwise. The
+        folder gets its name when all of it is on the disk; what a crash leaves is called
+        ``<path>.partial-…`` and may be removed. A ":memory:" database is copied to the disk.
+
+        ``progress(bytes_done, bytes_total)`` is called now and then, on this thread; if it returns
+        False the snapshot is given up with CancelledError, and what it raises comes out of here.
+        Raises AlreadyExistsError if there is something at ``path``.
+        """
+        if progress is not None and not callable(progress):
+            raise TypeMismatchError(f"progress is {progress!r}; expected a callable or None")
+        self._core.snapshot(_path(path), progress)
+
     def close(self) -> None:
         """Releases the folder. Later calls raise ClosedError; a second close is fine.
 
@@ -430,12 +451,8 @@ def open(
 
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(text, str):
-        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
+    text = _path(path)
     create = _flag(create, "create")
-    if not has_utf8(text):
-        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
     mode, interval = _durability(durability)
     memtable = None
     if memtable_mb is not None:
@@ -496,6 +513,15 @@ def _natural(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
     return int(value)
+
+
+def _path(path: Any) -> str:
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
+    if not has_utf8(text):
+        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
+    return text
 
 
 def _points(count: int) -> str:

@@ -301,6 +301,27 @@ void bind_filter(nb::module_& m) {
       .def("__repr__", [](const Filter& f) { return "<omendb filter: " + f.to_string() + ">"; });
 }
 
+/// An exception of the callback ends the snapshot and comes out of it.
+void snapshot(Database& db, const std::string& path, const nb::object& progress) {
+  SnapshotOptions options;
+  std::exception_ptr raised;
+  if (!progress.is_none()) {
+    options.progress = [&](const SnapshotProgress& now) {
+      const nb::gil_scoped_acquire gil;
+      try {
+        const nb::object go_on = progress(now.bytes_done, now.bytes);
+        return go_on.is_none() || nb::cast<bool>(nb::bool_(go_on));
+      } catch (...) {
+        raised = std::current_exception();
+        return false;
+      }
+    };
+  }
+  const Status made = without_gil([&] { return db.snapshot(path, options); });
+  if (raised) std::rethrow_exception(raised);
+  unwrap(made);
+}
+
 void bind_database(nb::module_& m) {
   Class<Database>(m, "Database", "An open database folder.")
       .def("collection", &collection, nb::arg("name"), nb::arg("dim"), nb::arg("metric").none(),
@@ -314,6 +335,9 @@ void bind_database(nb::module_& m) {
           },
           nb::arg("name"))
       .def("flush", [](Database& db) { unwrap(without_gil([&] { return db.flush(); })); })
+      .def("snapshot", &snapshot, nb::arg("path"), nb::arg("progress").none(),
+           nb::sig("def snapshot(self, path: str, progress: typing.Callable[[int, int], "
+                   "object] | None) -> None"))
       .def("close", [](Database& db) { unwrap(without_gil([&] { return db.close(); })); })
       .def_prop_ro("path", &Database::path)
       .def_prop_ro("recovery_notes", &Database::recovery_notes);

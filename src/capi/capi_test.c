@@ -413,6 +413,41 @@ static void WhatWasWrittenIsThereAfterReopening(const char* path) {
   omendb_database_free(second);
 }
 
+static int count_calls(const omendb_snapshot_progress* progress, void* context) {
+  CHECK(progress->files_done <= progress->files && progress->bytes_done <= progress->bytes);
+  return ++*(int*)context;
+}
+
+static int give_up(const omendb_snapshot_progress* progress, void* context) {
+  (void)context;
+  return progress->files_done == progress->files ? 0 : 1;
+}
+
+static void ASnapshotIsADatabaseOfItsOwn(const char* folder) {
+  char path[1024];
+  snprintf(path, sizeof path, "%s.copy", folder);
+  omendb_database* db = NULL;
+  omendb_collection* collection = NULL;
+  int calls = 0;
+  uint64_t count = 0;
+  OK(omendb_database_open(":memory:", NULL, &db));
+  OK(omendb_database_collection(db, NULL, NULL, &collection));
+  omendb_batch batch = {.size = sizeof batch, .vectors = vectors_of(kVectors, ROWS, DIM)};
+  OK(omendb_collection_add(collection, &batch, NULL));
+  CHECK(omendb_database_snapshot(db, path, give_up, NULL) == OMENDB_CANCELLED);
+  OK(omendb_database_snapshot(db, path, count_calls, &calls));
+  CHECK(calls > 0);
+  CHECK(omendb_database_snapshot(db, path, NULL, NULL) == OMENDB_ALREADY_EXISTS);
+  omendb_collection_free(collection);
+  omendb_database_free(db);
+  OK(omendb_database_open(path, NULL, &db));
+  OK(omendb_database_collection(db, NULL, NULL, &collection));
+  OK(omendb_collection_count(collection, NULL, &count));
+  CHECK(count == ROWS);
+  omendb_collection_free(collection);
+  omendb_database_free(db);
+}
+
 static void HandlesOutliveTheDatabaseSafely(void) {
   omendb_database* db = NULL;
   omendb_collection* collection = NULL;
@@ -467,6 +502,7 @@ int main(int argc, char** argv) {
   omendb_database_free(db);
 
   WhatWasWrittenIsThereAfterReopening(path);
+  ASnapshotIsADatabaseOfItsOwn(argv[1]);
   HandlesOutliveTheDatabaseSafely();
   puts("every function of omendb.h did what it says");
   return 0;

@@ -114,6 +114,23 @@ omendb_status omendb_database_flush(omendb_database* db) noexcept {
   });
 }
 
+omendb_status omendb_database_snapshot(omendb_database* db, const char* path,
+                                       omendb_snapshot_callback progress, void* context) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(db);
+    OMENDB_REQUIRE(path);
+    omendb::SnapshotOptions options;
+    if (progress != nullptr) {
+      options.progress = [=](const omendb::SnapshotProgress& now) {
+        const omendb_snapshot_progress told = {now.files_done, now.files, now.bytes_done,
+                                               now.bytes};
+        return progress(&told, context) != 0;
+      };
+    }
+    return db->db.snapshot(path, options);
+  });
+}
+
 const char* omendb_database_path(const omendb_database* db) noexcept {
   return db == nullptr ? nullptr : db->db.path().c_str();
 }

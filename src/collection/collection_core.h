@@ -53,6 +53,8 @@ class CollectionCore {
 
   /// Does one piece of sealing or merging. @return whether there was one.
   Result<bool> maintain();
+  /// Seals everything that was written before the call.
+  Status seal();
   /// Seals everything and merges all segments into one, or into as few as
   /// CoreOptions::max_segment_rows allows.
   Status compact();

@@ -93,6 +93,10 @@ Status Database::flush() {
   return call(*impl_, [&]() -> Status { return impl_->flush(); });
 }
 
+Status Database::snapshot(std::string_view path, const SnapshotOptions& options) {
+  return call(*impl_, [&]() -> Status { return impl_->snapshot(std::string(path), options); });
+}
+
 Status Database::close() {
   return impl_->close();
 }

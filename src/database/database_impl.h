@@ -19,6 +19,11 @@
 
 namespace omendb::internal {
 
+/// Where a ":memory:" database lives in its own Env.
+inline constexpr char kMemoryFolder[] = "/memory";
+inline constexpr char kSegmentsFolder[] = "segments";
+inline constexpr char kLogFolder[] = "wal";
+
 /// Thread-safe. Calls of the public API hold a CallGuard, so that close() begins when they have
 /// ended and those that follow fail with kClosed. Locks are taken in the order manifest_mutex_,
 /// map_mutex_; a collection's locks come between the two, except maintenance, which comes first.
@@ -34,6 +39,7 @@ class DatabaseImpl final : public collection::Host {
   std::vector<std::string> collection_names() const;
   Status drop_collection(std::string_view name);
   Status flush();
+  Status snapshot(std::string path, const SnapshotOptions& options);  // snapshot.cc
   Status close();
 
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }

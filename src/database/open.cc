@@ -14,9 +14,6 @@ namespace {
 using storage::join;
 
 constexpr char kMemoryPath[] = ":memory:";
-constexpr char kMemoryFolder[] = "/memory";
-constexpr char kSegmentsFolder[] = "segments";
-constexpr char kLogFolder[] = "wal";
 constexpr char kLockFile[] = "LOCK";
 
 Status check_range(const char* name, uint64_t value, uint64_t low, uint64_t high) {

@@ -358,6 +358,19 @@ Status CollectionCore::seal_all() {
   }
 }
 
+Status CollectionCore::seal() {
+  OMEN_RETURN_IF_ERROR(check_open());
+  MutexLock lock(maintenance_mutex_);
+  size_t wanted = 0;  // not what writers fill meanwhile: they may be faster than this is
+  {
+    MutexLock write_lock(write_mutex_);
+    if (growing_first_lsn_ != Lsn{}) freeze_locked();
+    wanted = frozen_.size();
+  }
+  for (; wanted > 0; --wanted) OMEN_RETURN_IF_ERROR(seal_oldest().status());
+  return {};
+}
+
 Status CollectionCore::compact() {
   OMEN_RETURN_IF_ERROR(check_open());
   MutexLock lock(maintenance_mutex_);

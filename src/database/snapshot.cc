@@ -1,0 +1,195 @@
+// Copying a live database into a folder of its own.
+#include <algorithm>
+#include <random>
+
+#include "base/status_macros.h"
+#include "database/database_impl.h"
+
+namespace omendb::internal {
+
+namespace {
+
+using storage::join;
+
+/// Between two of these, a long copy reports how far it is.
+constexpr size_t kCopyStepBytes = size_t{8} << 20;
+
+std::string random_suffix() {
+  std::random_device random;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string suffix;
+  for (int i = 0; i < 8; ++i) suffix += kDigits[random() % 16];
+  return suffix;
+}
+
+/// The new folder while it has no name yet. It is removed again unless it was published.
+class SnapshotFolder {
+ public:
+  SnapshotFolder(std::shared_ptr<storage::Env> env, std::string path)
+      : env_(std::move(env)), path_(std::move(path)) {
+    staging_ = path_ + ".partial-" + random_suffix();
+  }
+  ~SnapshotFolder() {
+    if (!published_) remove();
+  }
+  SnapshotFolder(const SnapshotFolder&) = delete;
+  SnapshotFolder& operator=(const SnapshotFolder&) = delete;
+
+  Status create() {
+    OMEN_ASSIGN_OR_RETURN(const bool exists, env_->exists(path_));
+    if (exists) {
+      return {StatusCode::kAlreadyExists,
+              "\"" + path_ + "\" exists; a snapshot makes a new folder"};
+    }
+    OMEN_RETURN_IF_ERROR(env_->make_directory(staging_));
+    OMEN_RETURN_IF_ERROR(env_->make_directory(segments()));
+    return env_->make_directory(join(staging_, kLogFolder));
+  }
+
+  std::string segments() const { return join(staging_, kSegmentsFolder); }
+  storage::Env& env() { return *env_; }
+
+  /// From here on the folder is a database under its own name.
+  Status publish(storage::Manifest manifest) {
+    OMEN_RETURN_IF_ERROR(env_->sync_directory(segments()));
+    storage::ManifestStore store(env_, staging_);
+    OMEN_RETURN_IF_ERROR(store.publish(manifest));
+    OMEN_RETURN_IF_ERROR(env_->rename(staging_, path_));
+    published_ = true;
+    return env_->sync_directory(storage::parent_directory(path_));
+  }
+
+ private:
+  // A failure leaves a folder that says by its name what it is.
+  void remove() {
+    for (const std::string& folder : {segments(), join(staging_, kLogFolder), staging_}) {
+      const auto names = env_->list(folder);
+      if (!names.ok()) continue;
+      for (const std::string& name : *names) env_->remove_file(join(folder, name)).ignore();
+      env_->remove_directory(folder).ignore();
+    }
+  }
+
+  const std::shared_ptr<storage::Env> env_;
+  const std::string path_;
+  std::string staging_;
+  bool published_ = false;
+};
+
+/// Counts what is done and asks the caller whether to go on.
+class Progress {
+ public:
+  Progress(const SnapshotOptions& options, SnapshotProgress total)
+      : options_(options), now_(total) {}
+  Status report() const {
+    if (options_.progress == nullptr || options_.progress(now_)) return {};
+    return {StatusCode::kCancelled, "the snapshot was given up, as its progress callback asked"};
+  }
+  Status add_bytes(uint64_t bytes) {
+    now_.bytes_done += bytes;
+    return report();
+  }
+  Status add_file() {
+    ++now_.files_done;
+    return report();
+  }
+
+ private:
+  const SnapshotOptions& options_;
+  SnapshotProgress now_;
+};
+
+/// A file that cannot be linked. The mapping keeps its bytes when the database removes it.
+struct FileToCopy {
+  std::string name;
+  std::shared_ptr<const storage::MappedFile> bytes;
+};
+
+Status copy_file(const FileToCopy& file, const std::string& folder, storage::Env& env,
+                 Progress& progress) {
+  OMEN_ASSIGN_OR_RETURN(const auto out, env.create_file(join(folder, file.name)));
+  const auto bytes = file.bytes->bytes();
+  for (size_t at = 0; at < bytes.size(); at += kCopyStepBytes) {
+    const auto step = bytes.subspan(at, std::min(kCopyStepBytes, bytes.size() - at));
+    OMEN_RETURN_IF_ERROR(out->append(step));
+    OMEN_RETURN_IF_ERROR(progress.add_bytes(step.size()));
+  }
+  OMEN_RETURN_IF_ERROR(file.bytes->check());
+  OMEN_RETURN_IF_ERROR(out->sync());
+  return out->close();
+}
+
+std::vector<std::string> files_of(const storage::Manifest& manifest) {
+  std::vector<std::string> names;
+  for (const auto& collection : manifest.collections) {
+    for (const auto& segment : collection.segments) {
+      names.push_back(segment::SegmentStore::segment_file(segment.name));
+      if (segment.tombstones.empty()) continue;
+      names.push_back(segment::SegmentStore::tombstone_file(segment.tombstones));
+    }
+  }
+  return names;
+}
+
+/// The manifest of a copy that holds no log: nothing beyond the segments is wanted.
+storage::Manifest without_log(storage::Manifest manifest) {
+  for (const auto& collection : manifest.collections) {
+    manifest.log_trimmed = std::max(manifest.log_trimmed, collection.flushed);
+  }
+  return manifest;
+}
+
+}  // namespace
+
+Status DatabaseImpl::snapshot(std::string path, const SnapshotOptions& options) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return {StatusCode::kInvalidArgument, "the snapshot's path is empty or holds a zero byte"};
+  }
+  const auto target_env = path_ == kMemoryFolder ? storage::Env::posix() : env_;
+  OMEN_ASSIGN_OR_RETURN(path, target_env->absolute(path));
+  if (path == path_ || path.starts_with(path_ + "/")) {
+    return {StatusCode::kInvalidArgument,
+            "\"" + path + "\" lies inside the database; expected a folder elsewhere"};
+  }
+  for (const auto& core : cores()) {
+    const Status sealed = core->seal();
+    if (sealed.code() != StatusCode::kNotFound) OMEN_RETURN_IF_ERROR(sealed);  // dropped meanwhile
+  }
+  SnapshotFolder folder(target_env, path);
+  OMEN_RETURN_IF_ERROR(folder.create());
+  storage::Manifest manifest;
+  std::vector<FileToCopy> to_copy;
+  SnapshotProgress total;
+  {
+    // Nothing that the manifest names is removed meanwhile.
+    MutexLock lock(manifest_mutex_);
+    manifest = manifest_;
+    for (const std::string& name : files_of(manifest)) {
+      const std::string from = join(join(path_, kSegmentsFolder), name);
+      OMEN_ASSIGN_OR_RETURN(const uint64_t bytes, env_->file_size(from));
+      ++total.files;
+      total.bytes += bytes;
+      const Status linked = target_env == env_
+                                ? env_->link_file(from, join(folder.segments(), name))
+                                : Status(StatusCode::kUnimplemented, "another file system");
+      if (linked.ok()) {
+        ++total.files_done;
+        total.bytes_done += bytes;
+        continue;
+      }
+      if (linked.code() != StatusCode::kUnimplemented) return linked;
+      OMEN_ASSIGN_OR_RETURN(auto mapped, env_->map_file(from));
+      to_copy.push_back({name, std::move(mapped)});
+    }
+  }
+  Progress progress(options, total);
+  OMEN_RETURN_IF_ERROR(progress.report());
+  for (const FileToCopy& file : to_copy) {
+    OMEN_RETURN_IF_ERROR(copy_file(file, folder.segments(), folder.env(), progress));
+    OMEN_RETURN_IF_ERROR(progress.add_file());
+  }
+  return folder.publish(without_log(std::move(manifest)));
+}
+
+}  // namespace omendb::internal
