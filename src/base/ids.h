@@ -11,13 +11,24 @@ constexpr uint32_t to_int(SlotId slot) {
   return static_cast<uint32_t>(slot);
 }
 
-/// A log sequence number: the n-th operation of a database, from 1. 0 = before the first.
+/// A log sequence number: the position of a record in the log, from 1. 0 = before the first.
+/// Positions rise from record to record. Their differences count nothing: a log may leave gaps.
 enum class Lsn : uint64_t {};
 constexpr uint64_t to_int(Lsn lsn) {
   return static_cast<uint64_t>(lsn);
 }
-constexpr Lsn next(Lsn lsn) {
-  return Lsn{to_int(lsn) + 1};
+
+/// Which of the shards that share a log. A database that is one folder is shard 0.
+enum class ShardId : uint32_t {};
+constexpr uint32_t to_int(ShardId shard) {
+  return static_cast<uint32_t>(shard);
+}
+
+/// Which opening of a database wrote a record. Each opening for writing has a higher one than all
+/// before it, so that a writer that was replaced is told from its successor. 0 = none.
+enum class Epoch : uint32_t {};
+constexpr uint32_t to_int(Epoch epoch) {
+  return static_cast<uint32_t>(epoch);
 }
 
 }  // namespace omendb

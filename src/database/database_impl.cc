@@ -214,7 +214,7 @@ Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> par
   OMEN_RETURN_IF_ERROR(lock_->check());
   // Deletes fill no memtable, so nothing else would have the log's size looked at.
   if (++appends_ % kAppendsBetweenLooks == 0 && log_->bytes() >= kMaxLogBytes) wake_background();
-  return log_->append(parts);
+  return log_->append(ShardId{0}, parts);
 }
 
 std::string DatabaseImpl::new_file_name() {
@@ -231,12 +231,12 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
   }
   storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
   const Lsn trim = trimmable();
-  const Lsn trimmed_before = manifest_.log_trimmed;
-  manifest_.log_trimmed = std::max(trimmed_before, trim);
+  const Lsn trimmed_before = manifest_.log.trimmed;
+  manifest_.log.trimmed = std::max(trimmed_before, trim);
   if (Status published = publish_manifest(); !published.ok()) {
     // Both, or the next manifest would skip records that the old state still needs.
     *found = std::move(before);
-    manifest_.log_trimmed = trimmed_before;
+    manifest_.log.trimmed = trimmed_before;
     return published;
   }
   // The state is in force, whatever becomes of the log's old files; the next opening removes them.
@@ -252,6 +252,7 @@ Status DatabaseImpl::sync(Lsn lsn) {
 Status DatabaseImpl::publish_manifest() {
   OMEN_RETURN_IF_ERROR(lock_->check());
   manifest_.next_file_number = next_file_number_;
+  if (log_ != nullptr) manifest_.log.epoch = log_->epoch();
   return manifest_store_.publish(manifest_);
 }
 

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "database/catalog.h"
 #include "database/database_impl.h"
+#include "storage/log/file_log.h"
 
 namespace omendb::internal {
 
@@ -157,22 +158,23 @@ Status DatabaseImpl::open_collections() {
 
 Status DatabaseImpl::replay_log() {
   std::map<uint32_t, std::pair<std::shared_ptr<Core>, Lsn>> by_id;
-  Lsn from{};
+  storage::LogMark mark;
   {
     MutexLock lock(manifest_mutex_);
-    from = manifest_.log_trimmed;
+    mark = manifest_.log;
   }
   for (const auto& core : cores()) by_id[core->id()] = {core, core->durable_state().flushed};
-  const auto replay = [&](Lsn lsn, std::span<const std::byte> record) -> Status {
-    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record));
+  const auto replay = [&](const storage::LogRecord& record) -> Status {
+    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
     const auto found = by_id.find(id);
     // Records of a dropped collection stay in the log until it is trimmed.
-    if (found == by_id.end() || lsn <= found->second.second) return {};
-    return found->second.first->replay(lsn, record);
+    if (found == by_id.end() || record.position <= found->second.second) return {};
+    return found->second.first->replay(record.position, record.payload);
   };
   storage::LogRecovery recovery;
-  OMEN_ASSIGN_OR_RETURN(log_, storage::Log::open(env_, join(path_, kLogFolder),
-                                                 log_options(options_), from, replay, &recovery));
+  OMEN_ASSIGN_OR_RETURN(
+      log_, storage::FileLog::open(env_, join(path_, kLogFolder), log_options(options_), mark,
+                                   replay, &recovery));
   recovery_notes_ = std::move(recovery.notes);
   return {};
 }

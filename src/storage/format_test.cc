@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "base/bytes.h"
-#include "storage/log/log.h"
+#include "storage/log/file_log.h"
 #include "storage/section_file.h"
 
 namespace omendb::storage {
@@ -31,10 +31,10 @@ std::vector<std::byte> dump_in_docs(const std::string& mark) {
 }
 
 std::vector<std::byte> write_log(const std::shared_ptr<Env>& env) {
-  auto log = Log::open(
-      env, "wal", {}, Lsn{0}, [](Lsn, std::span<const std::byte>) { return Status(); }, nullptr);
+  auto log = FileLog::open(
+      env, "wal", {}, {}, [](const LogRecord&) { return Status(); }, nullptr);
   const std::span<const std::byte> part = as_bytes("hello");
-  EXPECT_TRUE((*log)->wait_durable(*(*log)->append(std::span(&part, 1))).ok());
+  EXPECT_TRUE((*log)->wait_durable(*(*log)->append(ShardId{}, std::span(&part, 1))).ok());
   return *env->read_file("wal/0000000001.wal");
 }
 
@@ -55,10 +55,11 @@ TEST(FormatTest, TheLogInTheDocsIsReadAndButForTheNonceIsWhatTheLogWrites) {
   auto file = env->create_file("wal/0000000001.wal");
   ASSERT_TRUE((*file)->append(documented).ok());
   std::string replayed;
-  const auto log = Log::open(
-      env, "wal", {}, Lsn{0},
-      [&](Lsn, std::span<const std::byte> payload) {
-        replayed.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
+  const auto log = FileLog::open(
+      env, "wal", {}, {},
+      [&](const LogRecord& record) {
+        replayed.assign(reinterpret_cast<const char*>(record.payload.data()),
+                        record.payload.size());
         return Status();
       },
       nullptr);

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "omendb/types.h"
 #include "storage/env.h"
+#include "storage/log/log.h"
 
 namespace omendb::storage {
 
@@ -50,7 +51,7 @@ struct Manifest {
   std::array<uint8_t, 16> database_uuid{};
   uint32_t next_collection_id = 1;
   uint64_t next_file_number = 1;
-  Lsn log_trimmed{};  ///< the log's records up to here are needed no more
+  LogMark log;
   std::vector<CollectionMeta> collections;
   bool operator==(const Manifest&) const = default;
 };

@@ -19,7 +19,7 @@ class FakeHost final : public Host {
   FakeHost() { EXPECT_TRUE(env_->make_directory("segments").ok()); }
 
   Result<Lsn> append(std::span<const std::span<const std::byte>>) override {
-    return last_ = next(last_);
+    return last_ = Lsn{to_int(last_) + 3};  // a log may leave gaps
   }
   void start_flush() override {}
   bool flushing() const override { return false; }

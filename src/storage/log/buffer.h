@@ -7,7 +7,6 @@
 #include <memory>
 #include <span>
 
-#include "base/ids.h"
 #include "storage/log/format.h"
 
 namespace omendb::storage {
@@ -21,11 +20,9 @@ class LogBuffer {
   std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
   void clear() { size_ = 0; }
 
-  /// Adds a frame whose checksum is set by seal().
-  void add(Lsn lsn, uint32_t payload_crc, uint64_t length,
-           std::span<const std::span<const std::byte>> parts) {
-    std::byte* out = grow(log_frame_bytes(length));
-    const LogFrame frame{0, payload_crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
+  /// Adds a frame whose checksum and durable LSN are set by seal().
+  void add(const LogFrame& frame, std::span<const std::span<const std::byte>> parts) {
+    std::byte* out = grow(log_frame_bytes(frame.length));
     std::memcpy(out, &frame, sizeof(frame));
     out += sizeof(frame);
     for (const auto part : parts) {
@@ -33,7 +30,7 @@ class LogBuffer {
       std::memcpy(out, part.data(), part.size());
       out += part.size();
     }
-    std::memset(out, 0, log_padding(length));
+    std::memset(out, 0, log_padding(frame.length));
   }
 
   /// Completes every frame for the file that it will be written to.

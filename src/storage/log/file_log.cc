@@ -57,7 +57,7 @@ Status FileLog::refusal() const {
                                      failure_.message() + "); reopen the database to write again"};
 }
 
-Result<Lsn> FileLog::append(std::span<const std::span<const std::byte>> parts) {
+Result<Lsn> FileLog::append(ShardId shard, std::span<const std::span<const std::byte>> parts) {
   uint64_t length = 0;
   uint32_t crc = 0;
   for (const auto part : parts) length += part.size();
@@ -67,7 +67,11 @@ Result<Lsn> FileLog::append(std::span<const std::span<const std::byte>> parts) {
                                                   std::to_string(kMaxLogRecordBytes));
   }
   for (const auto part : parts) crc = crc32c::extend(crc, part);
-  if (length >= kDirectBytes) return append_direct(crc, length, parts);
+  LogFrame frame{.payload_crc = crc,
+                 .length = static_cast<uint32_t>(length),
+                 .shard = to_int(shard),
+                 .epoch = to_int(epoch_)};
+  if (length >= kDirectBytes) return append_direct(frame, parts);
 
   const MutexLock lock(mutex_);
   while (failure_.ok() && pending_.size() >= kMaxPendingBytes) {
@@ -86,26 +90,28 @@ Result<Lsn> FileLog::append(std::span<const std::span<const std::byte>> parts) {
   }
   if (!failure_.ok()) return refusal();
   const Lsn lsn = next(last_appended_);
-  pending_.add(lsn, crc, length, parts);
+  frame.lsn = to_int(lsn);
+  pending_.add(frame, parts);
   planned_ += bytes;
   last_appended_ = lsn;
   announce();
   return lsn;
 }
 
-Result<Lsn> FileLog::append_direct(uint32_t crc, uint64_t length,
+Result<Lsn> FileLog::append_direct(LogFrame frame,
                                    std::span<const std::span<const std::byte>> parts) {
+  const uint64_t bytes = log_frame_bytes(frame.length);
   const MutexLock lock(mutex_);
   take_writing_role();
-  const Status room = find_room(log_frame_bytes(length));
+  const Status room = find_room(bytes);
   if (!failure_.ok() || !room.ok()) {
     release_writing_role();
     return failure_.ok() ? room : refusal();
   }
-  planned_ += log_frame_bytes(length);
+  planned_ += bytes;
   const Lsn lsn = last_appended_ = next(last_appended_);
   announce();
-  const LogFrame frame{0, crc, to_int(lsn), 0, static_cast<uint32_t>(length), 0};
+  frame.lsn = to_int(lsn);
   write_in_role(lsn, [&](Lsn mark) -> Status {
     if (!flushing_.empty()) OMEN_RETURN_IF_ERROR(output_.write(flushing_, mark));
     return output_.write(frame, parts, mark);
@@ -276,12 +282,12 @@ uint64_t FileLog::bytes() const {
   return total;
 }
 
-Result<std::unique_ptr<Log>> Log::open(
-    std::shared_ptr<Env> env, std::string directory, const LogOptions& options, Lsn from,
-    const std::function<Status(Lsn, std::span<const std::byte>)>& replay, LogRecovery* recovery) {
+Result<std::unique_ptr<Log>> FileLog::open(std::shared_ptr<Env> env, std::string directory,
+                                           const LogOptions& options, const LogMark& mark,
+                                           const LogVisitor& replay, LogRecovery* recovery) {
   auto log = std::make_unique<FileLog>(std::move(env), std::move(directory), options);
-  OMEN_RETURN_IF_ERROR(log->recover(from, replay, recovery));
-  log->start_thread();
+  OMEN_RETURN_IF_ERROR(log->recover(mark, replay, recovery));
+  log->thread_ = std::thread([raw = log.get()] { raw->run(); });
   return std::unique_ptr<Log>(std::move(log));
 }
 

@@ -1,5 +1,5 @@
-// The log in a folder of files: what file_log.cc (appending, writing, syncing, waiting) and room.cc
-// (taking over a folder, room for records, trimming) share.
+// The log in a folder of files: file_log.cc appends, writes, syncs and waits, room.cc takes over a
+// folder, finds room for records, and trims. Format: docs/format.md, "WAL".
 #pragma once
 
 #include <chrono>
@@ -18,22 +18,30 @@ namespace omendb::storage {
 /// A record of this size or more is written from where it lies, without a copy in the buffer.
 inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 
+struct LogOptions {
+  bool sync_on_wait = true;        ///< wait_durable() means fdatasync; else only handed to the OS
+  uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
+  uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
+};
+
 /// Thread-safe.
 class FileLog final : public Log {
  public:
+  /// Visits each record after `mark.trimmed`, then is ready to append. Damage before the durable
+  /// mark (not a torn tail) is kCorruption that names file and offset.
+  /// @param mark      of the latest manifest. If the log ends before `trimmed` (it was not synced,
+  ///                  and the segments were), appending goes on after it.
+  /// @param recovery  may be null.
+  static Result<std::unique_ptr<Log>> open(std::shared_ptr<Env> env, std::string directory,
+                                           const LogOptions& options, const LogMark& mark,
+                                           const LogVisitor& replay, LogRecovery* recovery);
   FileLog(std::shared_ptr<Env> env, std::string directory, const LogOptions& options)
       : env_(std::move(env)),
         options_(options),
         folder_(env_, std::move(directory), options.file_bytes) {}
   ~FileLog() override;
 
-  Status recover(Lsn from, const std::function<Status(Lsn, std::span<const std::byte>)>& replay,
-                 LogRecovery* recovery) OMEN_EXCLUDES(mutex_);
-  void start_thread() {
-    thread_ = std::thread([this] { run(); });
-  }
-
-  Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
+  Result<Lsn> append(ShardId shard, std::span<const std::span<const std::byte>> parts) override;
   Status wait_durable(Lsn lsn) override { return drive(lsn, options_.sync_on_wait); }
   Status sync(Lsn lsn) override { return drive(lsn, true); }
   void start_flush() override;
@@ -41,6 +49,7 @@ class FileLog final : public Log {
     const MutexLock lock(mutex_);
     return writing_ || syncing_ || awaiting_ || flush_wanted_;
   }
+  Epoch epoch() const override { return epoch_; }
   Lsn last_appended() const override {
     const MutexLock lock(mutex_);
     return last_appended_;
@@ -55,8 +64,9 @@ class FileLog final : public Log {
     uint64_t bytes = 0;
   };
 
-  Result<Lsn> append_direct(uint32_t crc, uint64_t length,
-                            std::span<const std::span<const std::byte>> parts)
+  Status recover(const LogMark& mark, const LogVisitor& replay, LogRecovery* recovery)
+      OMEN_EXCLUDES(mutex_);
+  Result<Lsn> append_direct(LogFrame frame, std::span<const std::span<const std::byte>> parts)
       OMEN_EXCLUDES(mutex_);
   Status drive(Lsn lsn, bool synced) OMEN_EXCLUDES(mutex_);
   void run() OMEN_EXCLUDES(mutex_);
@@ -97,6 +107,7 @@ class FileLog final : public Log {
 
   const std::shared_ptr<Env> env_;
   const LogOptions options_;
+  Epoch epoch_{};  // set by recover()
 
   mutable Mutex mutex_;
   CondVar progress_;  // a role was released, or something was written, synced or failed

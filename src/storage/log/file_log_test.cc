@@ -1,4 +1,4 @@
-#include "storage/log/log.h"
+#include "storage/log/file_log.h"
 
 #include <gtest/gtest.h>
 
@@ -17,12 +17,18 @@ namespace {
 
 constexpr const char* kFolder = "db/wal";
 
+std::string text_of(std::span<const std::byte> payload) {
+  return {reinterpret_cast<const char*>(payload.data()), payload.size()};
+}
+
 // A log in memory and what came out of it.
 struct Opened {
   Status status;
   std::unique_ptr<Log> log;
   LogRecovery recovery;
   std::map<uint64_t, std::string> records;
+  std::vector<Epoch> epochs;
+  std::vector<ShardId> shards;
 };
 
 class LogTest : public testing::Test {
@@ -31,12 +37,12 @@ class LogTest : public testing::Test {
 
   Opened open(uint64_t from = 0, LogOptions options = {}) {
     Opened opened;
-    auto log = Log::open(
-        env_, kFolder, options, Lsn{from},
-        [&](Lsn lsn, std::span<const std::byte> payload) {
-          opened.records.emplace(
-              to_int(lsn),
-              std::string(reinterpret_cast<const char*>(payload.data()), payload.size()));
+    auto log = FileLog::open(
+        env_, kFolder, options, {.trimmed = Lsn{from}},
+        [&](const LogRecord& record) {
+          opened.records.emplace(to_int(record.position), text_of(record.payload));
+          opened.epochs.push_back(record.epoch);
+          opened.shards.push_back(record.shard);
           return Status();
         },
         &opened.recovery);
@@ -47,7 +53,7 @@ class LogTest : public testing::Test {
 
   static Lsn add(Log& log, std::string_view text) {
     const std::span<const std::byte> part = as_bytes(text);
-    const auto lsn = log.append(std::span(&part, 1));
+    const auto lsn = log.append(ShardId{}, std::span(&part, 1));
     EXPECT_TRUE(lsn.ok()) << lsn.status().to_string();
     return lsn.ok() ? *lsn : Lsn{0};
   }
@@ -91,6 +97,58 @@ TEST_F(LogTest, RecordsComeBackInOrderAfterReopening) {
   EXPECT_EQ(open(2).records.size(), 1u);
 }
 
+TEST_F(LogTest, EachRecordCarriesItsShardAndTheEpochOfTheOpeningThatWroteIt) {
+  for (uint32_t session = 1; session <= 3; ++session) {
+    auto opened = open();
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    EXPECT_EQ(opened.log->epoch(), Epoch{session});
+    const std::span<const std::byte> part = as_bytes("x");
+    ASSERT_TRUE(opened.log->append(ShardId{session * 7}, std::span(&part, 1)).ok());
+  }
+  const auto again = open();
+  EXPECT_EQ(again.epochs, (std::vector{Epoch{1}, Epoch{2}, Epoch{3}}));
+  EXPECT_EQ(again.shards, (std::vector{ShardId{7}, ShardId{14}, ShardId{21}}));
+}
+
+TEST_F(LogTest, AnEpochIsNotGivenTwiceEvenIfAllThatItWroteWasTorn) {
+  Epoch torn{};
+  {
+    auto opened = open();
+    torn = opened.log->epoch();
+    add_durable(*opened.log, "one");
+  }
+  const std::string name = files().front();
+  auto bytes = contents(name);
+  bytes[kLogHeaderBytes] ^= std::byte{1};
+  replace(name, bytes);
+  const auto again = open();
+  ASSERT_TRUE(again.status.ok()) << again.status.to_string();
+  EXPECT_TRUE(again.records.empty());
+  EXPECT_GT(again.log->epoch(), torn);
+}
+
+TEST_F(LogTest, ARecordOfAnOlderWriterBehindOneOfANewerIsRefused) {
+  {
+    auto opened = open();
+    add(*opened.log, "one");
+    add_durable(*opened.log, "two");
+  }
+  const std::string name = files().front();
+  auto bytes = contents(name);
+  LogFileHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  LogFrame frame;
+  std::memcpy(&frame, bytes.data() + kLogHeaderBytes, sizeof(frame));
+  frame.epoch = 9;
+  frame.header_crc = log_frame_crc(frame, header.crc);
+  std::memcpy(bytes.data() + kLogHeaderBytes, &frame, sizeof(frame));
+  replace(name, bytes);
+  const auto opened = open();
+  EXPECT_EQ(opened.status.code(), StatusCode::kCorruption);
+  EXPECT_NE(opened.status.message().find("record 2 has epoch 1"), std::string::npos)
+      << opened.status.message();
+}
+
 TEST_F(LogTest, AFrameThatRepeatsTheLastNumberIsNotTakenOverBehindIt) {
   {
     auto opened = open();
@@ -130,7 +188,7 @@ TEST_F(LogTest, PartsAreJoinedAndLargeRecordsKeepTheirPlaceAmongSmallOnes) {
     add(*opened.log, "before");
     const std::span<const std::byte> parts[] = {as_bytes("head "), as_bytes(large),
                                                 as_bytes(" tail")};
-    ASSERT_EQ(*opened.log->append(parts), Lsn{2});
+    ASSERT_EQ(*opened.log->append(ShardId{}, parts), Lsn{2});
     add_durable(*opened.log, "after");
   }
   for (int round = 0; round < 2; ++round) {  // the second time from the copied tail
@@ -178,9 +236,9 @@ TEST_F(LogTest, ALogThatIsTrimmedWholeLeavesAnEmptyFolderAndGoesOnCounting) {
 
 TEST_F(LogTest, AReplayErrorStopsTheOpening) {
   { add_durable(*open().log, "one"); }
-  auto opened = Log::open(
-      env_, kFolder, {}, Lsn{0},
-      [](Lsn, std::span<const std::byte>) { return Status(StatusCode::kInternal, "no"); }, nullptr);
+  auto opened = FileLog::open(
+      env_, kFolder, {}, {}, [](const LogRecord&) { return Status(StatusCode::kInternal, "no"); },
+      nullptr);
   EXPECT_EQ(opened.status().code(), StatusCode::kInternal);
 }
 

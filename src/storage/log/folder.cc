@@ -90,8 +90,8 @@ Result<std::unique_ptr<WritableFile>> LogFolder::take_file(const std::string& pa
   return env_->reopen_file(path);
 }
 
-Result<LogOutput> LogFolder::begin(uint64_t sequence, Lsn first_lsn, uint64_t room) {
-  auto begun = write_header(sequence, first_lsn, room);
+Result<LogOutput> LogFolder::begin(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room) {
+  auto begun = write_header(sequence, first_lsn, epoch, room);
   if (!begun.ok()) abandon();
   return begun;
 }
@@ -100,7 +100,8 @@ void LogFolder::abandon() {
   env_->remove_file(join(directory_, kTemporary)).ignore();
 }
 
-Result<LogOutput> LogFolder::write_header(uint64_t sequence, Lsn first_lsn, uint64_t room) {
+Result<LogOutput> LogFolder::write_header(uint64_t sequence, Lsn first_lsn, Epoch epoch,
+                                          uint64_t room) {
   OMEN_ASSIGN_OR_RETURN(auto file, take_file(join(directory_, kTemporary)));
   OMEN_RETURN_IF_ERROR(file->reserve(kLogHeaderBytes + std::max(room, sizeof(LogFrame))));
   LogFileHeader header{};
@@ -109,6 +110,7 @@ Result<LogOutput> LogFolder::write_header(uint64_t sequence, Lsn first_lsn, uint
   header.sequence = sequence;
   header.first_lsn = to_int(first_lsn);
   header.nonce = random_nonce();
+  header.epoch = to_int(epoch);
   header.crc = log_header_crc(header);
   // The header's page, and zeros where the first record would be: the log ends there.
   std::array<std::byte, kLogHeaderBytes + sizeof(LogFrame)> start{};

@@ -43,7 +43,7 @@ class LogFolder {
   /// called *.wal ever lacks one.
   /// @param room  bytes of frames that it has blocks for.
   /// @error kNoSpace, or another: nothing is left of it.
-  Result<LogOutput> begin(uint64_t sequence, Lsn first_lsn, uint64_t room);
+  Result<LogOutput> begin(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room);
   /// Removes a file that was begun and not published.
   void abandon();
   /// Gives it its name. When this returns, that survives a power cut.
@@ -56,7 +56,7 @@ class LogFolder {
 
  private:
   Result<std::unique_ptr<WritableFile>> take_file(const std::string& path);
-  Result<LogOutput> write_header(uint64_t sequence, Lsn first_lsn, uint64_t room);
+  Result<LogOutput> write_header(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room);
 
   const std::shared_ptr<Env> env_;
   const std::string directory_;

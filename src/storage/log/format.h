@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/crc32c.h"
+#include "base/ids.h"
 
 namespace omendb::storage {
 
@@ -31,7 +32,8 @@ struct LogFileHeader {
   uint64_t sequence;
   uint64_t first_lsn;  // of the first record here; all before it were durable when this was written
   uint64_t nonce;
-  std::array<uint8_t, 20> reserved;
+  uint32_t epoch;  // of the writer that began the file
+  std::array<uint8_t, 16> reserved;
   uint32_t crc;  // of the bytes before it
 };
 static_assert(sizeof(LogFileHeader) == 64);
@@ -39,24 +41,34 @@ static_assert(offsetof(LogFileHeader, version) == 8);
 static_assert(offsetof(LogFileHeader, sequence) == 16);
 static_assert(offsetof(LogFileHeader, first_lsn) == 24);
 static_assert(offsetof(LogFileHeader, nonce) == 32);
+static_assert(offsetof(LogFileHeader, epoch) == 40);
 static_assert(offsetof(LogFileHeader, crc) == 60);
 
 /// Before each payload, which zeros fill up to a multiple of 8. A header of zeros ends the log.
 struct LogFrame {
   uint32_t header_crc;   // of the rest of this header, seeded with the file header's crc
   uint32_t payload_crc;  // of the payload
-  uint64_t lsn;
+  uint64_t lsn;          // in these files without gaps, which recovery relies on
   uint64_t durable_lsn;  // known to be synced when this was written
   uint32_t length;       // of the payload
-  uint32_t reserved;     // 0
+  uint32_t shard;
+  uint32_t epoch;     // of the writer
+  uint32_t reserved;  // 0
 };
-static_assert(sizeof(LogFrame) == 32);
+static_assert(sizeof(LogFrame) == 40);
 static_assert(offsetof(LogFrame, payload_crc) == 4);
 static_assert(offsetof(LogFrame, lsn) == 8);
 static_assert(offsetof(LogFrame, durable_lsn) == 16);
 static_assert(offsetof(LogFrame, length) == 24);
+static_assert(offsetof(LogFrame, shard) == 28);
+static_assert(offsetof(LogFrame, epoch) == 32);
 
 inline constexpr std::array<std::byte, sizeof(LogFrame)> kLogEnd{};
+
+/// The position after `lsn` in a log of files.
+constexpr Lsn next(Lsn lsn) {
+  return Lsn{to_int(lsn) + 1};
+}
 
 constexpr uint64_t log_padding(uint64_t payload_bytes) {
   return (8 - payload_bytes % 8) % 8;

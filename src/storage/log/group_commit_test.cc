@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "storage/log/log.h"
+#include "storage/log/file_log.h"
 #include "storage/testing/slow_env.h"
 
 namespace omendb::storage {
@@ -17,15 +17,15 @@ constexpr std::chrono::milliseconds kSyncTime{20};
 /// Syncs that `threads` writers of `each` records needed, each waiting for one before the next.
 int syncs_of(int threads, int each) {
   const auto env = std::make_shared<SlowEnv>(Env::in_memory(), kSyncTime);
-  auto log = Log::open(
-      env, "wal", {}, Lsn{0}, [](Lsn, std::span<const std::byte>) { return Status(); }, nullptr);
+  auto log = FileLog::open(
+      env, "wal", {}, {}, [](const LogRecord&) { return Status(); }, nullptr);
   EXPECT_TRUE(log.ok()) << log.status().to_string();
   std::vector<std::thread> writers;
   for (int t = 0; t < threads; ++t) {
     writers.emplace_back([&] {
       for (int i = 0; i < each; ++i) {
         const std::span<const std::byte> part = as_bytes("record");
-        const auto lsn = (*log)->append(std::span(&part, 1));
+        const auto lsn = (*log)->append(ShardId{}, std::span(&part, 1));
         EXPECT_TRUE(lsn.ok() && (*log)->wait_durable(*lsn).ok());
       }
     });

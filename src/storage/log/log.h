@@ -1,27 +1,39 @@
-// The write-ahead log of a database: what makes a write durable. Format: docs/format.md, "WAL".
+// The write-ahead log of a database: what makes a write durable. This is the interface; FileLog
+// (file_log.h) keeps a log in a folder of files.
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
 #include "omendb/status.h"
-#include "storage/env.h"
 
 namespace omendb::storage {
 
-struct LogOptions {
-  bool sync_on_wait = true;        ///< wait_durable() means fdatasync; else only handed to the OS
-  uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
-  uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
+/// A record as the log gives it back.
+struct LogRecord {
+  Lsn position{};
+  ShardId shard{};
+  Epoch epoch{};
+  std::span<const std::byte> payload;  ///< borrowed for the length of the visit
 };
 
-/// What open() found besides whole records.
+/// Is called with records in the order of their positions. An error stops the reading.
+using LogVisitor = std::function<Status(const LogRecord&)>;
+
+/// What a manifest keeps of its log.
+struct LogMark {
+  Lsn trimmed{};  ///< records up to here are needed no more
+  Epoch epoch{};  ///< of the writer that published it
+  bool operator==(const LogMark&) const = default;
+};
+
+/// What opening found besides whole records.
 struct LogRecovery {
-  Lsn last{};                      ///< the last whole record, or Lsn{0}
+  Lsn last{};                      ///< the last whole record, or LogMark::trimmed
   std::vector<std::string> notes;  ///< "dropped a torn tail of 812 bytes in …", for people
 };
 
@@ -29,20 +41,13 @@ struct LogRecovery {
 /// After one failed write or flush every later append fails with kReadOnly.
 class Log {
  public:
-  /// Replays each record after `from` in order, then is ready to append. Damage before the
-  /// durable mark (not a torn tail) is kCorruption that names file and offset.
-  /// @param from    at least what was last trimmed. If the log ends before it (it was not synced,
-  ///                and the segments were), appending goes on after `from`.
-  /// @param replay  returns an error to stop the opening.
-  static Result<std::unique_ptr<Log>> open(
-      std::shared_ptr<Env> env, std::string directory, const LogOptions& options, Lsn from,
-      const std::function<Status(Lsn, std::span<const std::byte>)>& replay, LogRecovery* recovery);
   virtual ~Log() = default;  ///< writes out what was appended; does not sync
 
-  /// Gives the next LSN to the record made of `parts`, in order. Copies them to the log's buffer or
-  /// file before returning. Not durable until wait_durable().
+  /// Appends a record made of `parts`, in order, in this log's epoch, and gives it a position above
+  /// all before it. Copies the parts to the log's buffer or file before returning. Not durable
+  /// until wait_durable().
   /// @error kNoSpace if the disk has no room for it: nothing has changed; it may be tried again.
-  virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
+  virtual Result<Lsn> append(ShardId shard, std::span<const std::span<const std::byte>> parts) = 0;
   /// Returns when the record, and all before it, are as durable as the options say. Concurrent
   /// waiters share one flush.
   virtual Status wait_durable(Lsn lsn) = 0;
@@ -53,9 +58,11 @@ class Log {
   /// Whether a write or a sync is under way: who waits now would wait for another's first.
   virtual bool flushing() const = 0;
 
+  /// The epoch of the records that this log appends.
+  virtual Epoch epoch() const = 0;
   virtual Lsn last_appended() const = 0;
-  /// Forgets records up to and including `lsn`: files wholly below it are removed or recycled. The
-  /// caller has made durable that they are needed no more.
+  /// Forgets records up to and including `lsn`, which need not be one's position. The caller has
+  /// made durable that they are needed no more.
   virtual Status trim(Lsn lsn) = 0;
   virtual uint64_t bytes() const = 0;  ///< of records not yet trimmed
 };

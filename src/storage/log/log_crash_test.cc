@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "storage/log/log.h"
+#include "storage/log/file_log.h"
 #include "storage/testing/fault_env.h"
 
 namespace omendb::storage {
@@ -39,12 +39,13 @@ Recovered open_log(const std::shared_ptr<FaultEnv>& env, const LogOptions& optio
   Recovered result;
   uint64_t expected = from;
   LogRecovery recovery;
-  auto log = Log::open(
-      env, kFolder, options, Lsn{from},
-      [&](Lsn lsn, std::span<const std::byte> payload) {
-        const std::string text(reinterpret_cast<const char*>(payload.data()), payload.size());
-        EXPECT_EQ(to_int(lsn), ++expected);
-        EXPECT_EQ(text, text_of(to_int(lsn)));
+  auto log = FileLog::open(
+      env, kFolder, options, {.trimmed = Lsn{from}},
+      [&](const LogRecord& record) {
+        const std::string text(reinterpret_cast<const char*>(record.payload.data()),
+                               record.payload.size());
+        EXPECT_EQ(to_int(record.position), ++expected);
+        EXPECT_EQ(text, text_of(to_int(record.position)));
         return Status();
       },
       &recovery);
@@ -67,7 +68,7 @@ void run_workload(const std::shared_ptr<FaultEnv>& env, const LogOptions& option
       for (int i = 0; i < 1 + step % 3; ++i) {
         const std::string text = text_of(model.issued + 1);
         const std::span<const std::byte> part = as_bytes(text);
-        const auto lsn = opened.log->append(std::span(&part, 1));
+        const auto lsn = opened.log->append(ShardId{}, std::span(&part, 1));
         if (!lsn.ok()) return;
         model.issued = to_int(last = *lsn);
       }
@@ -104,7 +105,7 @@ bool recovers(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, c
   }
   const std::string text = text_of(opened.last + 1);
   const std::span<const std::byte> part = as_bytes(text);
-  const auto lsn = opened.log->append(std::span(&part, 1));
+  const auto lsn = opened.log->append(ShardId{}, std::span(&part, 1));
   if (!lsn.ok() || !opened.log->sync(*lsn).ok()) {
     why = "appending after recovery failed";
     return false;
@@ -202,16 +203,16 @@ TEST(LogCrashTest, AfterAFailedFlushTheLogIsReadOnlyUntilReopened) {
   auto opened = open_log(env, {}, 0);
   const std::string text = text_of(1);
   const std::span<const std::byte> part = as_bytes(text);
-  const auto first = opened.log->append(std::span(&part, 1));
+  const auto first = opened.log->append(ShardId{}, std::span(&part, 1));
   ASSERT_TRUE(opened.log->wait_durable(*first).ok());
   env->arm({.at_operation = env->operations(), .fault = Fault::kSyncFails});
   const std::string second_text = text_of(2);
   const std::span<const std::byte> second_part = as_bytes(second_text);
-  const auto second = opened.log->append(std::span(&second_part, 1));
+  const auto second = opened.log->append(ShardId{}, std::span(&second_part, 1));
   EXPECT_EQ(opened.log->wait_durable(*second).code(), StatusCode::kIoError);
   EXPECT_EQ(opened.log->wait_durable(*second).code(), StatusCode::kIoError);  // not retried
   EXPECT_TRUE(opened.log->wait_durable(*first).ok());
-  const auto refused = opened.log->append(std::span(&part, 1));
+  const auto refused = opened.log->append(ShardId{}, std::span(&part, 1));
   EXPECT_EQ(refused.status().code(), StatusCode::kReadOnly);
   EXPECT_NE(refused.status().message().find("Input/output error"), std::string::npos);
   opened.log.reset();

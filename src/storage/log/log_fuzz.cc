@@ -4,8 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "storage/log/file_log.h"
 #include "storage/log/format.h"
-#include "storage/log/log.h"
 
 namespace omendb::storage {
 namespace {
@@ -42,20 +42,20 @@ void try_open(std::span<const std::byte> file) {
   OMEN_CHECK((*written)->append(file).ok());
   LogRecovery recovery;
   Lsn expected{0};
-  const auto replay = [&](Lsn lsn, std::span<const std::byte>) {
-    OMEN_CHECK(lsn == next(expected));
-    expected = lsn;
+  const auto replay = [&](const LogRecord& record) {
+    OMEN_CHECK(record.position == next(expected));
+    expected = record.position;
     return Status();
   };
-  auto log = Log::open(env, "wal", {}, Lsn{0}, replay, &recovery);
+  auto log = FileLog::open(env, "wal", {}, {}, replay, &recovery);
   if (!log.ok()) return;
   OMEN_CHECK(recovery.last == expected);
   const std::span<const std::byte> part = as_bytes("next");
-  const auto lsn = (*log)->append(std::span(&part, 1));
+  const auto lsn = (*log)->append(ShardId{}, std::span(&part, 1));
   OMEN_CHECK(lsn.ok() && (*log)->wait_durable(*lsn).ok());
   log->reset();
   expected = Lsn{0};
-  OMEN_CHECK(Log::open(env, "wal", {}, Lsn{0}, replay, &recovery).ok());
+  OMEN_CHECK(FileLog::open(env, "wal", {}, {}, replay, &recovery).ok());
   OMEN_CHECK(recovery.last == *lsn);
 }
 

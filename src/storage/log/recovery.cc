@@ -7,8 +7,6 @@
 namespace omendb::storage {
 namespace {
 
-using Replay = std::function<Status(Lsn, std::span<const std::byte>)>;
-
 Status corrupt(const std::string& path, uint64_t offset, const std::string& what) {
   return {StatusCode::kCorruption,
           "\"" + path + "\": offset " + std::to_string(offset) + ": " + what};
@@ -54,21 +52,32 @@ struct Scan {
   uint64_t offset = kLogHeaderBytes;  // past the last whole frame
   uint64_t next = 0;                  // the LSN expected there
   uint64_t durable = 0;               // the highest mark that a frame carried
+  uint32_t epoch = 0;                 // of the last whole frame
 };
 
 // Walks whole frames from the start of a file, up to but not including LSN `until`.
-Result<Scan> scan_frames(const LogInput& input, uint64_t until, Lsn from, const Replay& replay) {
+// @param epoch  of the record before.
+Result<Scan> scan_frames(const LogInput& input, uint64_t until, Lsn from, Epoch epoch,
+                         const LogVisitor& replay) {
   const auto file = input.mapped->bytes();
   input.mapped->advise(0, file.size(), MappedFile::Advice::kSequential);
   Scan scan;
   scan.next = input.header.first_lsn;
   scan.durable = scan.next - 1;
+  scan.epoch = to_int(epoch);
   LogFrame frame;
   while (scan.next < until && read_log_frame(file, scan.offset, input.header.crc, frame) &&
          frame.lsn == scan.next) {
+    if (frame.epoch < scan.epoch) {
+      return corrupt(input.path, scan.offset,
+                     "record " + std::to_string(frame.lsn) + " has epoch " +
+                         std::to_string(frame.epoch) + " and follows one of epoch " +
+                         std::to_string(scan.epoch));
+    }
+    scan.epoch = frame.epoch;
     if (frame.lsn > to_int(from)) {
-      OMEN_RETURN_IF_ERROR(
-          replay(Lsn{frame.lsn}, file.subspan(scan.offset + sizeof(frame), frame.length)));
+      OMEN_RETURN_IF_ERROR(replay({Lsn{frame.lsn}, ShardId{frame.shard}, Epoch{frame.epoch},
+                                   file.subspan(scan.offset + sizeof(frame), frame.length)}));
     }
     scan.durable = std::max(scan.durable, frame.durable_lsn);
     scan.offset += log_frame_bytes(frame.length);
@@ -106,8 +115,9 @@ Rest examine_rest(const LogInput& input, const Scan& scan) {
   return rest;
 }
 
-Status read_last(const LogInput& input, Lsn from, const Replay& replay, LogContents& contents) {
-  OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(input, UINT64_MAX, from, replay));
+Status read_last(const LogInput& input, Lsn from, Epoch before, const LogVisitor& replay,
+                 LogContents& contents) {
+  OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(input, UINT64_MAX, from, before, replay));
   const Rest rest = examine_rest(input, scan);
   if (rest.durable >= scan.next) {
     return corrupt(input.path, scan.offset,
@@ -124,6 +134,7 @@ Status read_last(const LogInput& input, Lsn from, const Replay& replay, LogConte
                     input.path + "\": record " + std::to_string(scan.next) +
                     " was cut before it was durable";
   }
+  contents.epoch = std::max({contents.epoch, Epoch{scan.epoch}, Epoch{input.header.epoch}});
   contents.durable = Lsn{std::min(scan.durable, scan.next - 1)};
   contents.last = Lsn{std::max(scan.next - 1, to_int(from))};
   // Hop over the frames that stay where they are.
@@ -146,8 +157,10 @@ bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t s
 }
 
 Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
-                             Lsn from, const Replay& replay) {
+                             const LogMark& mark, const LogVisitor& replay) {
+  const Lsn from = mark.trimmed;
   LogContents contents;
+  contents.epoch = mark.epoch;
   contents.last = from;
   contents.durable = from;
   if (sequences.empty()) return contents;
@@ -170,15 +183,18 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
                    "the log begins at record " + std::to_string(first.header.first_lsn) +
                        "; records from " + std::to_string(to_int(from) + 1) + " on are missing");
   }
+  Epoch epoch{};
   for (size_t i = 0; i + 1 < contents.live.size(); ++i) {
     const uint64_t until = contents.live[i + 1].header.first_lsn;
-    OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(contents.live[i], until, from, replay));
+    OMEN_ASSIGN_OR_RETURN(const Scan scan,
+                          scan_frames(contents.live[i], until, from, epoch, replay));
+    epoch = Epoch{scan.epoch};
     if (scan.next >= until) continue;
     return corrupt(contents.live[i].path, scan.offset,
                    "record " + std::to_string(scan.next) + " is damaged or missing, and was " +
                        "durable: the next file begins at record " + std::to_string(until));
   }
-  OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), from, replay, contents));
+  OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), from, epoch, replay, contents));
   // Zeros that stand for lost bytes must not pass for a torn tail.
   for (const LogInput& input : contents.live) OMEN_RETURN_IF_ERROR(input.mapped->check());
   return contents;

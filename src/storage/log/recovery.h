@@ -1,7 +1,6 @@
 // Reading the log back.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "storage/env.h"
 #include "storage/log/folder.h"
 #include "storage/log/format.h"
+#include "storage/log/log.h"
 
 namespace omendb::storage {
 
@@ -22,10 +22,11 @@ struct LogInput {
 
 /// What the log holds.
 struct LogContents {
-  std::vector<LogInput> live;    ///< files with records after `from`, in order
+  std::vector<LogInput> live;    ///< files with records after `trimmed`, in order
   std::vector<uint64_t> unused;  ///< sequence numbers of files wholly before that
   uint64_t last_sequence = 0;    ///< the highest in the folder
-  Lsn last{};                    ///< the last whole record, or `from` if that is later
+  Lsn last{};                    ///< the last whole record, or LogMark::trimmed if that is later
+  Epoch epoch{};                 ///< the highest that wrote here
   /// Records after this one may sit in the system's cache alone, as after a failed flush.
   Lsn durable{};
   uint64_t tail_offset = 0;  ///< in the last live file: where the first record after `durable` is
@@ -33,11 +34,10 @@ struct LogContents {
   std::string note;          ///< about that, for people
 };
 
-/// Finds the files, replays each record after `from`, and applies the torn-tail rule.
+/// Finds the files, replays each record after `mark.trimmed`, and applies the torn-tail rule.
 /// @error kCorruption with file and offset for damage before the durable mark; replay's own.
 Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
-                             Lsn from,
-                             const std::function<Status(Lsn, std::span<const std::byte>)>& replay);
+                             const LogMark& mark, const LogVisitor& replay);
 
 /// Takes the frame at `offset`, if a whole one for this file is there.
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,

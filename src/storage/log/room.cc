@@ -21,12 +21,17 @@ constexpr uint64_t kMaxRoomStep = uint64_t{16} << 20;
 
 // ---- opening
 
-Status FileLog::recover(Lsn from,
-                        const std::function<Status(Lsn, std::span<const std::byte>)>& replay,
-                        LogRecovery* recovery) {
+Status FileLog::recover(const LogMark& mark, const LogVisitor& replay, LogRecovery* recovery) {
+  const Lsn from = mark.trimmed;
   OMEN_ASSIGN_OR_RETURN(const auto sequences, folder_.scan());
   OMEN_ASSIGN_OR_RETURN(const LogContents contents,
-                        read_log(*env_, folder_, sequences, from, replay));
+                        read_log(*env_, folder_, sequences, mark, replay));
+  if (to_int(contents.epoch) == UINT32_MAX) {
+    return {StatusCode::kCorruption, "the log in \"" + folder_.directory() + "\" has epoch " +
+                                         std::to_string(to_int(contents.epoch)) +
+                                         ", the highest there is"};
+  }
+  epoch_ = Epoch{to_int(contents.epoch) + 1};
   last_sequence_ = contents.last_sequence;
   const Lsn kept = std::max(contents.durable, from);
   {
@@ -70,7 +75,7 @@ Status FileLog::take_over_tail(const LogContents& contents, Lsn after, LogRecove
 Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
   const LogInput& input = contents.live.back();
   const auto bytes = input.mapped->bytes();
-  OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), 0));
+  OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), epoch_, 0));
   uint64_t offset = contents.tail_offset;
   LogFrame frame;
   // The records that were replayed, and no frame behind them that claims one of their numbers.
@@ -88,7 +93,7 @@ Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
     if (frame.length >= kDirectBytes) {
       OMEN_RETURN_IF_ERROR(output_.write(frame, payload, after));
     } else {
-      flushing_.add(lsn, frame.payload_crc, frame.length, payload);
+      flushing_.add(frame, payload);
     }
   }
   OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
@@ -145,7 +150,7 @@ Status FileLog::begin_file(uint64_t bytes) {
   const uint64_t room = std::max(bytes + sizeof(LogFrame), std::min(kMinRoomStep, ordinary));
   LogOutput begun;
   Status status = without_mutex([&]() -> Status {
-    OMEN_ASSIGN_OR_RETURN(begun, folder_.begin(last_sequence_ + 1, first, room));
+    OMEN_ASSIGN_OR_RETURN(begun, folder_.begin(last_sequence_ + 1, first, epoch_, room));
     return {};
   });
   if (!status.ok()) {
