@@ -134,7 +134,7 @@ std::vector<std::string> files_of(const storage::Manifest& manifest) {
 /// The manifest of a copy that holds no log: nothing beyond the segments is wanted.
 storage::Manifest without_log(storage::Manifest manifest) {
   for (const auto& collection : manifest.collections) {
-    manifest.log_trimmed = std::max(manifest.log_trimmed, collection.flushed);
+    manifest.log.trimmed = std::max(manifest.log.trimmed, collection.flushed);
   }
   return manifest;
 }
