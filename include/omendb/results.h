@@ -12,6 +12,18 @@
 
 namespace omendb {
 
+/// What a collection has done in the background.
+enum class JobKind : uint8_t {
+  kSeal = 1,   ///< vectors move from memory to a segment
+  kMerge = 2,  ///< segments become one, without the dead
+};
+
+struct JobInfo {
+  JobKind kind = JobKind::kSeal;
+  uint64_t rows_done = 0;
+  uint64_t rows_total = 0;
+};
+
 /// What a collection holds, as one consistent snapshot saw it.
 struct CollectionInfo {
   std::string name;
@@ -25,6 +37,8 @@ struct CollectionInfo {
   uint64_t segments = 0;
   uint64_t segment_points = 0;  ///< rows in segments, dead ones included
   uint64_t segment_bytes = 0;   ///< on disk
+  uint64_t waiting_seals = 0;   ///< full memtables that are to become segments, or are becoming one
+  std::vector<JobInfo> jobs;    ///< running in the background, or in a call of compact()
 };
 
 /// Points, column by column. Vectors are in the collection's element type.

@@ -59,6 +59,13 @@ class CondVar {
     adopted.release();
     return woken;
   }
+  /// @return false if the time came.
+  bool wait_until(Mutex& mutex, std::chrono::steady_clock::time_point time) OMEN_REQUIRES(mutex) {
+    std::unique_lock<std::mutex> adopted(mutex.mutex_, std::adopt_lock);
+    const bool woken = cv_.wait_until(adopted, time) == std::cv_status::no_timeout;
+    adopted.release();
+    return woken;
+  }
   void notify_one() { cv_.notify_one(); }
   void notify_all() { cv_.notify_all(); }
 

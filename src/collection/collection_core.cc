@@ -77,14 +77,20 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   snapshot->next_auto_id = state.next_auto_id;
   snapshot->columns = std::make_shared<column::Schema>(state.columns);
   std::shared_ptr<const codec::rabitq::Encoder> encoder;
+  DurableParts parts;
   for (const SegmentState& segment : state.segments) {
     OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
+    parts[segment.name] = {part.segment, part.dead};
     snapshot->live += part.watermark - segment::dead_count(part.dead);
     encoder = part.segment->shared_encoder();
     snapshot->parts.push_back(std::move(part));
   }
   auto core = std::unique_ptr<CollectionCore>(
       new CollectionCore(host, options, state, std::move(snapshot)));
+  {
+    const MutexLock lock(core->commit_mutex_);
+    core->durable_parts_ = std::move(parts);
+  }
   MutexLock lock(core->write_mutex_);
   core->encoder_ = std::move(encoder);
   return core;
@@ -149,7 +155,7 @@ Status CollectionCore::make_room(uint32_t rows) {
       freeze_locked();
       return {};
     }
-    OMEN_RETURN_IF_ERROR(background_error_);
+    OMEN_RETURN_IF_ERROR(seal_error_);
     room_.wait(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
   }
@@ -368,6 +374,11 @@ Result<std::shared_ptr<const Snapshot>> CollectionCore::snapshot() const {
 CollectionState CollectionCore::durable_state() const {
   MutexLock lock(state_mutex_);
   return durable_;
+}
+
+size_t CollectionCore::waiting_seals() const {
+  MutexLock lock(write_mutex_);
+  return frozen_.size();
 }
 
 // --- recovery ----------------------------------------------------------------------------------

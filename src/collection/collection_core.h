@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <new>
 #include <span>
@@ -10,6 +11,7 @@
 
 #include "base/sync.h"
 #include "collection/host.h"
+#include "collection/tend/jobs.h"
 #include "collection/write/operation.h"
 #include "collection/write/publication.h"
 #include "omendb/options.h"
@@ -21,15 +23,24 @@ struct CoreOptions {
   size_t memtable_bytes = size_t{64} << 20;
   size_t max_sealing_memtables = 4;
   uint64_t max_segment_rows = segment::kMaxSegmentRows;  ///< of what compact() merges
+  size_t max_build_bytes = size_t{1} << 30;              ///< memory that one merge may hold
 };
+
+/// Merges that take long have a lane of their own, so that short ones need not wait for them.
+enum class MergeLane : uint8_t { kShort, kLong, kEither };
+struct Replacement;
+class NewFiles;
 
 /// Thread-safe. A write goes through three steps:
 ///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
 ///   fill     no lock: vectors copied and encoded, if large while the log's flush is in flight;
 ///   publish  in log order, once durable: readers see it (Publication).
 /// Readers take the current snapshot and never wait for any of this. Sealing and merging replace
-/// parts of the snapshots by segments that hold the same points; they run under maintenance_mutex_,
-/// one at a time. Locks are taken in the order maintenance_mutex_, write_mutex_, Publication's.
+/// parts of the snapshots by segments that hold the same points. Seals follow each other
+/// (seal_mutex_); merges run beside them and beside each other, each of segments of its own (Jobs).
+/// They write their files without a lock and wait for each other only to commit (commit_mutex_).
+/// Locks are taken in the order compact_mutex_, seal_mutex_, commit_mutex_, write_mutex_,
+/// Publication's, Jobs'.
 class CollectionCore {
  public:
   /// Opens the segments that `state` names.
@@ -50,20 +61,32 @@ class CollectionCore {
   /// The state that every acknowledged write is part of.
   Result<std::shared_ptr<const Snapshot>> snapshot() const;
   CollectionState durable_state() const;
+  std::vector<JobInfo> jobs() const { return jobs_.info(); }
+  size_t waiting_seals() const;
 
-  /// Does one piece of sealing or merging. @return whether there was one.
-  Result<bool> maintain();
+  /// Seals the oldest memtable that is full. @return whether there was one.
+  Result<bool> seal_next();
+  /// Does one merge that pays, if there is one for the lane. @return whether there was one.
+  Result<bool> merge_next(MergeLane lane);
+  /// Waits until no seal is left to do and no merge would pay.
+  /// @error kDeadlineExceeded, kClosed; what a seal or a merge failed with meanwhile.
+  Status optimize(const Jobs::Deadline& deadline);
   /// Seals everything that was written before the call.
   Status seal();
   /// Seals everything and merges all segments into one, or into as few as
   /// CoreOptions::max_segment_rows allows.
   Status compact();
-  /// Seals everything; later calls fail with kClosed.
+  /// Cancels merges, also those of compact(), and lets none begin any more. Returns at once.
+  void stop_merging();
+  /// Cancels merges and seals everything; later calls fail with kClosed.
   Status close();
   /// Makes the growing memtable ready for sealing, so that the log can be trimmed.
   void freeze();
-  /// Later calls fail with kNotFound; files are the caller's to remove.
+  /// Later calls fail with kNotFound; files that a manifest names are the caller's to remove.
   void mark_dropped();
+  /// Waits for the jobs of a dropped collection, which are cancelled, and removes the files that no
+  /// manifest names. The caller holds no lock that publishing takes.
+  void remove_new_files();
   /// The same, unless a point was ever put. @return whether it is marked.
   bool mark_dropped_if_untouched();
 
@@ -116,20 +139,39 @@ class CollectionCore {
     }
   }
 
-  // Sealing and merging: maintenance.cc.
-  struct Replacement;
-  class NewFiles;
-  Result<bool> maintain_locked() OMEN_REQUIRES(maintenance_mutex_);
+  /// What the manifest names, opened: segments, and their rows that are dead in the state that it
+  /// describes.
+  using DurableParts = std::map<std::string, segment::WriteSource>;
+
+  // Sealing: tend/seal.cc.
   Status settle(Lsn lsn);
-  Result<bool> seal_oldest() OMEN_REQUIRES(maintenance_mutex_);
-  Status seal_all() OMEN_REQUIRES(maintenance_mutex_);
-  std::vector<std::string> choose_merge() const;
-  Result<bool> merge(const std::vector<std::string>& names) OMEN_REQUIRES(maintenance_mutex_);
-  Status persist_tombstones(const Snapshot& at, CollectionState& state,
+  std::optional<Frozen> oldest_frozen() const;
+  Result<bool> seal_oldest(Jobs::By by) OMEN_REQUIRES(seal_mutex_);
+  Status seal_all() OMEN_REQUIRES(seal_mutex_);
+  Status commit_seal(const Replacement& replacement, NewFiles& files) OMEN_REQUIRES(seal_mutex_);
+  Status persist_tombstones(const Snapshot& at, CollectionState& state, DurableParts& parts,
                             std::vector<std::string>& replaced, NewFiles& files);
-  Status publish_state(const CollectionState& state, NewFiles& files)
-      OMEN_REQUIRES(maintenance_mutex_);
-  Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(maintenance_mutex_);
+
+  // Merging: tend/merge.cc.
+  uint64_t max_merged_rows(const column::Schema& columns) const;
+  std::vector<std::string> choose_merge(MergeLane lane) const OMEN_REQUIRES(commit_mutex_);
+  std::unique_ptr<Jobs::Running> begin_merge(MergeLane lane);
+  Status merge(Jobs::Running& job);
+  Status commit_merge(const Jobs::Running& job, const Replacement& replacement, NewFiles& files);
+  Status merge_all() OMEN_REQUIRES(compact_mutex_);
+  bool work_is_due() const;
+
+  // The end of both: tend/commit.cc.
+  segment::WriteOptions write_options(Jobs::Running& job) const;
+  Status write_tombstones(const std::shared_ptr<const segment::Tombstones>& dead,
+                          SegmentState& segment, NewFiles& files);
+  static void add_segment(const Replacement& replacement,
+                          const std::shared_ptr<const segment::Tombstones>& dead,
+                          CollectionState& state, DurableParts& parts);
+  Status publish_state(const CollectionState& state, DurableParts parts, NewFiles& files)
+      OMEN_REQUIRES(commit_mutex_);
+  void remove_left_behind(std::span<const SegmentState> named) OMEN_REQUIRES(commit_mutex_);
+  Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(commit_mutex_);
 
   Host& host_;
   const CoreOptions options_;
@@ -138,10 +180,14 @@ class CollectionCore {
   std::atomic<bool> closed_{false};
   std::atomic<bool> dropped_{false};
 
-  mutable Mutex maintenance_mutex_;
+  Jobs jobs_;
+  Mutex compact_mutex_;
+  Mutex seal_mutex_;
+  mutable Mutex commit_mutex_;
+  DurableParts durable_parts_ OMEN_GUARDED_BY(commit_mutex_);
   /// What manifests name whose publication failed; removed once one that does not is in force.
-  std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(maintenance_mutex_);
-  mutable Mutex state_mutex_;
+  std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(commit_mutex_);
+  mutable Mutex state_mutex_;  // taken under any of the others, held for a copy
   CollectionState durable_ OMEN_GUARDED_BY(state_mutex_);
 
   mutable Mutex write_mutex_;
@@ -151,7 +197,7 @@ class CollectionCore {
   std::shared_ptr<const codec::rabitq::Encoder> encoder_ OMEN_GUARDED_BY(write_mutex_);
   Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};  // 0: nothing since the last freeze
   std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
-  Status background_error_ OMEN_GUARDED_BY(write_mutex_);
+  Status seal_error_ OMEN_GUARDED_BY(write_mutex_);
 
   Publication publication_;
 };

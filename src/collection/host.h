@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -12,6 +13,9 @@
 #include "segment/segment_store.h"
 
 namespace omendb::collection {
+
+/// What is done for a collection in the background.
+enum class Work : uint8_t { kSeal, kMerge };
 
 /// What a collection asks of the database that holds it. Thread-safe.
 class Host {
@@ -32,8 +36,9 @@ class Host {
   virtual std::string new_file_name() = 0;
   virtual segment::SegmentStore& segments() = 0;
   virtual ThreadPool& pool() = 0;
-  /// There is sealing or merging to do.
-  virtual void wake_background() = 0;
+  /// The collection may have work of that kind for the background. Allocates nothing that it cannot
+  /// do without, so that it does not fail.
+  virtual void wake(Work work, const std::string& collection) = 0;
 };
 
 }  // namespace omendb::collection

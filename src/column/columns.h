@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/job_control.h"
 #include "column/reader.h"
 #include "column/schema.h"
 #include "omendb/status.h"
@@ -105,8 +106,11 @@ struct RowRef {
 /// Writes the columns of a new segment, whose row i is rows[i]: sealing (one source, growing) and
 /// merging (several, sealed) alike. Columns that no source has are left out. Holds one column's
 /// offsets and bitmap in memory, and values by the batch.
-/// @error kCorruption if a source is damaged or its types are not the schema's; what `out` says.
+/// @param control  told of each batch of each column.
+/// @error kCorruption if a source is damaged or its types are not the schema's; kCancelled; what
+///        `out` says.
 Status write_columns(storage::SectionFileWriter& out, const Schema& schema,
-                     std::span<const ColumnSource* const> sources, std::span<const RowRef> rows);
+                     std::span<const ColumnSource* const> sources, std::span<const RowRef> rows,
+                     JobControl& control);
 
 }  // namespace omendb::column

@@ -82,7 +82,8 @@ Result<std::unique_ptr<SealedColumns>> seal(std::span<const ColumnSource* const>
   auto env = storage::Env::in_memory();
   auto writer = SectionFileWriter::create(env, "f", kFileKind);
   EXPECT_TRUE(writer.ok());
-  EXPECT_EQ(write_columns(**writer, every_type(), sources, rows).to_string(), "ok");
+  JobControl control;
+  EXPECT_EQ(write_columns(**writer, every_type(), sources, rows, control).to_string(), "ok");
   EXPECT_TRUE((*writer)->finish().ok());
   auto file = SectionFile::open(env, "f", kFileKind);
   EXPECT_EQ(file.status().to_string(), "ok");

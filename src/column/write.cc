@@ -27,8 +27,9 @@ Status write_section(storage::SectionFileWriter& out, storage::SectionKey sectio
 /// must follow in sections of their own, gather here.
 class ColumnWrite {
  public:
-  ColumnWrite(storage::SectionFileWriter& out, ColumnType type, uint32_t number)
-      : out_(out), type_(type), number_(number) {}
+  ColumnWrite(storage::SectionFileWriter& out, ColumnType type, uint32_t number,
+              JobControl& control)
+      : out_(out), type_(type), number_(number), control_(control) {}
 
   Status write(std::span<const ColumnReader* const> readers, std::span<const RowRef> rows);
   ColumnEntry entry(const std::string& name) const {
@@ -44,6 +45,7 @@ class ColumnWrite {
   storage::SectionFileWriter& out_;
   const ColumnType type_;
   const uint32_t number_;
+  JobControl& control_;
   uint64_t rows_ = 0;
   uint64_t values_ = 0;
   bool has_null_ = false;
@@ -81,6 +83,7 @@ Status ColumnWrite::write(std::span<const ColumnReader* const> readers,
     const auto some = rows.subspan(first, std::min<size_t>(kBatchRows, rows.size() - first));
     OMEN_RETURN_IF_ERROR(gather_batch(readers, some, numbers, batch));
     OMEN_RETURN_IF_ERROR(write_batch(batch));
+    OMEN_RETURN_IF_ERROR(control_.proceed(some.size()));
   }
   OMEN_RETURN_IF_ERROR(out_.end());
   if (strings()) {
@@ -149,15 +152,17 @@ void append_record(std::vector<std::byte>& bytes, const T& record) {
 }  // namespace
 
 Status write_columns(storage::SectionFileWriter& out, const Schema& schema,
-                     std::span<const ColumnSource* const> sources, std::span<const RowRef> rows) {
+                     std::span<const ColumnSource* const> sources, std::span<const RowRef> rows,
+                     JobControl& control) {
   uint32_t number = 0;
   std::vector<std::byte> entries;
   for (const ColumnSchema& column : schema) {
     OMEN_ASSIGN_OR_RETURN(const auto readers, find_readers(column, sources));
     if (std::ranges::all_of(readers, [](const auto* reader) { return reader == nullptr; })) {
+      OMEN_RETURN_IF_ERROR(control.proceed(rows.size()));
       continue;
     }
-    ColumnWrite write(out, column.type, number);
+    ColumnWrite write(out, column.type, number, control);
     OMEN_RETURN_IF_ERROR(write.write(readers, rows));
     append_record(entries, write.entry(column.name));
     const auto name = std::as_bytes(std::span(column.name));

@@ -178,6 +178,8 @@ Result<CollectionInfo> Collection::info() const {
     for (const auto& column : *snapshot->columns)
       info.columns.emplace_back(column.name, column.type);
     info.points = snapshot->live;
+    info.waiting_seals = handle_->core->waiting_seals();
+    info.jobs = handle_->core->jobs();
     for (const auto& part : snapshot->parts) {
       if (part.segment == nullptr) {
         info.memory_points += part.watermark;

@@ -15,7 +15,6 @@ namespace {
 /// Past this, the collection whose operations keep the log from being trimmed is sealed.
 constexpr uint64_t kMaxLogBytes = uint64_t{1} << 30;
 constexpr uint64_t kAppendsBetweenLooks = 256;
-constexpr std::chrono::milliseconds kRetryAfterError{500};
 
 std::string describe(const CollectionOptions& options) {
   return "dim " + std::to_string(options.dim) + ", " + std::string(metric_name(options.metric)) +
@@ -63,6 +62,11 @@ Status DatabaseImpl::close() {
       return {};
     }
     closing_ = true;
+  }
+  // Before the calls are waited for: compact() may be one of them.
+  for (const auto& core : cores()) core->stop_merging();
+  {
+    MutexLock lock(calls_mutex_);
     while (calls_ > 0) calls_ended_.wait(calls_mutex_);
   }
   Status result;
@@ -78,14 +82,7 @@ Status DatabaseImpl::close() {
 }
 
 Status DatabaseImpl::shut_down() {
-  if (background_.joinable()) {
-    {
-      MutexLock lock(background_mutex_);
-      background_stop_ = true;
-      background_wake_.notify_all();
-    }
-    background_.join();
-  }
+  background_.stop();
   Status result;
   if (log_ != nullptr) {
     for (const auto& core : cores()) {
@@ -176,13 +173,19 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
 }
 
 Status DatabaseImpl::drop_collection(std::string_view name) {
-  MutexLock lock(manifest_mutex_);
-  const std::shared_ptr<Core> core = find_core(name);
-  if (core == nullptr) {
-    return {StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\""};
+  std::shared_ptr<Core> core;
+  Status removed;
+  {
+    MutexLock lock(manifest_mutex_);
+    core = find_core(name);
+    if (core == nullptr) {
+      return {StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\""};
+    }
+    core->mark_dropped();
+    removed = remove_collection(*core);
   }
-  core->mark_dropped();
-  return remove_collection(*core);
+  core->remove_new_files();
+  return removed;
 }
 
 /// The collection takes no more writes by now. If publication fails, the manifest without it may or
@@ -213,7 +216,7 @@ Status DatabaseImpl::remove_collection(Core& core) {
 Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> parts) {
   OMEN_RETURN_IF_ERROR(lock_->check());
   // Deletes fill no memtable, so nothing else would have the log's size looked at.
-  if (++appends_ % kAppendsBetweenLooks == 0 && log_->bytes() >= kMaxLogBytes) wake_background();
+  if (++appends_ % kAppendsBetweenLooks == 0 && log_->bytes() >= kMaxLogBytes) background_.look();
   return log_->append(ShardId{0}, parts);
 }
 
@@ -272,53 +275,6 @@ Lsn DatabaseImpl::trimmable() {
 }
 
 // --- background --------------------------------------------------------------------------------
-
-void DatabaseImpl::wake_background() {
-  MutexLock lock(background_mutex_);
-  background_work_ = true;
-  background_wake_.notify_one();
-}
-
-void DatabaseImpl::tend() {
-  bool failed = false;
-  while (true) {
-    {
-      MutexLock lock(background_mutex_);
-      while (!background_work_ && !background_stop_) {
-        if (!failed) {
-          background_wake_.wait(background_mutex_);
-        } else if (!background_wake_.wait_for(background_mutex_, kRetryAfterError)) {
-          break;
-        }
-      }
-      if (background_stop_) return;
-      background_work_ = false;
-    }
-    try {
-      limit_log();
-      failed = !tend_once();
-    } catch (const std::bad_alloc&) {  // nothing is lost; there may be memory again later
-      failed = true;
-    }
-  }
-}
-
-/// Seals and merges until nothing is left to do. @return false if something failed.
-bool DatabaseImpl::tend_once() {
-  bool ok = true;
-  for (const auto& core : cores()) {
-    while (true) {
-      {
-        MutexLock lock(background_mutex_);
-        if (background_stop_) return true;
-      }
-      const Result<bool> worked = core->maintain();
-      ok = ok && worked.ok();
-      if (!worked.ok() || !*worked) break;
-    }
-  }
-  return ok;
-}
 
 void DatabaseImpl::limit_log() {
   if (log_->bytes() < kMaxLogBytes) return;

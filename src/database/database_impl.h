@@ -1,4 +1,4 @@
-// An open database folder: lock, manifest, log, collections, and the thread that tends them.
+// An open database folder: lock, manifest, log, collections, and the threads that tend them.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "base/sync.h"
 #include "base/thread_pool.h"
 #include "collection/collection_core.h"
+#include "database/background.h"
 #include "omendb/database.h"
 #include "storage/log/log.h"
 #include "storage/manifest.h"
@@ -26,7 +27,7 @@ inline constexpr char kLogFolder[] = "wal";
 
 /// Thread-safe. Calls of the public API hold a CallGuard, so that close() begins when they have
 /// ended and those that follow fail with kClosed. Locks are taken in the order manifest_mutex_,
-/// map_mutex_; a collection's locks come between the two, except maintenance, which comes first.
+/// map_mutex_; a collection's write lock comes between the two, and its other locks come first.
 class DatabaseImpl final : public collection::Host {
  public:
   /// @param env  null = the operating system's, or memory for ":memory:".
@@ -60,7 +61,9 @@ class DatabaseImpl final : public collection::Host {
   /// One thread fewer than this machine has processors: the caller of a search or an add takes
   /// part.
   ThreadPool& pool() override { return pool_; }
-  void wake_background() override;
+  void wake(collection::Work work, const std::string& name) override {
+    background_.wake(work, find_core(name));
+  }
 
  private:
   using Core = collection::CollectionCore;
@@ -86,8 +89,6 @@ class DatabaseImpl final : public collection::Host {
   Status publish_manifest() OMEN_REQUIRES(manifest_mutex_);
   Lsn trimmable() OMEN_REQUIRES(manifest_mutex_);
 
-  void tend();
-  bool tend_once();
   void limit_log();
 
   const std::string path_;
@@ -118,11 +119,7 @@ class DatabaseImpl final : public collection::Host {
   bool closing_ OMEN_GUARDED_BY(calls_mutex_) = false;
   bool closed_ OMEN_GUARDED_BY(calls_mutex_) = false;
 
-  Mutex background_mutex_;
-  CondVar background_wake_;
-  bool background_work_ OMEN_GUARDED_BY(background_mutex_) = false;
-  bool background_stop_ OMEN_GUARDED_BY(background_mutex_) = false;
-  std::thread background_;
+  Background background_{[this] { return cores(); }, [this] { limit_log(); }};
 };
 
 /// Keeps a database open for the length of a call.

@@ -77,8 +77,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
   OMEN_RETURN_IF_ERROR(database->replay_log());
-  database->background_ = std::thread([raw = database.get()] { raw->tend(); });
-  database->wake_background();  // earlier sessions may have left small segments to merge
+  database->background_.start();
   return database;
 }
 

@@ -45,6 +45,7 @@ class MemtableView final : public RowSource {
   }
 
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
+  bool in_id_order() const override { return false; }
   Result<std::optional<uint32_t>> find(const IdView& id) const override {
     return memtable_->ids_.find(id, rows_);
   }

@@ -18,6 +18,8 @@ using index::RowRun;
 class RowSource : public index::Rows {
  public:
   virtual Result<IdView> id(uint32_t slot) const = 0;
+  /// Whether rows lie in the order of their ids.
+  virtual bool in_id_order() const = 0;
   /// The newest row with the id, dead or alive.
   virtual Result<std::optional<uint32_t>> find(const IdView& id) const = 0;
 

@@ -73,8 +73,9 @@ class Segment final : public RowSource {
   bool keeps_byte_codes() const override { return byte_codes_->useful(); }
   codec::sq8::Codes byte_codes(const RowRun& vectors) const override;
   Result<IdView> id(uint32_t slot) const override;
+  bool in_id_order() const override { return true; }
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
-  bool before(uint32_t a, uint32_t b) const override { return a < b; }  // rows are in id order
+  bool before(uint32_t a, uint32_t b) const override { return a < b; }
   const column::ColumnSource& columns() const override { return *columns_; }
   Status check() const override { return file_->check(); }
 

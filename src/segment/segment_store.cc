@@ -4,8 +4,9 @@ namespace omendb::segment {
 
 Result<WrittenSegment> SegmentStore::write(const std::string& name, const VectorSpec& spec,
                                            IdKind id_kind, const column::Schema& schema,
-                                           std::span<const WriteSource> sources) {
-  return write_segment(env_, path(segment_file(name)), spec, id_kind, schema, sources);
+                                           std::span<const WriteSource> sources,
+                                           const WriteOptions& options) {
+  return write_segment(env_, path(segment_file(name)), spec, id_kind, schema, sources, options);
 }
 
 Result<std::shared_ptr<const Segment>> SegmentStore::open(const std::string& name,

@@ -16,7 +16,8 @@ class SegmentStore {
       : env_(std::move(env)), directory_(std::move(directory)) {}
 
   Result<WrittenSegment> write(const std::string& name, const VectorSpec& spec, IdKind id_kind,
-                               const column::Schema& schema, std::span<const WriteSource> sources);
+                               const column::Schema& schema, std::span<const WriteSource> sources,
+                               const WriteOptions& options);
   Result<std::shared_ptr<const Segment>> open(const std::string& name, const VectorSpec& spec,
                                               IdKind id_kind);
   Status write_tombstones(const std::string& name, const Tombstones& dead);

@@ -163,6 +163,40 @@ TEST(Segment, MergedFromSegmentsAndAMemtableHoldsWhatIsAliveInEach) {
   }
 }
 
+TEST(Segment, IsTheSameToTheByteWhereItsCodesTakeAPassOfTheirOwn) {
+  std::mt19937 rng(10);
+  for (const Shape& shape : shapes()) {
+    const auto env = storage::Env::in_memory();
+    const Sources made = random_sources(shape, rng);
+    ASSERT_TRUE(write(env, shape, made.sources, "kept").ok());
+    ASSERT_TRUE(write_segment(env, "again", shape.spec, shape.id_kind, kColumns, made.sources,
+                              {.max_code_bytes = 0})
+                    .ok());
+    EXPECT_EQ(*env->read_file("kept"), *env->read_file("again"));
+  }
+}
+
+TEST(Segment, AWriteIsStoppedBetweenAnyTwoChunksAndLeavesNoFile) {
+  std::mt19937 rng(11);
+  const Shape shape = shapes()[0];
+  const Sources made = random_sources(shape, rng);
+  const auto env = storage::Env::in_memory();
+  JobControl whole;
+  const auto written = write_segment(env, "s", shape.spec, shape.id_kind, kColumns, made.sources,
+                                     {.control = &whole});
+  ASSERT_TRUE(written.ok());
+  EXPECT_EQ(whole.rows_done(), whole.rows_total());
+  EXPECT_EQ(whole.rows_total(), made.alive.size());
+  JobControl stopped;
+  stopped.cancel();
+  EXPECT_EQ(write_segment(env, "t", shape.spec, shape.id_kind, kColumns, made.sources,
+                          {.control = &stopped})
+                .status()
+                .code(),
+            StatusCode::kCancelled);
+  EXPECT_FALSE(*env->exists("t"));
+}
+
 TEST(Segment, WithoutALiveRowThereIsNoFile) {
   std::mt19937 rng(9);
   const Shape shape = shapes()[0];

@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "segment/center.h"
+#include "segment/live_rows.h"
 
 namespace omendb::segment {
 
@@ -13,57 +14,57 @@ namespace {
 constexpr size_t kRowsPerStep = 1'024;
 constexpr size_t kMaxCenterSample = 16'384;
 constexpr uint32_t kBlock = codec::rabitq::kBlockRows;
+static_assert(kRowsPerStep % kBlock == 0);
 
 /// One write of one segment: the parts that its steps share.
 class SegmentWrite {
  public:
-  SegmentWrite(const VectorSpec& spec, IdKind id_kind, std::span<const WriteSource> sources)
-      : spec_(spec), id_kind_(id_kind), sources_(sources) {}
+  SegmentWrite(const VectorSpec& spec, IdKind id_kind, std::span<const WriteSource> sources,
+               const WriteOptions& options, JobControl& control)
+      : spec_(spec), id_kind_(id_kind), sources_(sources), options_(options), control_(control) {}
 
-  Status choose_rows();
+  Status choose_rows(const column::Schema& schema);
   const std::vector<column::RowRef>& order() const { return order_; }
   Status write(storage::SectionFileWriter& out, const column::Schema& schema);
   std::vector<std::vector<uint32_t>> new_slots() const;
 
  private:
-  template <class Id>
-  Status sort_by_id();
+  size_t code_bytes() const {
+    return spec_.coded() ? codec::rabitq::coded_bytes(spec_.dim, order_.size()) : 0;
+  }
   /// Calls step(row pointers, count) over all rows in order, kRowsPerStep at a time.
   template <class Step>
   Status for_each_row_step(size_t stride, Step step);
+  /// Calls step(vectors, count), which lie without gaps, in the same way.
+  template <class Step>
+  Status for_each_vector_step(Step step);
   Result<std::vector<float>> choose_center();
 
   Status write_header(storage::SectionFileWriter& out);
   Status write_ids(storage::SectionFileWriter& out);
+  Status write_string_ids(storage::SectionFileWriter& out);
   Status write_vectors(storage::SectionFileWriter& out);
+  Status write_coded_vectors(storage::SectionFileWriter& out);
   Status write_section(storage::SectionFileWriter& out, SectionKind kind,
                        std::span<const std::byte> bytes);
+  /// Writes a section of T's by calling next(row, out) for each row.
+  template <class T, class Next>
+  Status write_section_of(storage::SectionFileWriter& out, SectionKind kind, std::vector<T> first,
+                          Next next);
 
   const VectorSpec spec_;
   const IdKind id_kind_;
   const std::span<const WriteSource> sources_;
+  const WriteOptions& options_;
+  JobControl& control_;
   std::vector<column::RowRef> order_;
 };
 
-Status SegmentWrite::choose_rows() {
-  return id_kind_ == IdKind::kU64 ? sort_by_id<uint64_t>() : sort_by_id<std::string_view>();
-}
-
-template <class Id>
-Status SegmentWrite::sort_by_id() {
-  std::vector<std::pair<Id, column::RowRef>> rows;
-  for (uint32_t s = 0; s < sources_.size(); ++s) {
-    const WriteSource& source = sources_[s];
-    for (uint32_t r = 0; r < source.rows->rows(); ++r) {
-      if (is_dead(source.dead, r)) continue;
-      OMEN_ASSIGN_OR_RETURN(const IdView id, source.rows->id(r));
-      rows.push_back({std::get<Id>(id), column::RowRef{s, r}});
-    }
-  }
-  std::sort(rows.begin(), rows.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  order_.reserve(rows.size());
-  for (const auto& [id, ref] : rows) order_.push_back(ref);
+Status SegmentWrite::choose_rows(const column::Schema& schema) {
+  const uint64_t rows = count_live_rows(sources_);
+  const uint64_t id_passes = id_kind_ == IdKind::kU64 ? 1 : 2;
+  control_.begin(rows, 1 + id_passes + (spec_.coded() ? 2 : 1) + schema.size());
+  OMEN_ASSIGN_OR_RETURN(order_, live_rows_by_id(sources_, id_kind_, control_));
   return {};
 }
 
@@ -82,23 +83,36 @@ Status SegmentWrite::for_each_row_step(size_t stride, Step step) {
   return n == 0 ? Status() : step(std::span<const std::byte* const>(places.data(), n));
 }
 
+template <class Step>
+Status SegmentWrite::for_each_vector_step(Step step) {
+  const size_t row_bytes = spec_.row_bytes();
+  std::vector<std::byte> buffer(kRowsPerStep * row_bytes);
+  return for_each_row_step(1, [&](std::span<const std::byte* const> rows) {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::memcpy(buffer.data() + i * row_bytes, rows[i], row_bytes);
+    }
+    OMEN_RETURN_IF_ERROR(step(std::span<const std::byte>(buffer).first(rows.size() * row_bytes)));
+    return control_.proceed(rows.size());
+  });
+}
+
 Result<std::vector<float>> SegmentWrite::choose_center() {
   CenterSum sum(spec_);
   const size_t stride = std::max<size_t>(1, order_.size() / kMaxCenterSample);
   OMEN_RETURN_IF_ERROR(for_each_row_step(stride, [&](std::span<const std::byte* const> rows) {
     for (const std::byte* row : rows) sum.add(row);
-    return Status();
+    return control_.proceed(0);
   }));
   return sum.mean();
 }
 
 Status SegmentWrite::write(storage::SectionFileWriter& out, const column::Schema& schema) {
   OMEN_RETURN_IF_ERROR(write_header(out));
-  OMEN_RETURN_IF_ERROR(write_ids(out));
-  OMEN_RETURN_IF_ERROR(write_vectors(out));
+  OMEN_RETURN_IF_ERROR(id_kind_ == IdKind::kU64 ? write_ids(out) : write_string_ids(out));
+  OMEN_RETURN_IF_ERROR(spec_.coded() ? write_coded_vectors(out) : write_vectors(out));
   std::vector<const column::ColumnSource*> columns;
   for (const WriteSource& source : sources_) columns.push_back(&source.rows->columns());
-  return column::write_columns(out, schema, columns, order_);
+  return column::write_columns(out, schema, columns, order_, control_);
 }
 
 Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
@@ -120,54 +134,86 @@ Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
   return write_section(out, SectionKind::kHeader, std::as_bytes(std::span(&header, 1)));
 }
 
-Status SegmentWrite::write_ids(storage::SectionFileWriter& out) {
-  std::vector<uint64_t> numbers;  // u64 ids, or the offsets of string ids
-  numbers.reserve(order_.size() + 1);
-  std::string text;
-  if (id_kind_ == IdKind::kString) numbers.push_back(0);
-  for (const column::RowRef ref : order_) {
-    OMEN_ASSIGN_OR_RETURN(const IdView id, sources_[ref.source].rows->id(ref.row));
-    if (id_kind_ == IdKind::kU64) {
-      numbers.push_back(std::get<uint64_t>(id));
-    } else {
-      text += std::get<std::string_view>(id);
-      numbers.push_back(text.size());
+template <class T, class Next>
+Status SegmentWrite::write_section_of(storage::SectionFileWriter& out, SectionKind kind,
+                                      std::vector<T> first, Next next) {
+  std::vector<T> some = std::move(first);
+  OMEN_RETURN_IF_ERROR(out.begin(key(kind)));
+  for (size_t i = 0; i < order_.size(); i += kRowsPerStep) {
+    const size_t end = std::min(i + kRowsPerStep, order_.size());
+    for (size_t r = i; r < end; ++r) {
+      OMEN_ASSIGN_OR_RETURN(const IdView id, sources_[order_[r].source].rows->id(order_[r].row));
+      next(id, some);
     }
+    OMEN_RETURN_IF_ERROR(out.append(std::as_bytes(std::span(some))));
+    OMEN_RETURN_IF_ERROR(control_.proceed(end - i));
+    some.clear();
   }
-  const auto kind = id_kind_ == IdKind::kU64 ? SectionKind::kIds : SectionKind::kIdOffsets;
-  OMEN_RETURN_IF_ERROR(write_section(out, kind, std::as_bytes(std::span(numbers))));
-  if (id_kind_ == IdKind::kU64) return {};
-  return write_section(out, SectionKind::kIdBytes, std::as_bytes(std::span(text)));
+  return out.end();
+}
+
+Status SegmentWrite::write_ids(storage::SectionFileWriter& out) {
+  return write_section_of<uint64_t>(out, SectionKind::kIds, {}, [](const IdView& id, auto& some) {
+    some.push_back(std::get<uint64_t>(id));
+  });
+}
+
+Status SegmentWrite::write_string_ids(storage::SectionFileWriter& out) {
+  uint64_t offset = 0;
+  OMEN_RETURN_IF_ERROR(write_section_of<uint64_t>(out, SectionKind::kIdOffsets, {0},
+                                                  [&](const IdView& id, auto& some) {
+                                                    offset += std::get<std::string_view>(id).size();
+                                                    some.push_back(offset);
+                                                  }));
+  return write_section_of<char>(out, SectionKind::kIdBytes, {}, [](const IdView& id, auto& some) {
+    const auto text = std::get<std::string_view>(id);
+    some.insert(some.end(), text.begin(), text.end());
+  });
 }
 
 Status SegmentWrite::write_vectors(storage::SectionFileWriter& out) {
-  std::vector<float> center;
-  std::shared_ptr<const codec::rabitq::Encoder> encoder;
-  std::vector<std::byte> codes;
-  if (spec_.coded()) {
-    OMEN_ASSIGN_OR_RETURN(center, choose_center());
-    encoder = make_encoder(spec_, center);
-    codes.resize(codec::rabitq::coded_bytes(spec_.dim, order_.size()));
-  }
-  const size_t row_bytes = spec_.row_bytes();
-  std::vector<std::byte> buffer(kRowsPerStep * row_bytes);
-  std::byte* code = codes.data();
   OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors)));
-  OMEN_RETURN_IF_ERROR(for_each_row_step(1, [&](std::span<const std::byte* const> rows) {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      std::memcpy(buffer.data() + i * row_bytes, rows[i], row_bytes);
-    }
-    for (size_t i = 0; encoder != nullptr && i < rows.size(); i += kBlock) {
-      encoder->encode_block(buffer.data() + i * row_bytes, row_bytes,
-                            std::min<size_t>(kBlock, rows.size() - i), code);
+  OMEN_RETURN_IF_ERROR(for_each_vector_step(
+      [&](std::span<const std::byte> vectors) { return out.append(vectors); }));
+  return out.end();
+}
+
+/// Vectors, then codes. The codes are made with the vectors and kept until it is their turn, or
+/// made in a pass of their own where they would take too much memory.
+Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out) {
+  OMEN_ASSIGN_OR_RETURN(const std::vector<float> center, choose_center());
+  const std::shared_ptr<const codec::rabitq::Encoder> encoder = make_encoder(spec_, center);
+  const bool keep = code_bytes() <= options_.max_code_bytes;
+  const size_t row_bytes = spec_.row_bytes();
+  std::vector<std::byte> codes(
+      codec::rabitq::coded_bytes(spec_.dim, keep ? order_.size() : kRowsPerStep));
+  std::byte* code = codes.data();
+  const auto encode = [&](std::span<const std::byte> vectors) {
+    const size_t rows = vectors.size() / row_bytes;
+    for (size_t i = 0; i < rows; i += kBlock) {
+      encoder->encode_block(vectors.data() + i * row_bytes, row_bytes,
+                            std::min<size_t>(kBlock, rows - i), code);
       code += encoder->block_bytes();
     }
-    return out.append(std::span(buffer).first(rows.size() * row_bytes));
+  };
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors)));
+  OMEN_RETURN_IF_ERROR(for_each_vector_step([&](std::span<const std::byte> vectors) {
+    if (keep) encode(vectors);
+    return out.append(vectors);
   }));
   OMEN_RETURN_IF_ERROR(out.end());
-  if (encoder == nullptr) return {};
   OMEN_RETURN_IF_ERROR(write_section(out, SectionKind::kCenter, std::as_bytes(std::span(center))));
-  return write_section(out, SectionKind::kCodes, codes);
+  if (keep) {
+    OMEN_RETURN_IF_ERROR(control_.proceed(order_.size()));
+    return write_section(out, SectionKind::kCodes, codes);
+  }
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kCodes)));
+  OMEN_RETURN_IF_ERROR(for_each_vector_step([&](std::span<const std::byte> vectors) {
+    code = codes.data();
+    encode(vectors);
+    return out.append({codes.data(), static_cast<size_t>(code - codes.data())});
+  }));
+  return out.end();
 }
 
 Status SegmentWrite::write_section(storage::SectionFileWriter& out, SectionKind kind,
@@ -186,12 +232,22 @@ std::vector<std::vector<uint32_t>> SegmentWrite::new_slots() const {
 
 }  // namespace
 
+size_t write_bytes_per_row(const column::Schema& schema) {
+  const bool offsets = std::ranges::any_of(schema, [](const column::ColumnSchema& column) {
+    return is_array(column.type) || element_type(column.type) == ColumnType::kString;
+  });
+  return sizeof(column::RowRef) + sizeof(uint32_t) + (offsets ? 2 * sizeof(uint64_t) : 0);
+}
+
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
                                      const VectorSpec& spec, IdKind id_kind,
                                      const column::Schema& schema,
-                                     std::span<const WriteSource> sources) {
-  SegmentWrite write(spec, id_kind, sources);
-  OMEN_RETURN_IF_ERROR(write.choose_rows());
+                                     std::span<const WriteSource> sources,
+                                     const WriteOptions& options) {
+  JobControl unwatched;
+  JobControl& control = options.control == nullptr ? unwatched : *options.control;
+  SegmentWrite write(spec, id_kind, sources, options, control);
+  OMEN_RETURN_IF_ERROR(write.choose_rows(schema));
   if (write.order().size() > kMaxSegmentRows) {
     return Status(StatusCode::kLimitExceeded,
                   path + ": a segment of " + std::to_string(write.order().size()) +

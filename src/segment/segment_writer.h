@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/job_control.h"
 #include "segment/segment.h"
 
 namespace omendb::segment {
@@ -13,6 +14,13 @@ namespace omendb::segment {
 struct WriteSource {
   std::shared_ptr<const RowSource> rows;
   std::shared_ptr<const Tombstones> dead;
+};
+
+struct WriteOptions {
+  /// Told of each chunk of rows; may stop the work between two chunks. Null: nobody watches.
+  JobControl* control = nullptr;
+  /// Codes that need more memory than this are made in a second pass over the vectors.
+  size_t max_code_bytes = SIZE_MAX;
 };
 
 inline constexpr uint32_t kDropped = UINT32_MAX;
@@ -24,12 +32,19 @@ struct WrittenSegment {
   std::vector<std::vector<uint32_t>> new_slots;
 };
 
+/// What write_segment() holds in memory for each row, codes apart: the row's place in the source
+/// and in the segment, and the offsets of one column's strings or arrays. What the elements of
+/// string arrays need comes on top.
+size_t write_bytes_per_row(const column::Schema& schema);
+
 /// Writes and syncs the file (not its folder), rows in the order of their ids, and opens it.
 /// @error kCorruption if a source is damaged; kLimitExceeded for more than kMaxSegmentRows live
-///        rows; whatever the disk says. No file is left behind.
+///        rows; kCancelled by WriteOptions::control; whatever the disk says. No file is left
+///        behind.
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
                                      const VectorSpec& spec, IdKind id_kind,
                                      const column::Schema& schema,
-                                     std::span<const WriteSource> sources);
+                                     std::span<const WriteSource> sources,
+                                     const WriteOptions& options = {});
 
 }  // namespace omendb::segment

@@ -1,84 +1,12 @@
 // Compaction where there are more rows than one segment may hold.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <numeric>
-#include <vector>
-
-#include "collection/collection_core.h"
-#include "collection/read/get.h"
+#include "collection/tend/tend_test_util.h"
 
 namespace omendb::collection {
 namespace {
 
-constexpr size_t kDim = 8;
-
-/// A database of one collection, whose log is not kept.
-class FakeHost final : public Host {
- public:
-  FakeHost() { EXPECT_TRUE(env_->make_directory("segments").ok()); }
-
-  Result<Lsn> append(std::span<const std::span<const std::byte>>) override {
-    return last_ = Lsn{to_int(last_) + 3};  // a log may leave gaps
-  }
-  void start_flush() override {}
-  bool flushing() const override { return false; }
-  Status wait_durable(Lsn) override { return {}; }
-  Status sync(Lsn) override { return {}; }
-  Status publish(const CollectionState& state) override {
-    state_ = state;
-    return {};
-  }
-  std::string new_file_name() override { return std::to_string(++files_); }
-  segment::SegmentStore& segments() override { return segments_; }
-  ThreadPool& pool() override { return pool_; }
-  void wake_background() override {}
-
-  const CollectionState& state() const { return state_; }
-
- private:
-  const std::shared_ptr<storage::Env> env_ = storage::Env::in_memory();
-  segment::SegmentStore segments_{env_, "segments"};
-  ThreadPool pool_{0};
-  Lsn last_{};
-  uint64_t files_ = 0;
-  CollectionState state_;
-};
-
-class CompactTest : public ::testing::Test {
+class CompactTest : public TendTest {
  protected:
-  CompactTest() {
-    CollectionState state;
-    state.name = "c";
-    state.spec = {kDim, Metric::kL2, Element::kF32};
-    auto core = CollectionCore::open(host_, {.max_segment_rows = 130}, state);
-    EXPECT_TRUE(core.ok()) << core.status().to_string();
-    core_ = *std::move(core);
-  }
-
-  void add_segment(size_t rows) {
-    const std::vector<float> vectors(rows * kDim, 1.0F);
-    const WriteBatch batch{.vectors = {vectors.data(), rows, kDim}};
-    ASSERT_TRUE(core_->put(batch, CollectionCore::PutMode::kAdd).ok());
-    core_->freeze();
-    const auto sealed = core_->maintain();
-    ASSERT_TRUE(sealed.ok()) << sealed.status().to_string();
-    ASSERT_TRUE(*sealed);
-  }
-  void erase(uint64_t first, size_t count) {
-    std::vector<uint64_t> ids(count);
-    std::iota(ids.begin(), ids.end(), first);
-    ASSERT_EQ(core_->delete_ids(std::span<const uint64_t>(ids)).value(), count);
-  }
-  std::vector<uint64_t> segment_rows() const {
-    std::vector<uint64_t> rows;
-    for (const SegmentState& segment : host_.state().segments) rows.push_back(segment.rows);
-    std::sort(rows.begin(), rows.end());
-    return rows;
-  }
-
-  FakeHost host_;
-  std::unique_ptr<CollectionCore> core_;
+  CompactTest() : TendTest({.max_segment_rows = 130}) {}
 };
 
 using Rows = std::vector<uint64_t>;
@@ -112,6 +40,32 @@ TEST_F(CompactTest, WritesASegmentAnewOnlyIfThatDoesSomething) {
   erase(0, 130);
   ASSERT_TRUE(core_->compact().ok());
   EXPECT_EQ(segment_rows(), (Rows{100}));
+}
+
+class BuildMemoryTest : public TendTest {
+ protected:
+  BuildMemoryTest() : TendTest({.max_build_bytes = 2 * 12 * 100}) {}  // 12 bytes a row of a merge
+};
+
+TEST_F(BuildMemoryTest, AMergeTakesNoMoreRowsThanItsShareOfMemoryHolds) {
+  for (int i = 0; i < 5; ++i) add_segment(40);
+  ASSERT_TRUE(core_->compact().ok());
+  EXPECT_EQ(segment_rows(), (Rows{40, 80, 80}));
+  EXPECT_EQ(on_disk(), ids_without(200, 0, 0));
+  for (int i = 0; i < 3; ++i) add_segment(40);
+  while (core_->merge_next(MergeLane::kEither).value()) {
+  }
+  for (const uint64_t rows : segment_rows()) EXPECT_LE(rows, 100U);
+  EXPECT_EQ(on_disk(), ids_without(320, 0, 0));
+}
+
+TEST_F(BuildMemoryTest, ASegmentThatIsTooLargeToBeWrittenAnewIsLeftAsItIsAndSaidToBe) {
+  add_segment(150);
+  erase(0, 10);
+  const Status refused = core_->compact();
+  EXPECT_EQ(refused.code(), StatusCode::kLimitExceeded) << refused.to_string();
+  EXPECT_NE(refused.message().find("max_build_bytes"), std::string::npos);
+  EXPECT_EQ(visible(), ids_without(150, 0, 10));
 }
 
 }  // namespace

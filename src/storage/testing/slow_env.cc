@@ -45,6 +45,7 @@ Result<std::string> SlowEnv::absolute(const std::string& path) {
   return env_->absolute(path);
 }
 Result<std::unique_ptr<WritableFile>> SlowEnv::create_file(const std::string& path) {
+  if (create_) create_(path);
   return slow(env_->create_file(path));
 }
 Result<std::unique_ptr<WritableFile>> SlowEnv::reopen_file(const std::string& path) {

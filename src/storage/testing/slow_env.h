@@ -3,7 +3,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "storage/env.h"
 
@@ -17,6 +21,8 @@ class SlowEnv final : public Env {
       : env_(std::move(env)), sync_time_(sync_time) {}
 
   int syncs() const { return syncs_; }  ///< of files
+  /// Runs before each file is created, and may take its time. Set before other threads use this.
+  void before_create(std::function<void(const std::string& path)> run) { create_ = std::move(run); }
 
   Result<std::string> absolute(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override;
@@ -42,6 +48,7 @@ class SlowEnv final : public Env {
   const std::shared_ptr<Env> env_;
   const std::chrono::microseconds sync_time_;
   std::atomic<int> syncs_{0};
+  std::function<void(const std::string&)> create_;
 };
 
 }  // namespace omendb::storage

@@ -1,0 +1,81 @@
+// The last step of every seal and merge: the manifest names the new segment, then snapshots show
+// it.
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "collection/collection_core.h"
+#include "collection/tend/replacement.h"
+
+namespace omendb::collection {
+
+segment::WriteOptions CollectionCore::write_options(Jobs::Running& job) const {
+  return {.control = &job.control, .max_code_bytes = options_.max_build_bytes / 2};
+}
+
+Status CollectionCore::write_tombstones(const std::shared_ptr<const segment::Tombstones>& dead,
+                                        SegmentState& segment, NewFiles& files) {
+  const std::string name = host_.new_file_name();
+  files.add_tombstones(name);
+  OMEN_RETURN_IF_ERROR(host_.segments().write_tombstones(name, *dead));
+  segment.tombstones = name;
+  segment.dead_rows = dead->count();
+  return {};
+}
+
+void CollectionCore::add_segment(const Replacement& replacement,
+                                 const std::shared_ptr<const segment::Tombstones>& dead,
+                                 CollectionState& state, DurableParts& parts) {
+  const auto& segment = replacement.written.segment;
+  if (segment == nullptr) return;
+  state.segments.push_back({replacement.name, segment->rows(), segment->file_bytes(), 0, ""});
+  parts[replacement.name] = {segment, dead};
+}
+
+Status CollectionCore::publish_state(const CollectionState& state, DurableParts parts,
+                                     NewFiles& files) {
+  OMEN_RETURN_IF_ERROR(host_.segments().sync_names());
+  files.keep();
+  if (Status published = host_.publish(state); !published.ok()) {
+    if (published.code() == StatusCode::kNotFound) {
+      files.give_up();  // the collection was dropped, so nothing was written
+    } else {
+      // The manifest may or may not be in force: files that it might name stay until another is.
+      for (const SegmentState& segment : state.segments) left_behind_.push_back(segment);
+    }
+    return published;
+  }
+  remove_left_behind(state.segments);
+  durable_parts_ = std::move(parts);
+  MutexLock lock(state_mutex_);
+  durable_ = state;
+  return {};
+}
+
+/// Removes the files of manifests whose publication failed, but those that are `named` now.
+void CollectionCore::remove_left_behind(std::span<const SegmentState> named) {
+  for (const SegmentState& old : std::exchange(left_behind_, {})) {
+    const auto same = std::find_if(named.begin(), named.end(),
+                                   [&](const SegmentState& s) { return s.name == old.name; });
+    const bool segment_named = same != named.end();
+    if (!segment_named) host_.segments().remove_segment(old.name);
+    if (old.tombstones.empty() || (segment_named && same->tombstones == old.tombstones)) continue;
+    host_.segments().remove_tombstones(old.tombstones);
+  }
+}
+
+Status CollectionCore::install(const Replacement& replacement, bool sealed) {
+  MutexLock lock(write_mutex_);
+  OMEN_RETURN_IF_ERROR(publication_.drain());
+  if (sealed) frozen_.pop_front();
+  staged_ = replacement.apply(*staged_);
+  for (Frozen& frozen : frozen_) frozen.at_freeze = replacement.apply(*frozen.at_freeze);
+  if (replacement.written.segment != nullptr) {
+    encoder_ = replacement.written.segment->shared_encoder();
+  }
+  room_.notify_all();
+  publication_.replace(replacement.apply(*publication_.current()));
+  return {};
+}
+
+}  // namespace omendb::collection

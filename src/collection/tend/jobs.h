@@ -1,0 +1,103 @@
+// The jobs that a collection has running: what they do, how far they are, which segments are
+// theirs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/job_control.h"
+#include "base/sync.h"
+#include "omendb/results.h"
+
+namespace omendb::collection {
+
+/// The list of a collection's running jobs. Thread-safe; its lock is the last to be taken.
+class Jobs {
+ public:
+  enum class By : uint8_t {
+    kBackground,  ///< a lane
+    kCaller,      ///< a thread that asked for it, in compact() or close()
+  };
+
+  /// A running job; it has ended when this is destroyed.
+  class Running {
+   public:
+    Running(Jobs& jobs, JobKind what, By whose, std::vector<std::string> replaced)
+        : kind(what), by(whose), segments(std::move(replaced)), jobs_(jobs) {}
+    ~Running() { jobs_.end(*this); }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+    const JobKind kind;
+    const By by;
+    const std::vector<std::string> segments;  ///< what it replaces; no other job may
+    JobControl control;
+
+   private:
+    Jobs& jobs_;
+  };
+
+  /// @return null if no such job may begin: after stop(), or while others are kept away.
+  std::unique_ptr<Running> begin(JobKind kind, By by, std::vector<std::string> segments = {})
+      OMEN_EXCLUDES(mutex_);
+
+  std::set<std::string> taken_segments() const OMEN_EXCLUDES(mutex_);
+  std::vector<JobInfo> info() const OMEN_EXCLUDES(mutex_);
+  bool any() const OMEN_EXCLUDES(mutex_);
+
+  /// While it lives, no merge of the background runs. Its making cancels those that do, and waits
+  /// until they have ended.
+  class Alone {
+   public:
+    explicit Alone(Jobs& jobs) : jobs_(jobs) { jobs_.send_background_away(); }
+    ~Alone() { jobs_.let_background_back(); }
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+
+   private:
+    Jobs& jobs_;
+  };
+
+  /// Cancels every job but seals and lets none begin any more. Returns at once.
+  void stop() OMEN_EXCLUDES(mutex_);
+  /// The same for seals too.
+  void stop_all() OMEN_EXCLUDES(mutex_);
+  bool stopped() const OMEN_EXCLUDES(mutex_);
+  void wait_until_none() const OMEN_EXCLUDES(mutex_);
+
+  /// Tells those who wait that something was done, or why it was not.
+  void report(const Status& status) OMEN_EXCLUDES(mutex_);
+
+  /// What happened up to a moment.
+  struct Mark {
+    uint64_t changes = 0;
+    uint64_t failures = 0;
+    Status last_failure;
+  };
+  Mark mark() const OMEN_EXCLUDES(mutex_);
+  using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+  /// Waits until something happened after `seen`. @return false if the deadline came first.
+  bool wait_for_change(const Mark& seen, const Deadline& deadline) const OMEN_EXCLUDES(mutex_);
+
+ private:
+  void end(const Running& running) OMEN_EXCLUDES(mutex_);
+  void send_background_away() OMEN_EXCLUDES(mutex_);
+  void let_background_back() OMEN_EXCLUDES(mutex_);
+  void note_change() OMEN_REQUIRES(mutex_);
+  bool background_merges() const OMEN_REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  mutable CondVar changed_;
+  std::vector<Running*> running_ OMEN_GUARDED_BY(mutex_);
+  int alone_ OMEN_GUARDED_BY(mutex_) = 0;
+  bool stopped_ OMEN_GUARDED_BY(mutex_) = false;
+  bool seals_stopped_ OMEN_GUARDED_BY(mutex_) = false;
+  Mark mark_ OMEN_GUARDED_BY(mutex_);
+};
+
+}  // namespace omendb::collection

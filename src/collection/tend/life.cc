@@ -1,0 +1,77 @@
+// The end of a collection's background work: by waiting for it, by close, by drop.
+#include "base/status_macros.h"
+#include "collection/collection_core.h"
+
+namespace omendb::collection {
+
+bool CollectionCore::work_is_due() const {
+  if (oldest_frozen() || jobs_.any()) return true;
+  const MutexLock lock(commit_mutex_);
+  return !choose_merge(MergeLane::kEither).empty();
+}
+
+Status CollectionCore::optimize(const Jobs::Deadline& deadline) {
+  const uint64_t failures = jobs_.mark().failures;
+  while (true) {
+    const Jobs::Mark seen = jobs_.mark();
+    OMEN_RETURN_IF_ERROR(check_open());
+    if (jobs_.stopped()) return {StatusCode::kClosed, "the database was closed"};
+    if (seen.failures > failures) return seen.last_failure;
+    if (!work_is_due()) return {};
+    {
+      MutexLock lock(write_mutex_);
+      OMEN_RETURN_IF_ERROR(check_writable());
+    }
+    host_.wake(Work::kSeal, name_);
+    host_.wake(Work::kMerge, name_);
+    if (jobs_.wait_for_change(seen, deadline)) continue;
+    return {StatusCode::kDeadlineExceeded,
+            "collection \"" + name_ + "\" still has work in the background"};
+  }
+}
+
+void CollectionCore::stop_merging() {
+  jobs_.stop();
+}
+
+Status CollectionCore::close() {
+  jobs_.stop();
+  Status sealed;
+  {
+    MutexLock lock(write_mutex_);
+    if (closed_.exchange(true)) return {};
+    room_.notify_all();
+    // If the log has failed, it keeps what was acknowledged.
+    if (publication_.drain().ok() && growing_first_lsn_ != Lsn{}) freeze_locked();
+  }
+  if (publication_.log_error().ok()) {
+    const MutexLock lock(seal_mutex_);
+    sealed = seal_all();
+  }
+  jobs_.wait_until_none();
+  return sealed;
+}
+
+void CollectionCore::mark_dropped() {
+  {
+    MutexLock lock(write_mutex_);
+    dropped_ = true;
+    room_.notify_all();
+  }
+  jobs_.stop_all();
+}
+
+bool CollectionCore::mark_dropped_if_untouched() {
+  MutexLock lock(write_mutex_);
+  if (staged_->spec.dim != 0) return false;
+  dropped_ = true;
+  return true;
+}
+
+void CollectionCore::remove_new_files() {
+  jobs_.wait_until_none();
+  const MutexLock lock(commit_mutex_);
+  remove_left_behind({});
+}
+
+}  // namespace omendb::collection
