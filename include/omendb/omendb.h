@@ -126,11 +126,19 @@ enum {
   OMENDB_COLUMN_F64 = 3,
   OMENDB_COLUMN_STRING = 4,
   OMENDB_COLUMN_TIMESTAMP = 5, /* microseconds since 1970-01-01T00:00:00Z */
+  OMENDB_COLUMN_JSON = 6,      /* any JSON value (RFC 8259), as UTF-8 text; no arrays of it */
   OMENDB_COLUMN_BOOL_ARRAY = 17,
   OMENDB_COLUMN_I64_ARRAY = 18,
   OMENDB_COLUMN_F64_ARRAY = 19,
   OMENDB_COLUMN_STRING_ARRAY = 20,
   OMENDB_COLUMN_TIMESTAMP_ARRAY = 21
+};
+
+/* What a point has of a column. Filters take both kinds of nothing for NULL. */
+enum {
+  OMENDB_ABSENT = 0,       /* the point has no such key */
+  OMENDB_PRESENT = 1,      /* a value */
+  OMENDB_EXPLICIT_NULL = 2 /* the key is there, and its value is null */
 };
 
 enum {
@@ -168,7 +176,7 @@ typedef struct omendb_ids {
 /*
  * One metadata column, laid out as Arrow lays it out but with 64-bit offsets and one validity byte
  * a row. Only the members that `type` names are read:
- *   BOOL: bools. I64, TIMESTAMP: ints. F64: doubles. STRING: string_offsets and bytes.
+ *   BOOL: bools. I64, TIMESTAMP: ints. F64: doubles. STRING, JSON: string_offsets and bytes.
  * An array column holds its elements in the same members, and row r owns the elements
  * [list_offsets[r], list_offsets[r + 1]).
  */
@@ -176,11 +184,11 @@ typedef struct omendb_column {
   const char* name;
   int32_t type; /* OMENDB_COLUMN_* */
   size_t rows;
-  size_t values;                  /* elements held; equal to rows unless an array */
-  const uint8_t* valid;           /* rows bytes, 0 = missing; NULL = none is missing */
-  const uint8_t* bools;           /* values bytes, 0 or 1 */
-  const int64_t* ints;            /* values */
-  const double* doubles;          /* values */
+  size_t values;         /* elements held; equal to rows unless an array */
+  const uint8_t* valid;  /* rows bytes, OMENDB_PRESENT, …; NULL = every row has a value */
+  const uint8_t* bools;  /* values bytes, 0 or 1 */
+  const int64_t* ints;   /* values */
+  const double* doubles; /* values */
   const uint64_t* string_offsets; /* values + 1, the first 0 */
   const char* bytes;              /* string_offsets[values] bytes of UTF-8 */
   const uint64_t* list_offsets;   /* rows + 1, the first 0; arrays only */

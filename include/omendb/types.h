@@ -20,7 +20,8 @@ inline constexpr size_t kMaxBatchRows = size_t{1} << 24;   ///< vectors in one a
 inline constexpr size_t kMaxStringIdBytes = 1'024;
 inline constexpr size_t kMaxColumns = 1'024;
 inline constexpr size_t kMaxColumnNameBytes = 256;
-inline constexpr size_t kMaxStringBytes = size_t{16} << 20;  ///< one metadata string
+inline constexpr size_t kMaxStringBytes = size_t{16} << 20;  ///< one metadata string or JSON text
+inline constexpr size_t kMaxJsonDepth = 128;  ///< arrays and objects inside each other
 inline constexpr size_t kMaxCollections = 4'096;
 inline constexpr size_t kMaxCollectionNameBytes = 64;  ///< [A-Za-z0-9_-]{1,64}
 
@@ -58,6 +59,7 @@ enum class ColumnType : uint8_t {
   kF64 = 3,
   kString = 4,
   kTimestamp = 5,  ///< microseconds since 1970-01-01T00:00:00Z
+  kJson = 6,       ///< any JSON value (RFC 8259), as UTF-8 text; has no arrays of its own
   kBoolArray = 17,
   kI64Array = 18,
   kF64Array = 19,
@@ -74,6 +76,17 @@ constexpr ColumnType element_type(ColumnType type) {
 }
 constexpr ColumnType array_of(ColumnType scalar) {
   return static_cast<ColumnType>(static_cast<uint8_t>(scalar) | 16);
+}
+
+/// Whether it is one of the types above: what comes from files and foreign callers may be none.
+constexpr bool is_column_type(ColumnType type) {
+  const auto element = static_cast<uint8_t>(element_type(type));
+  const bool known = static_cast<uint8_t>(type) < 32 && element >= 1 && element <= 6;
+  return known && !(is_array(type) && element == static_cast<uint8_t>(ColumnType::kJson));
+}
+/// Whether a (scalar) type's values lie in Column::string_offsets and Column::bytes.
+constexpr bool is_text(ColumnType element) {
+  return element == ColumnType::kString || element == ColumnType::kJson;
 }
 
 std::string_view metric_name(Metric metric);         ///< "l2", "cosine", "ip", "hamming"
@@ -107,15 +120,22 @@ inline size_t id_count(const Ids& ids) {
   return std::visit([](const auto& v) { return v.size(); }, ids);
 }
 
+/// What a point has of a column: the bytes of Column::valid. Filters take both kinds of nothing for
+/// NULL.
+inline constexpr uint8_t kAbsent = 0;        ///< the point has no such key
+inline constexpr uint8_t kPresent = 1;       ///< a value
+inline constexpr uint8_t kExplicitNull = 2;  ///< the key is there, and its value is null
+
 /// One metadata column for a batch of rows, laid out as Arrow lays it out but with 64-bit offsets
 /// and one validity byte a row. Only the members that `type` names are filled:
-///   kBool → bools; kI64, kTimestamp → ints; kF64 → doubles; kString → string_offsets + bytes.
+///   kBool → bools; kI64, kTimestamp → ints; kF64 → doubles;
+///   kString, kJson → string_offsets + bytes.
 /// An array column holds its elements in the same members, and row r owns elements
 /// [list_offsets[r], list_offsets[r + 1]).
 struct Column {
   std::string name;
   ColumnType type = ColumnType::kI64;
-  std::vector<uint8_t> valid;  ///< rows bytes, 0 = NULL; empty = no NULLs
+  std::vector<uint8_t> valid;  ///< rows bytes of kAbsent, …; empty = every row has a value
   std::vector<uint8_t> bools;
   std::vector<int64_t> ints;
   std::vector<double> doubles;
@@ -123,7 +143,8 @@ struct Column {
   std::string bytes;                     ///< UTF-8
   std::vector<uint64_t> list_offsets;    ///< rows + 1 entries, the first 0; arrays only
 
-  bool is_valid(size_t row) const { return valid.empty() || valid[row] != 0; }
+  bool is_valid(size_t row) const { return state(row) == kPresent; }
+  uint8_t state(size_t row) const { return valid.empty() ? kPresent : valid[row]; }
   std::string_view string_at(size_t value) const {
     return std::string_view(bytes).substr(string_offsets[value],
                                           string_offsets[value + 1] - string_offsets[value]);

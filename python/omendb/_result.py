@@ -39,7 +39,7 @@ class Point:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The columns that were asked for; None where the point has no value."""
+        """The keys that the point has, of the columns that were asked for."""
         try:
             return self._metadata
         except AttributeError:
@@ -66,7 +66,7 @@ class Point:
         return self.metadata.keys()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A metadata value, or ``default`` if there is no such column."""
+        """A metadata value, or ``default`` if the point has no such key."""
         return self.metadata.get(name, default)
 
     def __eq__(self, other: object) -> bool:

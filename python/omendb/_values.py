@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def has_utf8(text: str) -> bool:
 def plain(value: Any) -> Any:
     """None, bool, int, float, str, datetime or a list of these; anything else as it came.
 
-    NumPy scalars and arrays, dates, pandas' NA and NaT, and subclasses become what they stand for.
+    NumPy scalars and arrays, sets, pandas' NA and NaT, and subclasses become what they stand for.
     Raises OverflowError for a time that no datetime can be.
     """
     if isinstance(value, np.datetime64):
@@ -59,17 +60,25 @@ def plain(value: Any) -> Any:
         if hasattr(value, "to_pydatetime"):
             value = _from_pandas_time(value)
         return value
-    if isinstance(value, dt.date):
-        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     if isinstance(value, int | str):
         return value
-    if isinstance(value, set | frozenset | bytes | dict):
+    if isinstance(value, set | frozenset):
+        return in_order(value)
+    if isinstance(value, bytes | bytearray | Mapping):
         return value
     if hasattr(value, "__iter__") and hasattr(value, "__len__"):
         return list(value)
     return value
+
+
+def in_order(values: Set[Any]) -> list[Any]:
+    """The values as a list, sorted if they can be."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return list(values)
 
 
 def numpy_micros(times: NDArray[np.datetime64]) -> NDArray[np.int64]:

@@ -32,10 +32,11 @@ struct Export {
     owned.push_back(shared);
     return shared->data();
   }
+  /// The lowest bit of each: of what Column::valid holds, kPresent.
   const uint8_t* keep_bits(const std::vector<uint8_t>& flags) {
     std::vector<uint8_t> bits((flags.size() + 7) / 8 + 1, 0);
     for (size_t i = 0; i < flags.size(); ++i) {
-      if (flags[i] != 0) bits[i / 8] |= static_cast<uint8_t>(1U << (i % 8));
+      if ((flags[i] & 1) != 0) bits[i / 8] |= static_cast<uint8_t>(1U << (i % 8));
     }
     return keep(std::move(bits));
   }
@@ -86,7 +87,7 @@ Node column_node(const Column& column, size_t start, size_t stop, Export* out) {
   node.offset = static_cast<int64_t>(start);
   if (!column.valid.empty()) {
     node.buffers[0] = out->keep_bits(column.valid);
-    for (size_t row = start; row < stop; ++row) node.null_count += column.valid[row] == 0 ? 1 : 0;
+    for (size_t row = start; row < stop; ++row) node.null_count += column.is_valid(row) ? 0 : 1;
   }
   return node;
 }

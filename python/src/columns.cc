@@ -1,5 +1,7 @@
 #include "columns.h"
 
+#include "rows.h"
+
 #include <datetime.h>
 
 #include <algorithm>
@@ -39,6 +41,11 @@ std::string describe(nb::handle value) {
   return std::string(Py_TYPE(value.ptr())->tp_name) + " " + repr;
 }
 
+/// omendb._json.encode
+std::string json_of(nb::handle value) {
+  return nb::cast<std::string>(nb::module_::import_("omendb._json").attr("encode")(value));
+}
+
 std::string quoted(const std::string& name) {
   return "column \"" + name + "\"";
 }
@@ -70,7 +77,7 @@ void append_rows(const Column& from, size_t start, size_t stop, Column* to) {
   const size_t before = to->row_count();
   if (!from.valid.empty() || !to->valid.empty()) {
     to->valid.resize(before, 1);
-    for (size_t row = start; row < stop; ++row) to->valid.push_back(from.is_valid(row) ? 1 : 0);
+    for (size_t row = start; row < stop; ++row) to->valid.push_back(from.state(row));
   }
   if (!is_array(from.type)) return append_values(from, start, stop, to);
   if (to->list_offsets.empty()) to->list_offsets.push_back(0);
@@ -89,18 +96,31 @@ Column all_missing(const std::string& name, ColumnType type, size_t rows) {
   out.valid.assign(rows, 0);
   if (is_array(type)) {
     out.list_offsets.assign(rows + 1, 0);
-    if (element_type(type) == ColumnType::kString) out.string_offsets.assign(1, 0);
+    if (is_text(element_type(type))) out.string_offsets.assign(1, 0);
     return out;
   }
   switch (type) {
     case ColumnType::kBool: out.bools.assign(rows, 0); break;
     case ColumnType::kF64: out.doubles.assign(rows, 0); break;
-    case ColumnType::kString: out.string_offsets.assign(rows + 1, 0); break;
+    case ColumnType::kString:
+    case ColumnType::kJson: out.string_offsets.assign(rows + 1, 0); break;
     default: out.ints.assign(rows, 0); break;
   }
   return out;
 }
 
+/// Whether a float is exactly this int. What rounds up to 2^63 is none, nor may it be cast back.
+bool is_exact(int64_t value) {
+  const auto nearest = static_cast<double>(value);
+  return nearest < 9223372036854775808.0 && static_cast<int64_t>(nearest) == value;
+}
+
+std::optional<int64_t> inexact(const Column& column) {
+  const auto at = std::find_if_not(column.ints.begin(), column.ints.end(), is_exact);
+  return at == column.ints.end() ? std::nullopt : std::optional(*at);
+}
+
+/// @pre inexact() finds none.
 void widen(Column* column) {
   column->doubles.assign(column->ints.begin(), column->ints.end());
   column->ints.clear();
@@ -108,10 +128,53 @@ void widen(Column* column) {
 }
 
 /// An array column without elements, as one of another array type.
-Column retyped(Column column, ColumnType type) {
-  column.type = type;
-  column.string_offsets.assign(element_type(type) == ColumnType::kString ? 1 : 0, 0);
-  return column;
+void retype(Column* column, ColumnType type) {
+  column->type = type;
+  column->string_offsets.assign(is_text(element_type(type)) ? 1 : 0, 0);
+}
+
+void widen_exactly(Column* column) {
+  if (const auto number = inexact(*column)) {
+    raise(StatusCode::kTypeMismatch, quoted(column->name) + " has floats and the int " +
+                                         std::to_string(*number) + ", which no float is exactly");
+  }
+  widen(column);
+}
+
+/// Gives two columns of one name, from two batches, one type.
+void make_alike(Column* first, Column* later) {
+  if (is_array(first->type) && is_array(later->type)) {
+    if (first->value_count() == 0) retype(first, later->type);
+    if (later->value_count() == 0) retype(later, first->type);
+  }
+  const bool shapes = is_array(first->type) == is_array(later->type);
+  const auto mixed = [&](const Column& ints, const Column& doubles) {
+    return shapes && element_type(ints.type) == ColumnType::kI64 &&
+           element_type(doubles.type) == ColumnType::kF64;
+  };
+  if (mixed(*first, *later)) widen_exactly(first);
+  if (mixed(*later, *first)) widen_exactly(later);
+  if (first->type == later->type) return;
+  raise(StatusCode::kTypeMismatch,
+        quoted(first->name) + " is " + std::string(column_type_name(first->type)) +
+            " in one batch and " + std::string(column_type_name(later->type)) + " in a later one");
+}
+
+/// The type of a single value, if it has one of its own.
+std::optional<ColumnType> typed_scalar(nb::handle value) {
+  PyObject* p = value.ptr();
+  if (PyBool_Check(p)) return ColumnType::kBool;
+  if (PyLong_Check(p)) return ColumnType::kI64;
+  if (PyFloat_Check(p)) return ColumnType::kF64;
+  if (PyUnicode_Check(p)) return ColumnType::kString;
+  if (is_datetime(value)) return ColumnType::kTimestamp;
+  return std::nullopt;
+}
+
+bool is_exact_int(nb::handle value) {
+  int overflow = 0;
+  const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  return overflow == 0 && is_exact(number);
 }
 
 }  // namespace
@@ -155,6 +218,9 @@ bool ColumnBuilder::settle_type(ColumnType type) {
     return true;
   }
   if (*type_ == ColumnType::kI64 && type == ColumnType::kF64) {
+    if (const auto number = inexact(column_)) {
+      refuse("a float after the int " + std::to_string(*number) + ", which no float is exactly");
+    }
     widen(&column_);
     type_ = ColumnType::kF64;
     return true;
@@ -168,6 +234,7 @@ void ColumnBuilder::push_default() {
     case ColumnType::kBool: column_.bools.push_back(0); break;
     case ColumnType::kF64: column_.doubles.push_back(0); break;
     case ColumnType::kString:
+    case ColumnType::kJson:
       if (column_.string_offsets.empty()) column_.string_offsets.push_back(0);
       column_.string_offsets.push_back(column_.bytes.size());
       break;
@@ -175,10 +242,10 @@ void ColumnBuilder::push_default() {
   }
 }
 
-void ColumnBuilder::append_nulls(size_t count) {
+void ColumnBuilder::append_nulls(size_t count, uint8_t state) {
   if (count == 0) return;
-  column_.valid.resize(rows_, 1);
-  column_.valid.resize(rows_ + count, 0);
+  column_.valid.resize(rows_, kPresent);
+  column_.valid.resize(rows_ + count, state);
   for (size_t i = 0; i < count; ++i, ++rows_) {
     if (shape_ == Shape::kArray) column_.list_offsets.push_back(column_.list_offsets.back());
     if (shape_ == Shape::kScalar) push_default();
@@ -186,22 +253,20 @@ void ColumnBuilder::append_nulls(size_t count) {
 }
 
 void ColumnBuilder::append(nb::handle value) {
+  if (value.is_none()) return append_nulls(1, keyed_ ? kExplicitNull : kAbsent);
   nb::object keep;
   if (!is_plain(value)) {
     keep = plain_value(value);
     value = keep;
+    if (value.is_none()) return append_nulls(1);
   }
-  PyObject* p = value.ptr();
-  if (value.is_none()) return append_nulls(1);
-  if (PyList_Check(p) || PyTuple_Check(p)) {
-    append_array(value);
-  } else if (PyFloat_Check(p) && std::isnan(PyFloat_AS_DOUBLE(p))) {
+  if (PyFloat_Check(value.ptr()) && std::isnan(PyFloat_AS_DOUBLE(value.ptr()))) {
     return append_nulls(1);
-  } else {
-    append_scalar(value);
   }
+  if (!json_ && !append_typed(value)) become_json();
+  if (json_) append_json(value);
   ++rows_;
-  if (!column_.valid.empty()) column_.valid.resize(rows_, 1);
+  if (!column_.valid.empty()) column_.valid.resize(rows_, kPresent);
 }
 
 nb::object ColumnBuilder::plain_value(nb::handle value) const {
@@ -213,23 +278,78 @@ nb::object ColumnBuilder::plain_value(nb::handle value) const {
   }
 }
 
-void ColumnBuilder::append_scalar(nb::handle value) {
+bool ColumnBuilder::append_typed(nb::handle value) {
+  PyObject* p = value.ptr();
+  if (PyList_Check(p) || PyTuple_Check(p)) {
+    std::vector<nb::object> items;
+    std::optional<ColumnType> type;
+    if (!read_array(value, &items, &type)) return false;
+    append_array(items, type, value);
+    return true;
+  }
+  if (!typed_scalar(value)) return false;
   set_shape(Shape::kScalar, value);
   append_element(value);
+  return true;
 }
 
-void ColumnBuilder::append_array(nb::handle value) {
-  set_shape(Shape::kArray, value);
-  nb::object items = nb::steal(PySequence_Tuple(value.ptr()));
-  if (!items.is_valid()) throw nb::python_error();
-  const Py_ssize_t count = PyTuple_GET_SIZE(items.ptr());
+bool ColumnBuilder::read_array(nb::handle value, std::vector<nb::object>* items,
+                               std::optional<ColumnType>* type) const {
+  nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));
+  if (!tuple.is_valid()) throw nb::python_error();
+  const Py_ssize_t count = PyTuple_GET_SIZE(tuple.ptr());
+  bool exact = true;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    nb::handle item = PyTuple_GET_ITEM(items.ptr(), i);
-    nb::object keep = is_plain(item) ? nb::borrow(item) : plain_value(item);
-    if (keep.is_none()) refuse("an array may not contain None; leave the element out");
-    append_element(keep);
+    nb::handle item = PyTuple_GET_ITEM(tuple.ptr(), i);
+    items->push_back(is_plain(item) ? nb::borrow(item) : plain_value(item));
+    const auto one = typed_scalar(items->back());
+    if (!one) return false;
+    exact = exact && (*one != ColumnType::kI64 || is_exact_int(items->back()));
+    if (!*type) *type = one;
+    if (**type == *one) continue;
+    const bool numbers = (**type == ColumnType::kI64 && *one == ColumnType::kF64) ||
+                         (**type == ColumnType::kF64 && *one == ColumnType::kI64);
+    if (!numbers) return false;
+    *type = ColumnType::kF64;
   }
-  column_.list_offsets.push_back(column_.list_offsets.back() + static_cast<uint64_t>(count));
+  return *type != ColumnType::kF64 || exact;
+}
+
+void ColumnBuilder::append_array(const std::vector<nb::object>& items,
+                                 std::optional<ColumnType> type, nb::handle value) {
+  set_shape(Shape::kArray, value);
+  if (type && !settle_type(*type)) conflict(value);
+  for (const nb::object& item : items) append_element(item);
+  column_.list_offsets.push_back(column_.list_offsets.back() + items.size());
+}
+
+void ColumnBuilder::append_json(nb::handle value) {
+  try {
+    column_.bytes += json_of(value);
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError) && !error.matches(PyExc_ValueError)) throw;
+    refuse(nb::cast<std::string>(nb::str(error.value())));
+  }
+  column_.string_offsets.push_back(column_.bytes.size());
+}
+
+/// Writes the values so far again, as JSON.
+void ColumnBuilder::become_json() {
+  const std::optional<Column> before = finish();
+  Column column;
+  column.name = before ? before->name : column_.name;
+  column.type = ColumnType::kJson;
+  column.string_offsets.push_back(0);
+  for (size_t row = 0; row < rows_; ++row) {
+    if (before && before->is_valid(row)) column.bytes += json_of(value_at(*before, row));
+    column.string_offsets.push_back(column.bytes.size());
+  }
+  if (before) column.valid = before->valid;
+  if (!before && rows_ > 0) column.valid.assign(rows_, kAbsent);
+  column_ = std::move(column);
+  json_ = true;
+  type_ = ColumnType::kJson;
+  shape_ = Shape::kScalar;
 }
 
 void ColumnBuilder::append_element(nb::handle value) {
@@ -256,19 +376,17 @@ void ColumnBuilder::append_element(nb::handle value) {
     if (!settle_type(ColumnType::kTimestamp)) conflict(value);
     column_.ints.push_back(timestamp_us(value));
   } else {
-    refuse("expected None, bool, int, float, str, datetime or a list of one of these, got " +
-           describe(value));
+    conflict(value);  // typed_scalar() lets nothing else through
   }
 }
 
 void ColumnBuilder::append_number(nb::handle value, ColumnType type) {
   if (!settle_type(type)) conflict(value);
   if (*type_ == ColumnType::kF64) {
-    const double number = PyFloat_AsDouble(value.ptr());
-    if (number == -1.0 && PyErr_Occurred()) {
-      PyErr_Clear();
-      refuse("the int is too large for a float: " + describe(value));
+    if (PyLong_Check(value.ptr()) && !is_exact_int(value)) {
+      refuse("expected float as in the rows before it; no float is exactly " + describe(value));
     }
+    const double number = PyFloat_AsDouble(value.ptr());
     column_.doubles.push_back(number);
     return;
   }
@@ -278,17 +396,21 @@ void ColumnBuilder::append_number(nb::handle value, ColumnType type) {
   column_.ints.push_back(number);
 }
 
-std::optional<Column> ColumnBuilder::finish(bool* untyped) {
-  *untyped = shape_ == Shape::kArray && !type_;
-  if (*untyped) type_ = ColumnType::kString;
-  if (!type_) return std::nullopt;
+std::optional<Column> ColumnBuilder::finish() {
+  const bool nulls =
+      std::find(column_.valid.begin(), column_.valid.end(), kExplicitNull) != column_.valid.end();
+  if (!type_ && shape_ == Shape::kUnknown && !nulls) return std::nullopt;
+  Column column = std::move(column_);
   if (shape_ == Shape::kArray) {
-    column_.type = array_of(*type_);
-    if (*type_ == ColumnType::kString && column_.string_offsets.empty()) {
-      column_.string_offsets.push_back(0);
+    column.type = array_of(type_.value_or(ColumnType::kString));
+    if (is_text(element_type(column.type)) && column.string_offsets.empty()) {
+      column.string_offsets.push_back(0);
     }
+  } else if (!type_) {
+    column.type = ColumnType::kJson;
+    column.string_offsets.assign(rows_ + 1, 0);
   }
-  return std::move(column_);
+  return column;
 }
 
 // ---- Columns
@@ -296,9 +418,7 @@ std::optional<Column> ColumnBuilder::finish(bool* untyped) {
 
 void Columns::take(ColumnBuilder* builder) {
   builder->append_nulls(rows_ - builder->rows());
-  bool untyped = false;
-  auto column = builder->finish(&untyped);
-  if (column) (untyped ? empty_arrays_ : columns_).push_back(std::move(*column));
+  if (auto column = builder->finish()) columns_.push_back(std::move(*column));
 }
 
 Columns Columns::from_rows(nb::list rows) {
@@ -323,7 +443,7 @@ Columns Columns::from_rows(nb::list rows) {
                                                 describe(key) + " has no UTF-8 form");
       }
       auto [at, fresh] = index.try_emplace(std::move(name), builders.size());
-      if (fresh) builders.emplace_back(at->first);
+      if (fresh) builders.emplace_back(at->first, /*keyed=*/true);
       ColumnBuilder& builder = builders[at->second];
       builder.append_nulls(row - builder.rows());
       builder.append(nb::borrow(value));
@@ -334,7 +454,7 @@ Columns Columns::from_rows(nb::list rows) {
 }
 
 void Columns::add_values(std::string name, nb::handle values) {
-  ColumnBuilder builder(name);
+  ColumnBuilder builder(name, /*keyed=*/false);
   nb::object items = nb::steal(PySequence_Tuple(values.ptr()));
   if (!items.is_valid()) throw nb::python_error();
   if (static_cast<size_t>(PyTuple_GET_SIZE(items.ptr())) != rows_) {
@@ -394,74 +514,34 @@ std::vector<std::string> Columns::names() const {
 
 Columns Columns::slice(size_t start, size_t stop) const {
   Columns out(stop - start);
-  auto cut = [&](const std::vector<Column>& from, std::vector<Column>* to) {
-    for (const Column& column : from) {
-      Column part = all_missing(column.name, column.type, 0);
-      part.valid.clear();
-      append_rows(column, start, stop, &part);
-      to->push_back(std::move(part));
-    }
-  };
-  cut(columns_, &out.columns_);
-  cut(empty_arrays_, &out.empty_arrays_);
+  for (const Column& column : columns_) {
+    Column part = all_missing(column.name, column.type, 0);
+    part.valid.clear();
+    append_rows(column, start, stop, &part);
+    out.columns_.push_back(std::move(part));
+  }
   return out;
 }
 
 void Columns::append_column(const Column& column) {
   auto named = [&](const Column& c) { return c.name == column.name; };
-  auto empty = std::find_if(empty_arrays_.begin(), empty_arrays_.end(), named);
   auto mine = std::find_if(columns_.begin(), columns_.end(), named);
   if (mine == columns_.end()) {
-    Column fresh = all_missing(column.name, column.type, rows_);
-    if (empty != empty_arrays_.end() && is_array(column.type)) {
-      fresh = retyped(std::move(*empty), column.type);
-      empty_arrays_.erase(empty);
-    }
-    columns_.push_back(std::move(fresh));
+    columns_.push_back(all_missing(column.name, column.type, rows_));
     mine = columns_.end() - 1;
   }
-  Column widened;
-  const Column* from = &column;
-  if (element_type(mine->type) == ColumnType::kI64 &&
-      element_type(column.type) == ColumnType::kF64) {
-    widen(&*mine);
-  } else if (element_type(mine->type) == ColumnType::kF64 &&
-             element_type(column.type) == ColumnType::kI64) {
-    widened = column;
-    widen(&widened);
-    from = &widened;
-  }
-  if (mine->type != from->type) {
-    raise(StatusCode::kTypeMismatch,
-          quoted(column.name) + " is " + std::string(column_type_name(mine->type)) +
-              " in one batch and " + std::string(column_type_name(from->type)) + " in a later one");
-  }
-  append_rows(*from, 0, from->row_count(), &*mine);
+  Column more = column;
+  make_alike(&*mine, &more);
+  append_rows(more, 0, more.row_count(), &*mine);
 }
 
 void Columns::append(const Columns& more) {
   for (const Column& column : more.columns_) append_column(column);
-  for (const Column& column : more.empty_arrays_) {
-    auto named = [&](const Column& c) { return c.name == column.name; };
-    auto mine = std::find_if(columns_.begin(), columns_.end(), named);
-    auto empty = std::find_if(empty_arrays_.begin(), empty_arrays_.end(), named);
-    if (mine != columns_.end()) {
-      append_column(is_array(mine->type) ? retyped(column, mine->type) : column);
-    } else {
-      if (empty == empty_arrays_.end()) {
-        empty_arrays_.push_back(all_missing(column.name, column.type, rows_));
-        empty = empty_arrays_.end() - 1;
-      }
-      append_rows(column, 0, column.row_count(), &*empty);
-    }
-  }
   rows_ += more.rows_;
-  for (std::vector<Column>* columns : {&columns_, &empty_arrays_}) {
-    for (Column& column : *columns) {
-      if (column.row_count() == rows_) continue;
-      const size_t absent = rows_ - column.row_count();
-      append_rows(all_missing(column.name, column.type, absent), 0, absent, &column);
-    }
+  for (Column& column : columns_) {
+    if (column.row_count() == rows_) continue;
+    const size_t absent = rows_ - column.row_count();
+    append_rows(all_missing(column.name, column.type, absent), 0, absent, &column);
   }
 }
 
@@ -471,37 +551,6 @@ void Columns::extend(const Columns& beside) {
                                             " rows for " + std::to_string(rows_) + " vectors");
   }
   columns_.insert(columns_.end(), beside.columns_.begin(), beside.columns_.end());
-  empty_arrays_.insert(empty_arrays_.end(), beside.empty_arrays_.begin(),
-                       beside.empty_arrays_.end());
-}
-
-bool Columns::needs_schema() const {
-  return !empty_arrays_.empty() ||
-         std::any_of(columns_.begin(), columns_.end(),
-                     [](const Column& c) { return element_type(c.type) == ColumnType::kI64; });
-}
-
-std::vector<Column> Columns::fit(
-    const std::vector<std::pair<std::string, ColumnType>>& schema) const {
-  std::vector<Column> out = columns_;
-  auto type_of = [&](const std::string& name) -> std::optional<ColumnType> {
-    for (const auto& [known, type] : schema) {
-      if (known == name) return type;
-    }
-    return std::nullopt;
-  };
-  for (Column& column : out) {
-    const auto type = type_of(column.name);
-    const bool floats =
-        type && element_type(*type) == ColumnType::kF64 && is_array(*type) == is_array(column.type);
-    if (floats && element_type(column.type) == ColumnType::kI64) widen(&column);
-  }
-  for (const Column& column : empty_arrays_) {
-    // Without a type to be found, an empty array is stored as a missing value.
-    const auto type = type_of(column.name);
-    if (type && is_array(*type)) out.push_back(retyped(column, *type));
-  }
-  return out;
 }
 
 void bind_columns(nb::module_& m) {

@@ -8,26 +8,36 @@
 namespace omendb::python {
 
 /// Collects one column, whose type the first value that is not None decides. Ints widen to floats
-/// when a float turns up; every other mix is an error that names the row and the column.
+/// when a float turns up. A value that fits no type (a dict, a list of several types, a UUID, …)
+/// makes it a column of JSON, as omendb._json writes it; every other mix is an error that names the
+/// row and the column.
 class ColumnBuilder {
  public:
-  explicit ColumnBuilder(std::string name) { column_.name = std::move(name); }
+  /// @param keyed  whether rows are dicts, in which a None says that the key is there.
+  ColumnBuilder(std::string name, bool keyed) : keyed_(keyed) { column_.name = std::move(name); }
 
   size_t rows() const { return rows_; }
   void append(nb::handle value);
-  void append_nulls(size_t count);
+  void append_nulls(size_t count, uint8_t state = kAbsent);
 
-  /// The column; none when every value was None. An array column whose arrays are all empty has no
-  /// element type yet: it comes back as string[] with `untyped` set.
-  std::optional<Column> finish(bool* untyped);
+  /// The column; none when every value is missing. Empty arrays alone are string[], and nulls alone
+  /// are JSON: the engine takes both into columns of other types.
+  std::optional<Column> finish();
 
  private:
   enum class Shape : uint8_t { kUnknown, kScalar, kArray };
 
   /// The value in a plain type.
   nb::object plain_value(nb::handle value) const;
-  void append_scalar(nb::handle value);
-  void append_array(nb::handle value);
+  /// False, and nothing done, if the value is for JSON.
+  bool append_typed(nb::handle value);
+  void append_array(const std::vector<nb::object>& items, std::optional<ColumnType> type,
+                    nb::handle value);
+  /// Elements as plain values, and their one type; false if they have several.
+  bool read_array(nb::handle value, std::vector<nb::object>* items,
+                  std::optional<ColumnType>* type) const;
+  void append_json(nb::handle value);
+  void become_json();
   void append_element(nb::handle value);
   void append_number(nb::handle value, ColumnType type);
   void set_shape(Shape shape, nb::handle value);
@@ -37,6 +47,8 @@ class ColumnBuilder {
   [[noreturn]] void conflict(nb::handle value) const;
   [[noreturn]] void refuse(std::string_view why) const;
 
+  const bool keyed_;
+  bool json_ = false;
   Column column_;
   std::optional<ColumnType> type_;
   Shape shape_ = Shape::kUnknown;
@@ -68,18 +80,12 @@ class Columns {
   /// More columns, of as many rows.
   void extend(const Columns& beside);
 
-  /// The columns as a collection with these columns takes them: ints become floats where the
-  /// collection has floats, and arrays that are all empty take the collection's type.
-  std::vector<Column> fit(const std::vector<std::pair<std::string, ColumnType>>& schema) const;
-  bool needs_schema() const;
-
  private:
   void take(ColumnBuilder* builder);
   void append_column(const Column& column);
 
   size_t rows_ = 0;
   std::vector<Column> columns_;
-  std::vector<Column> empty_arrays_;  ///< string[] until a type turns up
 };
 
 /// Appends row `row` of `from`, a column of the same type, to `to`.

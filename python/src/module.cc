@@ -43,19 +43,11 @@ class PyCollection {
     VectorsIn vectors_in(vectors, bits);
     IdsIn ids_in(ids);
     auto written = without_gil([&]() -> Result<Ids> {
-      std::vector<Column> fitted;
       WriteBatch batch{.vectors = fitted_to_dim(vectors_in.view(), bits),
                        .ids = ids_in.view(),
                        .metadata = {},
                        .first_row = first_row};
-      if (metadata != nullptr && metadata->needs_schema()) {
-        auto info = collection_.info();
-        if (!info.ok()) return info.status();
-        fitted = metadata->fit(info->columns);
-        batch.metadata = fitted;
-      } else if (metadata != nullptr) {
-        batch.metadata = metadata->columns();
-      }
+      if (metadata != nullptr) batch.metadata = metadata->columns();
       return upsert ? collection_.upsert(batch) : collection_.add(batch);
     });
     return ids_to_python(unwrap(std::move(written)));

@@ -96,7 +96,7 @@ nb::dict Rows::metadata(size_t row) const {
   check_row(row);
   nb::dict out;
   for (const Column& column : data_->points.metadata) {
-    out[to_str(column.name)] = value_at(column, row);
+    if (column.state(row) != kAbsent) out[to_str(column.name)] = value_at(column, row);
   }
   return out;
 }

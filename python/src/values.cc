@@ -43,6 +43,8 @@ nb::object element_at(const Column& column, size_t i) {
     case ColumnType::kI64: return nb::cast(column.ints[i]);
     case ColumnType::kF64: return nb::cast(column.doubles[i]);
     case ColumnType::kTimestamp: return moment(column.ints[i]);
+    case ColumnType::kJson:
+      return nb::module_::import_("omendb._json").attr("decode")(to_str(column.string_at(i)));
     default: return to_str(column.string_at(i));
   }
 }

@@ -264,7 +264,7 @@ def test_odd_values_become_plain_ones(db: omendb.Database) -> None:
         "pd_time": WHEN,
         "naive": WHEN,
         "zoned": WHEN,
-        "date": dt.datetime(2024, 5, 1, tzinfo=UTC),
+        "date": dt.date(2024, 5, 1),
         "array": [1, 2],
         "tuple": [1, 2],
     }

@@ -34,5 +34,5 @@ def test_a_missing_value_of_an_array_is_null(
 ) -> None:
     db.add([[0.0], [1.0]], ids=[0, 1], metadata={"x": values})
     assert db.info().columns == {"x": type}
-    assert [point and point["x"] for point in db.get([0, 1])] == [kept, None]
+    assert [point and point.get("x") for point in db.get([0, 1])] == [kept, None]
     assert db.count("x is null") == 1

@@ -41,9 +41,13 @@ def test_arrow_out_lends_numbers_and_keeps_them_alive(db: omendb.Database) -> No
     assert results.vectors is not None
     assert vectors.flatten().buffers()[1].address == results.vectors.ctypes.data
     expected = [hit.metadata for result in results for hit in result]
+    results_columns = results.columns
     del results
     table.validate(full=True)
-    assert table.select(list(expected[0])).to_pylist() == expected
+    assert [
+        {name: value for name, value in row.items() if value is not None}
+        for row in table.select(results_columns).to_pylist()
+    ] == expected
 
 
 def test_a_part_of_a_result_is_exported_alone(db: omendb.Database) -> None:

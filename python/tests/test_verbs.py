@@ -60,7 +60,7 @@ def test_hits_carry_distance_and_metadata_by_attribute_and_by_item(line: omendb.
     assert [hit.id for hit in hits] == [2, 3, 1]
     assert hits[0].distance == pytest.approx(0.04, abs=1e-5)
     assert hits[0].metadata == {"year": 2002, "lang": "en"}
-    assert hits[0]["year"] == 2002 and hits[1]["lang"] is None
+    assert hits[0]["year"] == 2002 and "lang" not in hits[1]
     assert hits[1].get("lang") is None and hits[1].get("nothing", 5) == 5
     assert hits[0].vector is None
     with pytest.raises(KeyError):
@@ -151,7 +151,7 @@ def test_search_before_any_add_finds_nothing(db: omendb.Database) -> None:
 def test_get_answers_in_the_order_asked(line: omendb.Database) -> None:
     points = line.get([7, 99, 2])
     assert [p and p.id for p in points] == [7, None, 2]
-    assert points[0] is not None and points[0].metadata == {"year": 2007, "lang": None}
+    assert points[0] is not None and points[0].metadata == {"year": 2007}
     assert points[0].vector is not None and points[0].vector.tolist() == [7, 0]
     one = line.get(3)
     assert one is not None and one.id == 3 and one["year"] == 2003
@@ -165,7 +165,7 @@ def test_get_answers_in_the_order_asked(line: omendb.Database) -> None:
 def test_upsert_replaces_a_point_whole(line: omendb.Database) -> None:
     line.upsert([[100.0, 0.0], [200.0, 0.0]], ids=[3, 50], metadata=[{"lang": "de"}, {}])
     point = line.get(3)
-    assert point is not None and point.metadata == {"year": None, "lang": "de"}
+    assert point is not None and point.metadata == {"lang": "de"}
     assert point.vector is not None and point.vector.tolist() == [100, 0]
     assert len(line) == 11
 

@@ -29,6 +29,7 @@ std::string_view column_type_name(ColumnType type) {
     case ColumnType::kF64: return "f64";
     case ColumnType::kString: return "string";
     case ColumnType::kTimestamp: return "timestamp";
+    case ColumnType::kJson: return "json";
     case ColumnType::kBoolArray: return "bool[]";
     case ColumnType::kI64Array: return "i64[]";
     case ColumnType::kF64Array: return "f64[]";
@@ -44,7 +45,8 @@ size_t Column::value_count() const {
     case ColumnType::kI64:
     case ColumnType::kTimestamp: return ints.size();
     case ColumnType::kF64: return doubles.size();
-    case ColumnType::kString: return string_offsets.empty() ? 0 : string_offsets.size() - 1;
+    case ColumnType::kString:
+    case ColumnType::kJson: return string_offsets.empty() ? 0 : string_offsets.size() - 1;
     default: return 0;
   }
 }

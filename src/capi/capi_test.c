@@ -116,6 +116,9 @@ static void add_line(omendb_collection* docs) {
   static const int64_t tags[4] = {7, 8, 7, 9};
   static const double scores[ROWS] = {0.5, 1.5, 2.5, 3.5, 4.5};
   static const uint8_t flags[ROWS] = {1, 0, 1, 0, 1};
+  static const uint8_t doc_valid[ROWS] = {OMENDB_PRESENT, OMENDB_ABSENT, OMENDB_EXPLICIT_NULL,
+                                          OMENDB_ABSENT, OMENDB_ABSENT};
+  static const uint64_t doc_offsets[ROWS + 1] = {0, 9, 9, 9, 9, 9};
   omendb_column columns[] = {
       {.name = "year", .type = OMENDB_COLUMN_I64, .rows = ROWS, .values = ROWS, .ints = years},
       {.name = "lang",
@@ -132,6 +135,13 @@ static void add_line(omendb_collection* docs) {
        .ints = tags,
        .list_offsets = tag_lists},
       {.name = "score", .type = OMENDB_COLUMN_F64, .rows = ROWS, .values = ROWS, .doubles = scores},
+      {.name = "doc",
+       .type = OMENDB_COLUMN_JSON,
+       .rows = ROWS,
+       .values = ROWS,
+       .valid = doc_valid,
+       .string_offsets = doc_offsets,
+       .bytes = "{\"a\":[1]}"},
       {.name = "flag", .type = OMENDB_COLUMN_BOOL, .rows = ROWS, .values = ROWS, .bools = flags},
       {.name = "at", .type = OMENDB_COLUMN_TIMESTAMP, .rows = ROWS, .values = ROWS, .ints = years},
   };
@@ -198,8 +208,8 @@ static void BadWritesChangeNothing(omendb_collection* docs) {
   FAILS(OMENDB_INVALID_ARGUMENT, "never fall", omendb_collection_add(docs, &batch, NULL));
   column.values = 1;
   FAILS(OMENDB_INVALID_ARGUMENT, "1 values for 2 rows", omendb_collection_add(docs, &batch, NULL));
-  column.type = 6;
-  FAILS(OMENDB_INVALID_ARGUMENT, "type 6", omendb_collection_add(docs, &batch, NULL));
+  column.type = 22;
+  FAILS(OMENDB_INVALID_ARGUMENT, "type 22", omendb_collection_add(docs, &batch, NULL));
   uint64_t count = 0;
   OK(omendb_collection_count(docs, NULL, &count));
   CHECK(count == ROWS);
@@ -249,7 +259,7 @@ static void SearchReturnsWhatWasAskedFor(omendb_collection* docs) {
                                     .recall = 0.9};
   OK(omendb_collection_search(docs, &query, 10, &options, &result));
   CHECK(omendb_points_count(omendb_result_points(result)) == 2);
-  CHECK(omendb_points_column_count(omendb_result_points(result)) == 6);
+  CHECK(omendb_points_column_count(omendb_result_points(result)) == 7);
   omendb_result_free(result);
 }
 
@@ -281,6 +291,10 @@ static void GetScanAndCountAgree(omendb_collection* docs) {
   const omendb_column* tags = column_named(points, "tags");
   CHECK(tags->type == OMENDB_COLUMN_I64_ARRAY && tags->rows == 2 && tags->values == 2);
   CHECK(tags->list_offsets[1] == 0 && tags->list_offsets[2] == 2 && tags->ints[1] == 8);
+  const omendb_column* doc = column_named(points, "doc");
+  CHECK(doc->type == OMENDB_COLUMN_JSON && doc->valid != NULL);
+  CHECK(doc->valid[0] == OMENDB_ABSENT && doc->valid[1] == OMENDB_PRESENT);
+  CHECK(doc->string_offsets[1] == 0 && !memcmp(doc->bytes, "{\"a\":[1]}", 9));
   CHECK(((const float*)omendb_points_vectors(points, NULL))[0] == 3);
   omendb_points_free(points);
 
@@ -312,7 +326,7 @@ static void InfoDescribesTheCollection(omendb_collection* docs) {
   OK(omendb_collection_get_info(docs, &info));
   CHECK(info->size == sizeof *info && !strcmp(info->name, "docs") && info->dim == DIM);
   CHECK(info->metric == OMENDB_METRIC_L2 && info->element == OMENDB_ELEMENT_F32);
-  CHECK(info->id_kind == OMENDB_ID_U64 && info->points == ROWS && info->column_count == 6);
+  CHECK(info->id_kind == OMENDB_ID_U64 && info->points == ROWS && info->column_count == 7);
   int years = 0;
   for (size_t i = 0; i < info->column_count; ++i) {
     years += !strcmp(info->column_names[i], "year") && info->column_types[i] == OMENDB_COLUMN_I64;

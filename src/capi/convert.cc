@@ -22,20 +22,17 @@ static_assert(OMENDB_COLUMN_I64 == static_cast<int>(ColumnType::kI64));
 static_assert(OMENDB_COLUMN_F64 == static_cast<int>(ColumnType::kF64));
 static_assert(OMENDB_COLUMN_STRING == static_cast<int>(ColumnType::kString));
 static_assert(OMENDB_COLUMN_TIMESTAMP == static_cast<int>(ColumnType::kTimestamp));
+static_assert(OMENDB_COLUMN_JSON == static_cast<int>(ColumnType::kJson));
 static_assert(OMENDB_COLUMN_BOOL_ARRAY == static_cast<int>(ColumnType::kBoolArray));
 static_assert(OMENDB_COLUMN_TIMESTAMP_ARRAY == static_cast<int>(ColumnType::kTimestampArray));
+static_assert(OMENDB_ABSENT == kAbsent && OMENDB_PRESENT == kPresent);
+static_assert(OMENDB_EXPLICIT_NULL == kExplicitNull);
 static_assert(OMENDB_DURABILITY_SYNC == static_cast<int>(Durability::kSync));
 static_assert(OMENDB_DURABILITY_INTERVAL == static_cast<int>(Durability::kInterval));
 static_assert(OMENDB_DURABILITY_NONE == static_cast<int>(Durability::kNone));
 
 Status invalid(std::string message) {
   return {StatusCode::kInvalidArgument, std::move(message)};
-}
-
-bool is_column_type(int32_t type) {
-  const int32_t scalar = type & 15;
-  return (type == scalar || type == (scalar | 16)) && scalar >= OMENDB_COLUMN_BOOL &&
-         scalar <= OMENDB_COLUMN_TIMESTAMP;
 }
 
 /// Copies `values + 1` offsets that start at 0 and never fall.
@@ -135,7 +132,8 @@ Status read_ids(const omendb_ids& ids, IdsIn* out) {
 Result<Column> read_column(const omendb_column& column) {
   if (column.name == nullptr) return invalid("a column's name is NULL");
   const std::string name = std::string("column \"") + column.name + "\"";
-  if (!is_column_type(column.type)) {
+  if (column.type < 0 || column.type > UINT8_MAX ||
+      !is_column_type(static_cast<ColumnType>(column.type))) {
     return invalid(name + " has type " + std::to_string(column.type) +
                    "; expected one of OMENDB_COLUMN_*");
   }

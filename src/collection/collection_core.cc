@@ -8,6 +8,7 @@
 #include "collection/read/row_filter.h"
 #include "collection/write/batch_check.h"
 #include "collection/write/fill.h"
+#include "column/convert.h"
 
 namespace omendb::collection {
 
@@ -118,6 +119,7 @@ Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
       const CheckedVectors checked,
       check_vectors(batch.vectors, before->spec, name_, {"vector", batch.first_row}));
   OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count, batch.first_row));
+  OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, batch.vectors.count));
   const size_t vector_total =
       checked.view.count * vector_bytes(checked.view.element, checked.view.dim);
   if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes - vector_total) {
@@ -188,7 +190,9 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation&
                   "vector has " + std::to_string(put.vectors.dim) + " dimensions; collection \"" +
                       name_ + "\" has " + std::to_string(staged_->spec.dim));
   }
-  OMEN_RETURN_IF_ERROR(column::check_columns(put.columns, put.vectors.count, *staged_->columns));
+  OMEN_ASSIGN_OR_RETURN(const column::FittedBatch fitted,
+                        column::fit_columns(put.columns, *staged_->columns));
+  put.columns = fitted.columns();
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
@@ -395,7 +399,8 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
                         (staged_->spec.dim == 0 || put->vectors.dim == staged_->spec.dim) &&
                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
                         check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
-                        column::check_columns(put->columns, rows, *staged_->columns).ok();
+                        column::check_columns(put->columns, rows).ok() &&
+                        column::have_types_of(*staged_->columns, put->columns);
       if (!fits) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
                                              " does not fit collection \"" + name_ + "\""};

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "column/columns.h"
+#include "column/json.h"
 
 namespace omendb::column {
 
@@ -35,29 +36,12 @@ Status check_name(const Column& column) {
   return {};
 }
 
-bool is_known(ColumnType type) {
-  const auto element = static_cast<uint8_t>(element_type(type));
-  return static_cast<uint8_t>(type) < 32 && element >= 1 && element <= 5;
-}
-
-Status check_type(const Column& column, const Schema& schema) {
-  if (!is_known(column.type)) {
+Status check_type(const Column& column) {
+  if (!is_column_type(column.type)) {
     return invalid(column,
                    "has the unknown type " + std::to_string(static_cast<unsigned>(column.type)));
   }
-  const ColumnSchema* known = find_column(schema, column.name);
-  if (known == nullptr || known->type == column.type) return {};
-  const bool widens = is_array(known->type) == is_array(column.type) &&
-                      element_type(known->type) == ColumnType::kF64 &&
-                      element_type(column.type) == ColumnType::kI64;
-  if (widens) return {};
-  std::string message = named(column) + " is " + std::string(column_type_name(known->type)) +
-                        "; this batch has " + std::string(column_type_name(column.type));
-  if (element_type(known->type) == ColumnType::kI64 &&
-      element_type(column.type) == ColumnType::kF64) {
-    message += "; round the values to integers, or store them under another name";
-  }
-  return {StatusCode::kTypeMismatch, std::move(message)};
+  return {};
 }
 
 /// Offsets begin at 0, never fall, and end at `end`.
@@ -103,6 +87,17 @@ Status check_strings(const Column& column) {
   return {};
 }
 
+Status check_json_texts(const Column& column) {
+  for (size_t row = 0; row < column.value_count(); ++row) {
+    if (!column.is_valid(row)) continue;
+    if (const auto bad = check_json(column.string_at(row))) {
+      return invalid(column, "holds malformed JSON in row " + std::to_string(row) + ": byte " +
+                                 std::to_string(bad->at) + " " + bad->what);
+    }
+  }
+  return {};
+}
+
 Status check_shape(const Column& column, size_t rows) {
   if (is_array(column.type)) {
     OMEN_RETURN_IF_ERROR(
@@ -111,6 +106,12 @@ Status check_shape(const Column& column, size_t rows) {
   if (column.row_count() != rows) {
     return invalid(column, "has " + std::to_string(column.row_count()) + " rows; the batch has " +
                                std::to_string(rows));
+  }
+  for (size_t row = 0; row < column.valid.size(); ++row) {
+    if (column.valid[row] <= kExplicitNull) continue;
+    return invalid(column, "has validity " + std::to_string(column.valid[row]) + " in row " +
+                               std::to_string(row) +
+                               "; expected 0 (no such key), 1 (a value) or 2 (null)");
   }
   if (!column.valid.empty() && column.valid.size() != rows) {
     return invalid(column, "has " + std::to_string(column.valid.size()) +
@@ -121,25 +122,17 @@ Status check_shape(const Column& column, size_t rows) {
 
 }  // namespace
 
-Status check_columns(std::span<const Column> batch, size_t rows, const Schema& schema) {
+Status check_columns(std::span<const Column> batch, size_t rows) {
   std::unordered_set<std::string_view> names;
-  size_t fresh = 0;
   for (const Column& column : batch) {
     OMEN_RETURN_IF_ERROR(check_name(column));
     if (!names.insert(column.name).second) {
       return invalid(column, "is given twice");
     }
-    OMEN_RETURN_IF_ERROR(check_type(column, schema));
+    OMEN_RETURN_IF_ERROR(check_type(column));
     OMEN_RETURN_IF_ERROR(check_shape(column, rows));
-    if (element_type(column.type) == ColumnType::kString) {
-      OMEN_RETURN_IF_ERROR(check_strings(column));
-    }
-    if (find_column(schema, column.name) == nullptr) ++fresh;
-  }
-  if (fresh > 0 && schema.size() + fresh > kMaxColumns) {
-    return {StatusCode::kLimitExceeded,
-            "the collection would have " + std::to_string(schema.size() + fresh) +
-                " columns; at most " + std::to_string(kMaxColumns) + " are allowed"};
+    if (is_text(element_type(column.type))) OMEN_RETURN_IF_ERROR(check_strings(column));
+    if (column.type == ColumnType::kJson) OMEN_RETURN_IF_ERROR(check_json_texts(column));
   }
   return {};
 }

@@ -24,15 +24,12 @@ namespace omendb::column {
 class GrowingColumn;
 class SealedColumn;
 
-/// Says whether a batch of `rows` rows may be stored beside columns of that schema.
-/// An i64 column is welcome where the schema says f64 (each value becomes the nearest f64), arrays
-/// likewise; every other difference of types is a conflict.
-/// @error kTypeMismatch; kInvalidArgument for a bad name, a name given twice, a wrong number of
-///        rows, offsets that make no sense, malformed UTF-8; kLimitExceeded for kMaxColumns,
-///        kMaxColumnNameBytes, kMaxStringBytes. Each names the column and the row.
-Status check_columns(std::span<const Column> batch, size_t rows, const Schema& schema);
-
-/// Appends to the schema the columns of a checked batch that it lacks.
+/// Checks a batch of `rows` rows by itself; whether it fits a schema, fit_columns() says.
+/// @error kInvalidArgument for a bad name, a name given twice, a wrong number of rows, offsets that
+///        make no sense, malformed UTF-8 or JSON; kLimitExceeded for kMaxColumnNameBytes,
+///        kMaxStringBytes. Each names the column and the row.
+Status check_columns(std::span<const Column> batch, size_t rows);
+/// Appends to the schema the columns of a fitted batch that it lacks.
 /// @return whether there were any.
 bool add_new_columns(std::span<const Column> batch, Schema& schema);
 
@@ -46,7 +43,8 @@ class GrowingColumns final : public ColumnSource {
   ~GrowingColumns() override;
 
   /// Appends `rows` rows. A column that the batch lacks gets NULLs; one that is new here has NULLs
-  /// in all earlier rows, at no cost. Writer only. @pre check_columns() passed.
+  /// in all earlier rows, at no cost. Writer only. @pre check_columns() passed, and
+  /// the columns have the types that they have here.
   void append(std::span<const Column> batch, size_t rows);
 
   size_t bytes() const;  ///< memory held; writer only
@@ -65,14 +63,15 @@ class GrowingColumns final : public ColumnSource {
 };
 
 /// Sections of a segment file that hold columns; SectionKey::index is the column's number. Frozen.
-/// Byte tables: columns_format.h.
+/// Byte tables: format.h.
 enum class ColumnSection : uint32_t {
   kDirectory = 100,      ///< names and types; index 0
   kValidity = 101,       ///< bitmap; absent if no row is NULL
   kValues = 102,         ///< bool, i64, f64, timestamp: values, or elements of arrays
   kStringOffsets = 103,  ///< u64, one more than there are strings
-  kStringBytes = 104,    ///< UTF-8
+  kStringBytes = 104,    ///< UTF-8; of JSON, the texts
   kListOffsets = 105,    ///< u64, rows + 1; arrays only
+  kExplicitNulls = 106,  ///< bitmap; absent if no row is kExplicitNull
 };
 
 /// The columns of a segment file. Opening reads the directory; values are checked, page by page,

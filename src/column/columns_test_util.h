@@ -20,6 +20,7 @@ inline const Schema& every_type() {
       {"at", ColumnType::kTimestamp},     {"flags", ColumnType::kBoolArray},
       {"years", ColumnType::kI64Array},   {"scores", ColumnType::kF64Array},
       {"tags", ColumnType::kStringArray}, {"times", ColumnType::kTimestampArray},
+      {"doc", ColumnType::kJson},
   };
   return schema;
 }
@@ -34,13 +35,15 @@ inline std::string value_text(const Column& column, size_t i) {
   switch (element_type(column.type)) {
     case ColumnType::kBool: return column.bools[i] != 0 ? "true" : "false";
     case ColumnType::kF64: return number_text(column.doubles[i]);
-    case ColumnType::kString: return "'" + std::string(column.string_at(i)) + "'";
+    case ColumnType::kString:
+    case ColumnType::kJson: return "'" + std::string(column.string_at(i)) + "'";
     default: return std::to_string(column.ints[i]);
   }
 }
 
-/// A row as text: NULL, a value, or [values].
+/// A row as text: NULL, null (which is said), a value, or [values].
 inline std::string row_text(const Column& column, size_t row) {
+  if (column.state(row) == kExplicitNull) return "null";
   if (!column.is_valid(row)) return "NULL";
   if (!is_array(column.type)) return value_text(column, row);
   std::string text = "[";
@@ -56,7 +59,8 @@ inline std::string row_text(const ColumnBatch& batch, ColumnType type, uint32_t 
     switch (element_type(type)) {
       case ColumnType::kBool: return batch.bools[i] != 0 ? "true" : "false";
       case ColumnType::kF64: return number_text(batch.doubles[i]);
-      case ColumnType::kString: return "'" + std::string(batch.strings[i]) + "'";
+      case ColumnType::kString:
+      case ColumnType::kJson: return "'" + std::string(batch.strings[i]) + "'";
       default: return std::to_string(batch.ints[i]);
     }
   };
@@ -74,10 +78,13 @@ inline Column random_column(const ColumnSchema& schema, size_t rows, std::mt1993
       -1e300, -2.5, -0.0, 0.0, 1.0, 2.0, 2.5, 2020, 9e15, 1.0 / 3, 9223372036854775808.0};
   static const char* kStrings[] = {
       "", "a", "ab", "abc", "b", "en", "d\xC3\xA9", "%", "a_b", "\xF0\x9F\x98\x80 smile", "it's"};
+  static const char* kTexts[] = {"null", "{\"a\":{\"b\":1}}", "[1,\"x\",null]", "-2.5", "\"t\"",
+                                 "{}"};
+  static const uint8_t kStates[] = {kPresent, kPresent, kPresent, kAbsent, kExplicitNull};
   const auto pick = [&](const auto& from) { return from[rng() % std::size(from)]; };
   Column column{.name = schema.name, .type = schema.type};
   if (rng() % 3 != 0) {
-    for (size_t r = 0; r < rows; ++r) column.valid.push_back(rng() % 4 != 0);
+    for (size_t r = 0; r < rows; ++r) column.valid.push_back(pick(kStates));
   }
   size_t values = rows;
   if (is_array(schema.type)) {
@@ -87,13 +94,17 @@ inline Column random_column(const ColumnSchema& schema, size_t rows, std::mt1993
     }
     values = column.list_offsets.back();
   }
-  if (element_type(schema.type) == ColumnType::kString) column.string_offsets.push_back(0);
+  if (is_text(element_type(schema.type))) column.string_offsets.push_back(0);
   for (size_t i = 0; i < values; ++i) {
     switch (element_type(schema.type)) {
       case ColumnType::kBool: column.bools.push_back(rng() % 2); break;
       case ColumnType::kF64: column.doubles.push_back(pick(kDoubles)); break;
       case ColumnType::kString:
         column.bytes += pick(kStrings);
+        column.string_offsets.push_back(column.bytes.size());
+        break;
+      case ColumnType::kJson:
+        column.bytes += pick(kTexts);
         column.string_offsets.push_back(column.bytes.size());
         break;
       default: column.ints.push_back(pick(kInts));

@@ -5,10 +5,12 @@
 //                                 NULL; there only if kHasValidity
 //   section (102, c)  values      bool: u8; i64, timestamp: i64; f64: f64; one a row, or one an
 //                                 element of an array column. NULL rows hold 0 (arrays: nothing).
-//   section (103, c)  offsets     strings instead of 102: values + 1 x u64, the first 0
+//   section (103, c)  offsets     strings and JSON instead of 102: values + 1 x u64, the first 0
 //   section (104, c)  bytes       their UTF-8
 //   section (105, c)  lists       arrays only: rows + 1 x u64, the first 0; row r owns elements
 //                                 [lists[r], lists[r + 1])
+//   section (106, c)  nulls       like 101: bit r = row r has the key, and its value is null; such
+//                                 rows are 0 in 101; there only if kHasExplicitNulls
 //
 //   ColumnsHeader   0 u32 version = 1    4 u32 columns       8 u64 rows
 //   ColumnEntry     0 u8 type            1 u8 flags          2 u16 name bytes    4 u32 = 0
@@ -25,6 +27,7 @@ namespace omendb::column {
 
 inline constexpr uint32_t kColumnsVersion = 1;
 inline constexpr uint8_t kHasValidity = 1;
+inline constexpr uint8_t kHasExplicitNulls = 2;  // and kHasValidity
 
 struct ColumnsHeader {
   uint32_t version;
@@ -50,7 +53,8 @@ constexpr storage::SectionKey key(ColumnSection section, uint32_t column) {
 constexpr size_t fixed_value_bytes(ColumnType element) {
   switch (element) {
     case ColumnType::kBool: return 1;
-    case ColumnType::kString: return 0;
+    case ColumnType::kString:
+    case ColumnType::kJson: return 0;
     default: return 8;
   }
 }

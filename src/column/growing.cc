@@ -77,7 +77,8 @@ class GrowingColumn final : public ColumnReader {
   const uint32_t first_stored_;  ///< rows from here on have entries
   uint64_t elements_ = 0;        ///< of arrays; writer only
 
-  // A byte, not a bit, a row: bits would share bytes between the writer and the readers.
+  // kAbsent, … of each row. A byte, not bits, a row: bits would share bytes between the writer and
+  // the readers.
   StableArray<uint8_t> valid_;
   StableArray<uint64_t> list_ends_;  // arrays only
   // Of these, the one that element_ names.
@@ -97,14 +98,11 @@ void GrowingColumn::append_values(const Column& batch, size_t first, size_t n) {
       break;
     case ColumnType::kF64:
       doubles_.write(first, n, [&](double* to, size_t done, size_t count) {
-        if (element_type(batch.type) == ColumnType::kF64) {
-          std::copy_n(batch.doubles.data() + done, count, to);
-        } else {  // i64 widens
-          for (size_t i = 0; i < count; ++i) to[i] = static_cast<double>(batch.ints[done + i]);
-        }
+        std::copy_n(batch.doubles.data() + done, count, to);
       });
       break;
     case ColumnType::kString:
+    case ColumnType::kJson:
       strings_.write(first, n, [&](std::string_view* to, size_t done, size_t count) {
         for (size_t i = 0; i < count; ++i) to[i] = arena_.store(batch.string_at(done + i));
       });
@@ -117,11 +115,12 @@ void GrowingColumn::append_values(const Column& batch, size_t first, size_t n) {
 }
 
 void GrowingColumn::append_rows(const Column& batch, uint32_t first, uint32_t n) {
+  OMEN_CHECK(batch.type == type_);
   if (batch.valid.empty()) {
-    valid_.fill(first, n, 1);
+    valid_.fill(first, n, kPresent);
   } else {
     valid_.write(first, n, [&](uint8_t* to, size_t done, size_t count) {
-      for (size_t i = 0; i < count; ++i) to[i] = batch.valid[done + i] != 0;
+      std::copy_n(batch.valid.data() + done, count, to);
     });
   }
   if (!is_array(type_)) {
@@ -136,7 +135,7 @@ void GrowingColumn::append_rows(const Column& batch, uint32_t first, uint32_t n)
 }
 
 void GrowingColumn::append_null_rows(uint32_t first, uint32_t n) {
-  valid_.fill(first, n, 0);
+  valid_.fill(first, n, kAbsent);
   if (is_array(type_)) {
     list_ends_.fill(first, n, elements_);
     return;
@@ -144,7 +143,8 @@ void GrowingColumn::append_null_rows(uint32_t first, uint32_t n) {
   switch (element_) {
     case ColumnType::kBool: bools_.fill(first, n, 0); break;
     case ColumnType::kF64: doubles_.fill(first, n, 0); break;
-    case ColumnType::kString: strings_.fill(first, n, {}); break;
+    case ColumnType::kString:
+    case ColumnType::kJson: strings_.fill(first, n, {}); break;
     default: ints_.fill(first, n, 0);
   }
 }
@@ -159,7 +159,8 @@ void GrowingColumn::read_values(size_t first, size_t n, ColumnBatch& out) const 
   switch (element_) {
     case ColumnType::kBool: out.bools = bools_.run(first, n); break;
     case ColumnType::kF64: out.doubles = doubles_.run(first, n); break;
-    case ColumnType::kString: out.strings = strings_.run(first, n); break;
+    case ColumnType::kString:
+    case ColumnType::kJson: out.strings = strings_.run(first, n); break;
     default: out.ints = ints_.run(first, n);
   }
 }
@@ -183,7 +184,8 @@ void GrowingColumn::read_lists(uint32_t first_row, uint32_t n, ColumnBatch& out)
   switch (element_) {
     case ColumnType::kBool: out.bools = collect(bools_, out.scratch.bools); break;
     case ColumnType::kF64: out.doubles = collect(doubles_, out.scratch.doubles); break;
-    case ColumnType::kString: out.strings = collect(strings_, out.scratch.strings); break;
+    case ColumnType::kString:
+    case ColumnType::kJson: out.strings = collect(strings_, out.scratch.strings); break;
     default: out.ints = collect(ints_, out.scratch.ints);
   }
 }
@@ -196,7 +198,7 @@ Status GrowingColumn::read(uint32_t first_row, uint32_t n, ColumnBatch& out) con
     return {};
   }
   const std::span<const uint8_t> valid = valid_.run(first_row, n);
-  if (std::ranges::find(valid, 0) == valid.end()) {
+  if (std::ranges::all_of(valid, [](uint8_t state) { return state == kPresent; })) {
     out.valid = nullptr;
   } else {
     pack_bits(valid, out.scratch.valid);
@@ -213,8 +215,9 @@ Status GrowingColumn::read(uint32_t first_row, uint32_t n, ColumnBatch& out) con
 Status GrowingColumn::gather(std::span<const uint32_t> rows, Column& out) const {
   OMEN_CHECK(out.type == type_);
   for (const uint32_t row : rows) {
-    if (row < first_row_ || valid_[row] == 0) {
-      append_nulls(out, 1);
+    const uint8_t state = row < first_row_ ? kAbsent : valid_[row];
+    if (state != kPresent) {
+      append_nulls(out, 1, state);
       continue;
     }
     mark_valid(out);
@@ -229,7 +232,8 @@ Status GrowingColumn::gather(std::span<const uint32_t> rows, Column& out) const 
       switch (element_) {
         case ColumnType::kBool: out.bools.push_back(bools_[i]); break;
         case ColumnType::kF64: out.doubles.push_back(doubles_[i]); break;
-        case ColumnType::kString: push_string(out, strings_[i]); break;
+        case ColumnType::kString:
+        case ColumnType::kJson: push_string(out, strings_[i]); break;
         default: out.ints.push_back(ints_[i]);
       }
     }

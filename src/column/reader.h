@@ -70,7 +70,7 @@ class ColumnSource {
   virtual const ColumnReader* find(std::string_view name) const = 0;
 };
 
-/// Appends n NULLs.
-void append_nulls(Column& column, size_t n);
+/// Appends n rows without a value: kAbsent or kExplicitNull.
+void append_nulls(Column& column, size_t n, uint8_t state = kAbsent);
 
 }  // namespace omendb::column

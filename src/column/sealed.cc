@@ -67,7 +67,7 @@ class SealedColumn final : public ColumnReader {
         rows_(rows),
         values_(values) {}
 
-  Status open_sections(const storage::SectionFile& file, uint32_t number, bool has_validity);
+  Status open_sections(const storage::SectionFile& file, uint32_t number, uint8_t flags);
   Status corrupt(const char* what, uint64_t at) const {
     return {StatusCode::kCorruption, "\"" + path_ + "\": column \"" + name_ + "\": " + what +
                                          " at entry " + std::to_string(at) + " make no sense"};
@@ -78,7 +78,7 @@ class SealedColumn final : public ColumnReader {
                                                  const char* what) const;
   Status read_values(uint64_t first, uint64_t n, ColumnBatch& out) const;
   Status read_strings(uint64_t first, uint64_t n, std::vector<std::string_view>& out) const;
-  Result<bool> is_valid(uint32_t row) const;
+  Result<uint8_t> state(uint32_t row) const;
   Status append_values(uint64_t first, uint64_t n, std::vector<std::string_view>& strings,
                        Column& out) const;
 
@@ -89,7 +89,9 @@ class SealedColumn final : public ColumnReader {
   const uint64_t values_;
   std::string path_;
   bool has_validity_ = false;
+  bool has_explicit_nulls_ = false;
   TypedSection<uint64_t> validity_;
+  TypedSection<uint64_t> explicit_nulls_;
   TypedSection<uint64_t> lists_;
   TypedSection<uint8_t> bools_;
   TypedSection<int64_t> ints_;
@@ -104,16 +106,22 @@ Result<std::unique_ptr<SealedColumn>> SealedColumn::open(const storage::SectionF
   const auto type = static_cast<ColumnType>(entry.type);
   std::unique_ptr<SealedColumn> column(new SealedColumn(std::move(name), type, rows, entry.values));
   column->path_ = file.path();
-  OMEN_RETURN_IF_ERROR(column->open_sections(file, number, (entry.flags & kHasValidity) != 0));
+  OMEN_RETURN_IF_ERROR(column->open_sections(file, number, entry.flags));
   return column;
 }
 
 Status SealedColumn::open_sections(const storage::SectionFile& file, uint32_t number,
-                                   bool has_validity) {
-  has_validity_ = has_validity;
-  if (has_validity) {
+                                   uint8_t flags) {
+  has_validity_ = (flags & kHasValidity) != 0;
+  has_explicit_nulls_ = (flags & kHasExplicitNulls) != 0;
+  if (has_validity_) {
     OMEN_ASSIGN_OR_RETURN(validity_,
                           TypedSection<uint64_t>::open(file, ColumnSection::kValidity, number,
+                                                       (uint64_t{rows_} + 63) / 64));
+  }
+  if (has_explicit_nulls_) {
+    OMEN_ASSIGN_OR_RETURN(explicit_nulls_,
+                          TypedSection<uint64_t>::open(file, ColumnSection::kExplicitNulls, number,
                                                        (uint64_t{rows_} + 63) / 64));
   }
   if (is_array(type_)) {
@@ -131,7 +139,8 @@ Status SealedColumn::open_sections(const storage::SectionFile& file, uint32_t nu
           doubles_, TypedSection<double>::open(file, ColumnSection::kValues, number, values_));
       return {};
     }
-    case ColumnType::kString: {
+    case ColumnType::kString:
+    case ColumnType::kJson: {
       OMEN_ASSIGN_OR_RETURN(
           string_offsets_,
           TypedSection<uint64_t>::open(file, ColumnSection::kStringOffsets, number, values_ + 1));
@@ -181,7 +190,8 @@ Status SealedColumn::read_values(uint64_t first, uint64_t n, ColumnBatch& out) c
       OMEN_ASSIGN_OR_RETURN(out.doubles, doubles_.read(first, n));
       return {};
     }
-    case ColumnType::kString: {
+    case ColumnType::kString:
+    case ColumnType::kJson: {
       OMEN_RETURN_IF_ERROR(read_strings(first, n, out.scratch.strings));
       out.strings = out.scratch.strings;
       return {};
@@ -208,10 +218,14 @@ Status SealedColumn::read(uint32_t first_row, uint32_t n, ColumnBatch& out) cons
                      out);
 }
 
-Result<bool> SealedColumn::is_valid(uint32_t row) const {
-  if (!has_validity_) return true;
+Result<uint8_t> SealedColumn::state(uint32_t row) const {
+  const auto bit = [row](uint64_t word) { return ((word >> (row % 64)) & 1) != 0; };
+  if (!has_validity_) return kPresent;
   OMEN_ASSIGN_OR_RETURN(const auto word, validity_.read(row / 64, 1));
-  return ((word[0] >> (row % 64)) & 1) != 0;
+  if (bit(word[0])) return kPresent;
+  if (!has_explicit_nulls_) return kAbsent;
+  OMEN_ASSIGN_OR_RETURN(const auto nulls, explicit_nulls_.read(row / 64, 1));
+  return bit(nulls[0]) ? kExplicitNull : kAbsent;
 }
 
 Status SealedColumn::append_values(uint64_t first, uint64_t n,
@@ -227,7 +241,8 @@ Status SealedColumn::append_values(uint64_t first, uint64_t n,
       out.doubles.insert(out.doubles.end(), values.begin(), values.end());
       return {};
     }
-    case ColumnType::kString: {
+    case ColumnType::kString:
+    case ColumnType::kJson: {
       OMEN_RETURN_IF_ERROR(read_strings(first, n, strings));
       for (const std::string_view text : strings) push_string(out, text);
       return {};
@@ -245,9 +260,9 @@ Status SealedColumn::gather(std::span<const uint32_t> rows, Column& out) const {
   std::vector<std::string_view> strings;
   for (const uint32_t row : rows) {
     OMEN_CHECK(row < rows_);
-    OMEN_ASSIGN_OR_RETURN(const bool valid, is_valid(row));
-    if (!valid) {
-      append_nulls(out, 1);
+    OMEN_ASSIGN_OR_RETURN(const uint8_t row_state, state(row));
+    if (row_state != kPresent) {
+      append_nulls(out, 1, row_state);
       continue;
     }
     uint64_t first = row;
@@ -311,9 +326,10 @@ class DirectoryReader {
 Status check_entry(const ColumnEntry& entry, uint32_t rows, uint64_t file_bytes,
                    const DirectoryReader& directory) {
   const auto type = static_cast<ColumnType>(entry.type);
-  const auto element = static_cast<uint8_t>(element_type(type));
-  if (entry.type >= 32 || element < 1 || element > 5 || (entry.flags & ~kHasValidity) != 0 ||
-      entry.reserved != 0 || (!is_array(type) && entry.values != rows) ||
+  const bool flags_known = entry.flags == 0 || entry.flags == kHasValidity ||
+                           entry.flags == (kHasValidity | kHasExplicitNulls);
+  if (!is_column_type(type) || !flags_known || entry.reserved != 0 ||
+      (!is_array(type) && entry.values != rows) ||
       entry.values > file_bytes) {  // no value takes less than a byte
     return directory.corrupt("the column makes no sense");
   }

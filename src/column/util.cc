@@ -24,6 +24,7 @@ void set_all_null(ColumnType type, ColumnBatch& out) {
       out.doubles = out.scratch.doubles;
       break;
     case ColumnType::kString:
+    case ColumnType::kJson:
       out.scratch.strings.assign(out.rows, {});
       out.strings = out.scratch.strings;
       break;
@@ -31,16 +32,16 @@ void set_all_null(ColumnType type, ColumnBatch& out) {
   }
 }
 
-void append_nulls(Column& column, size_t n) {
+void append_nulls(Column& column, size_t n, uint8_t state) {
   if (n == 0) return;
   const size_t rows = column.row_count();
-  if (column.valid.empty()) column.valid.assign(rows, 1);
-  column.valid.resize(rows + n, 0);
+  if (column.valid.empty()) column.valid.assign(rows, kPresent);
+  column.valid.resize(rows + n, state);
   if (is_array(column.type)) {
     if (column.list_offsets.empty()) column.list_offsets.push_back(0);
     column.list_offsets.resize(rows + n + 1, column.list_offsets.back());
     // A column of no strings still has the first offset.
-    if (element_type(column.type) == ColumnType::kString && column.string_offsets.empty()) {
+    if (is_text(element_type(column.type)) && column.string_offsets.empty()) {
       column.string_offsets.push_back(0);
     }
     return;
@@ -49,6 +50,7 @@ void append_nulls(Column& column, size_t n) {
     case ColumnType::kBool: column.bools.resize(rows + n, 0); break;
     case ColumnType::kF64: column.doubles.resize(rows + n, 0); break;
     case ColumnType::kString:
+    case ColumnType::kJson:
       if (column.string_offsets.empty()) column.string_offsets.push_back(0);
       column.string_offsets.resize(rows + n + 1, column.bytes.size());
       break;

@@ -33,12 +33,13 @@ class ColumnWrite {
 
   Status write(std::span<const ColumnReader* const> readers, std::span<const RowRef> rows);
   ColumnEntry entry(const std::string& name) const {
-    return {static_cast<uint8_t>(type_), has_null_ ? kHasValidity : uint8_t{0},
-            static_cast<uint16_t>(name.size()), 0, values_};
+    uint8_t flags = has_null_ ? kHasValidity : 0;
+    if (has_explicit_null_) flags |= kHasExplicitNulls;
+    return {static_cast<uint8_t>(type_), flags, static_cast<uint16_t>(name.size()), 0, values_};
   }
 
  private:
-  bool strings() const { return element_type(type_) == ColumnType::kString; }
+  bool strings() const { return is_text(element_type(type_)); }
   Status write_batch(const Column& batch);
   std::span<const std::byte> value_bytes(const Column& batch) const;
 
@@ -49,7 +50,9 @@ class ColumnWrite {
   uint64_t rows_ = 0;
   uint64_t values_ = 0;
   bool has_null_ = false;
+  bool has_explicit_null_ = false;
   std::vector<uint64_t> validity_;
+  std::vector<uint64_t> explicit_nulls_;
   std::vector<uint64_t> string_offsets_{0};
   std::vector<uint64_t> lists_{0};
 };
@@ -76,6 +79,7 @@ Status ColumnWrite::write(std::span<const ColumnReader* const> readers,
   const ColumnSection payload = strings() ? ColumnSection::kStringBytes : ColumnSection::kValues;
   OMEN_RETURN_IF_ERROR(out_.begin(key(payload, number_)));
   validity_.assign((rows.size() + 63) / 64, 0);
+  explicit_nulls_.assign(validity_.size(), 0);
   std::vector<uint32_t> numbers;
   for (size_t first = 0; first < rows.size(); first += kBatchRows) {
     Column batch;
@@ -95,14 +99,19 @@ Status ColumnWrite::write(std::span<const ColumnReader* const> readers,
         write_section(out_, key(ColumnSection::kListOffsets, number_), as_bytes_of(lists_)));
   }
   if (!has_null_) return {};
-  return write_section(out_, key(ColumnSection::kValidity, number_), as_bytes_of(validity_));
+  OMEN_RETURN_IF_ERROR(
+      write_section(out_, key(ColumnSection::kValidity, number_), as_bytes_of(validity_)));
+  if (!has_explicit_null_) return {};
+  return write_section(out_, key(ColumnSection::kExplicitNulls, number_),
+                       as_bytes_of(explicit_nulls_));
 }
 
 std::span<const std::byte> ColumnWrite::value_bytes(const Column& batch) const {
   switch (element_type(type_)) {
     case ColumnType::kBool: return as_bytes_of(batch.bools);
     case ColumnType::kF64: return as_bytes_of(batch.doubles);
-    case ColumnType::kString: return std::as_bytes(std::span(batch.bytes));
+    case ColumnType::kString:
+    case ColumnType::kJson: return std::as_bytes(std::span(batch.bytes));
     default: return as_bytes_of(batch.ints);
   }
 }
@@ -110,10 +119,16 @@ std::span<const std::byte> ColumnWrite::value_bytes(const Column& batch) const {
 Status ColumnWrite::write_batch(const Column& batch) {
   const size_t rows = batch.row_count();
   for (size_t r = 0; r < rows; ++r, ++rows_) {
-    if (batch.is_valid(r)) {
-      validity_[rows_ / 64] |= uint64_t{1} << (rows_ % 64);
+    const uint64_t bit = uint64_t{1} << (rows_ % 64);
+    const uint8_t state = batch.state(r);
+    if (state == kPresent) {
+      validity_[rows_ / 64] |= bit;
     } else {
       has_null_ = true;
+    }
+    if (state == kExplicitNull) {
+      explicit_nulls_[rows_ / 64] |= bit;
+      has_explicit_null_ = true;
     }
     if (is_array(type_)) lists_.push_back(values_ + batch.list_offsets[r + 1]);
   }

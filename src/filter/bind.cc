@@ -144,6 +144,10 @@ Result<BoundNode> FilterBinder::bind_test(const FilterNode& node) {
     test.cost = cost_of(test);
     return test;
   }
+  if (column->type == ColumnType::kJson) {
+    return error(node, node.column_at,
+                 "\"" + column->name + "\" is json; it is tested with is null");
+  }
   if (node.kind == Kind::kContains) {
     if (!is_array(column->type)) {
       return error(

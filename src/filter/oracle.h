@@ -232,7 +232,7 @@ class RandomFilter {
                                             "%_\xC3\xA9", "_%_%_", "%a%b%", "abc",   "%%e_"};
     const column::ColumnSchema& column = schema_[rng_() % schema_.size()];
     const std::string& name = column.name;
-    if (rng_() % 8 == 0) return Filter::is_null(name);
+    if (rng_() % 8 == 0 || column.type == ColumnType::kJson) return Filter::is_null(name);
     if (is_array(column.type)) return Filter::contains(name, value(element_type(column.type)));
     const size_t form = rng_() % 6;
     if (form == 0) {

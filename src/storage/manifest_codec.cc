@@ -45,11 +45,6 @@ bool is_file_name(std::string_view name) {
          name.find('\0') == std::string_view::npos;
 }
 
-bool is_column_type(uint8_t type) {
-  const auto scalar = type & 15;
-  return type < 32 && scalar >= 1 && scalar <= 5;
-}
-
 // Reads one payload. Each step returns false, having said in error() what was wrong.
 class Decoder {
  public:
@@ -118,7 +113,8 @@ class Decoder {
       uint8_t type = 0;
       ColumnMeta& column = out.emplace_back();
       if (!in_.string(column.name) || !in_.u8(type)) return fail("a column ends too soon");
-      if (!is_column_type(type)) return fail("unknown column type " + std::to_string(type));
+      if (!is_column_type(static_cast<ColumnType>(type)))
+        return fail("unknown column type " + std::to_string(type));
       column.type = static_cast<ColumnType>(type);
     }
     return true;

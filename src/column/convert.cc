@@ -1,0 +1,210 @@
+#include "column/convert.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "base/status_macros.h"
+#include "column/reader.h"
+#include "column/util.h"
+
+namespace omendb::column {
+
+namespace {
+
+void write_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<uint8_t>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+/// The shortest digits that read back as the same number, with a point so that it stays one.
+void write_double(std::string& out, double value) {
+  if (!std::isfinite(value)) {
+    const char* name = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    out += std::string("{\"$float\":\"") + name + "\"}";
+    return;
+  }
+  char digits[40];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  const std::string_view text(digits, static_cast<size_t>(end - digits));
+  out += text;
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
+/// {"$datetime":"2024-05-01T12:30:00+00:00"}; outside the years 1 to 9999 the number itself.
+void write_timestamp(std::string& out, int64_t micros) {
+  using std::chrono::duration_cast;
+  const auto since_epoch = std::chrono::microseconds(micros);
+  const auto day = std::chrono::floor<std::chrono::days>(since_epoch);
+  if (day.count() < -719'162 || day.count() > 2'932'896) {
+    out += std::to_string(micros);
+    return;
+  }
+  const std::chrono::year_month_day date{std::chrono::sys_days(day)};
+  const auto rest = since_epoch - day;
+  const auto seconds = duration_cast<std::chrono::seconds>(rest).count();
+  char text[80];
+  int n =
+      std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", int{date.year()},
+                    unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(seconds / 3600),
+                    static_cast<int>(seconds / 60 % 60), static_cast<int>(seconds % 60));
+  if (const auto fraction = rest.count() % 1'000'000; fraction != 0) {
+    n += std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ".%06d",
+                       static_cast<int>(fraction));
+  }
+  out += "{\"$datetime\":\"" + std::string(text, static_cast<size_t>(n)) + "+00:00\"}";
+}
+
+void write_value(std::string& out, const Column& from, size_t i) {
+  switch (element_type(from.type)) {
+    case ColumnType::kBool: out += from.bools[i] != 0 ? "true" : "false"; return;
+    case ColumnType::kF64: write_double(out, from.doubles[i]); return;
+    case ColumnType::kString: write_string(out, from.string_at(i)); return;
+    case ColumnType::kTimestamp: write_timestamp(out, from.ints[i]); return;
+    case ColumnType::kJson: out += from.string_at(i); return;
+    default: out += std::to_string(from.ints[i]);
+  }
+}
+
+void append_as_json(const Column& from, size_t row, Column& to) {
+  std::string text;
+  if (!is_array(from.type)) {
+    write_value(text, from, row);
+  } else {
+    text += '[';
+    for (uint64_t i = from.list_offsets[row]; i < from.list_offsets[row + 1]; ++i) {
+      if (i > from.list_offsets[row]) text += ',';
+      write_value(text, from, i);
+    }
+    text += ']';
+  }
+  mark_valid(to);
+  push_string(to, text);
+}
+
+bool i64_to_f64(ColumnType from, ColumnType to) {
+  return is_array(from) == is_array(to) && element_type(from) == ColumnType::kI64 &&
+         element_type(to) == ColumnType::kF64;
+}
+
+bool has_values(const Column& column) {
+  if (column.valid.empty()) return column.row_count() > 0;
+  return std::ranges::find(column.valid, kPresent) != column.valid.end();
+}
+
+/// The row that owns element i.
+size_t row_of(const Column& column, size_t i) {
+  if (!is_array(column.type)) return i;
+  const auto& offsets = column.list_offsets;
+  return static_cast<size_t>(std::ranges::upper_bound(offsets, i) - offsets.begin()) - 1;
+}
+
+Status check_exact(const Column& column) {
+  for (size_t i = 0; i < column.ints.size(); ++i) {
+    const size_t row = row_of(column, i);
+    if (is_exact_f64(column.ints[i]) || !column.is_valid(row)) continue;
+    return {StatusCode::kTypeMismatch, "column \"" + column.name + "\" is f64, which cannot hold " +
+                                           std::to_string(column.ints[i]) + " of row " +
+                                           std::to_string(row) +
+                                           " exactly; store it under another name, or as a string"};
+  }
+  return {};
+}
+
+Status conflict(const Column& column, ColumnType known) {
+  std::string message = "column \"" + column.name + "\" is " +
+                        std::string(column_type_name(known)) + "; this batch has " +
+                        std::string(column_type_name(column.type));
+  if (element_type(known) == ColumnType::kI64 && element_type(column.type) == ColumnType::kF64) {
+    message += "; round the values to integers, or store them under another name";
+  }
+  return {StatusCode::kTypeMismatch, std::move(message)};
+}
+
+Status check_fits(const Column& column, ColumnType known) {
+  if (known == ColumnType::kJson || !has_values(column)) return {};
+  if (is_array(known) && is_array(column.type) && column.value_count() == 0) return {};
+  if (i64_to_f64(column.type, known)) return check_exact(column);
+  return conflict(column, known);
+}
+
+}  // namespace
+
+bool is_exact_f64(int64_t value) {
+  // -2^63 is a f64; what rounds up to 2^63 is no i64, and the cast back would be undefined.
+  const auto nearest = static_cast<double>(value);
+  return nearest < 9223372036854775808.0 && static_cast<int64_t>(nearest) == value;
+}
+
+void append_converted(const Column& from, Column& to) {
+  const size_t rows = from.row_count();
+  for (size_t row = 0; row < rows; ++row) {
+    const bool array = is_array(from.type);
+    const uint64_t begin = array ? from.list_offsets[row] : row;
+    const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
+    if (!from.is_valid(row)) {
+      append_nulls(to, 1, from.state(row));
+    } else if (to.type == ColumnType::kJson) {
+      append_as_json(from, row, to);
+    } else if (i64_to_f64(from.type, to.type) || (array && is_array(to.type) && begin == end)) {
+      mark_valid(to);
+      for (uint64_t i = begin; i < end; ++i)
+        to.doubles.push_back(static_cast<double>(from.ints[i]));
+      if (array) push_list(to, end - begin);
+    } else {
+      append_nulls(to, 1, kAbsent);
+    }
+  }
+}
+
+void FittedBatch::convert(size_t column, ColumnType to) {
+  if (converted_.empty()) converted_.assign(columns_.begin(), columns_.end());
+  Column as;
+  as.name = columns_[column].name;
+  as.type = to;
+  append_converted(columns_[column], as);
+  converted_[column] = std::move(as);
+}
+
+Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema) {
+  FittedBatch fitted(batch);
+  size_t fresh = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const ColumnSchema* known = find_column(schema, batch[i].name);
+    if (known == nullptr) {
+      ++fresh;
+    } else if (known->type != batch[i].type) {
+      OMEN_RETURN_IF_ERROR(check_fits(batch[i], known->type));
+      fitted.convert(i, known->type);
+    }
+  }
+  if (fresh > 0 && schema.size() + fresh > kMaxColumns) {
+    return Status(StatusCode::kLimitExceeded,
+                  "the collection would have " + std::to_string(schema.size() + fresh) +
+                      " columns; at most " + std::to_string(kMaxColumns) + " are allowed");
+  }
+  return fitted;
+}
+
+bool have_types_of(const Schema& schema, std::span<const Column> batch) {
+  return std::ranges::all_of(batch, [&](const Column& column) {
+    const ColumnSchema* known = find_column(schema, column.name);
+    return known == nullptr || known->type == column.type;
+  });
+}
+
+}  // namespace omendb::column

@@ -1,0 +1,46 @@
+// Values of one column type as values of another.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "column/schema.h"
+#include "omendb/status.h"
+#include "omendb/types.h"
+
+namespace omendb::column {
+
+/// Appends the rows of `from` to `to`, which may be of another type:
+///   i64 to f64    the nearest number
+///   any to JSON   JSON that says the same: docs/python.md, "Values as JSON"
+///   empty arrays  stay empty arrays
+/// A value that the type cannot hold becomes kAbsent; what is kAbsent or kExplicitNull stays so.
+void append_converted(const Column& from, Column& to);
+
+/// Whether a f64 holds exactly this number.
+bool is_exact_f64(int64_t value);
+
+/// A batch whose columns have the types of a schema.
+class FittedBatch {
+ public:
+  /// @param batch  borrowed for as long as this lives; copied only if something is converted.
+  explicit FittedBatch(std::span<const Column> batch) : columns_(batch) {}
+  std::span<const Column> columns() const { return converted_.empty() ? columns_ : converted_; }
+  void convert(size_t column, ColumnType to);
+
+ private:
+  std::span<const Column> columns_;
+  std::vector<Column> converted_;
+};
+
+/// Gives a checked batch the types of the columns that are there. Into a column of another type
+/// goes a batch that has no value in it, an array without elements into an array, i64 that f64
+/// holds exactly into f64, and everything into JSON.
+/// @error kTypeMismatch for any other difference, which names the column, and the row and the value
+///        where there is one; kLimitExceeded for more than kMaxColumns.
+Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema);
+
+/// Whether a batch is as fit_columns() leaves it.
+bool have_types_of(const Schema& schema, std::span<const Column> batch);
+
+}  // namespace omendb::column

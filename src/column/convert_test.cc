@@ -1,0 +1,152 @@
+#include "column/convert.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "column/columns.h"
+#include "column/columns_test_util.h"
+#include "column/json.h"
+
+namespace omendb::column {
+namespace {
+
+using testing::row_text;
+
+std::vector<std::string> texts_of(const Column& column) {
+  std::vector<std::string> texts;
+  for (size_t row = 0; row < column.row_count(); ++row) texts.push_back(row_text(column, row));
+  return texts;
+}
+
+std::vector<std::string> converted(const Column& column, ColumnType to) {
+  Column as{.name = "x", .type = to};
+  append_converted(column, as);
+  EXPECT_EQ(check_columns(std::span(&as, 1), column.row_count()).to_string(), "ok");
+  return texts_of(as);
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Convert, EveryTypeBecomesJsonThatSaysTheSame) {
+  EXPECT_EQ(converted({.type = ColumnType::kI64, .valid = {1, 0, 2}, .ints = {-5, 0, 0}},
+                      ColumnType::kJson),
+            (Texts{"'-5'", "NULL", "null"}));
+  EXPECT_EQ(converted({.type = ColumnType::kBool, .bools = {1, 0}}, ColumnType::kJson),
+            (Texts{"'true'", "'false'"}));
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(converted({.type = ColumnType::kF64, .doubles = {2020, 0.1, 1e300, NAN, -infinity}},
+                      ColumnType::kJson),
+            (Texts{"'2020.0'", "'0.1'", "'1e+300'", "'{\"$float\":\"nan\"}'",
+                   "'{\"$float\":\"-inf\"}'"}));
+  EXPECT_EQ(converted({.type = ColumnType::kString, .string_offsets = {0, 4}, .bytes = "a\"\n\\"},
+                      ColumnType::kJson),
+            (Texts{"'\"a\\\"\\u000a\\\\\"'"}));
+  EXPECT_EQ(converted({.type = ColumnType::kTimestamp,
+                       .ints = {0, -1, 1'714'566'600'000'000, INT64_MIN, INT64_MAX}},
+                      ColumnType::kJson),
+            (Texts{"'{\"$datetime\":\"1970-01-01T00:00:00+00:00\"}'",
+                   "'{\"$datetime\":\"1969-12-31T23:59:59.999999+00:00\"}'",
+                   "'{\"$datetime\":\"2024-05-01T12:30:00+00:00\"}'", "'-9223372036854775808'",
+                   "'9223372036854775807'"}));
+  EXPECT_EQ(converted({.type = ColumnType::kI64Array, .ints = {1, 2}, .list_offsets = {0, 2, 2}},
+                      ColumnType::kJson),
+            (Texts{"'[1,2]'", "'[]'"}));
+}
+
+TEST(Convert, WhatATypeCannotHoldIsAbsent) {
+  EXPECT_EQ(
+      converted({.type = ColumnType::kI64, .valid = {1, 2}, .ints = {5, 0}}, ColumnType::kString),
+      (Texts{"NULL", "null"}));
+  EXPECT_EQ(converted({.type = ColumnType::kI64Array, .ints = {1}, .list_offsets = {0, 0, 1}},
+                      ColumnType::kStringArray),
+            (Texts{"[]", "NULL"}));
+  EXPECT_EQ(converted({.type = ColumnType::kI64, .ints = {3}}, ColumnType::kF64), (Texts{"3"}));
+}
+
+TEST(Convert, OnlyWholeNumbersThatAFloatHoldsAreExact) {
+  const int64_t power = int64_t{1} << 53;
+  for (const int64_t value :
+       {int64_t{0}, int64_t{-1}, power, -power, power + 2, INT64_MIN, int64_t{1} << 62}) {
+    EXPECT_TRUE(is_exact_f64(value)) << value;
+  }
+  for (const int64_t value : {power + 1, -power - 1, (int64_t{1} << 60) + 1, INT64_MAX}) {
+    EXPECT_FALSE(is_exact_f64(value)) << value;
+  }
+}
+
+TEST(Fit, AnIntegerThatAFloatColumnWouldRoundIsRefusedByName) {
+  const Schema schema = {{"x", ColumnType::kF64}, {"xs", ColumnType::kF64Array}};
+  const Column good{.name = "x", .type = ColumnType::kI64, .ints = {3, 1}};
+  auto fitted = fit_columns(std::span(&good, 1), schema);
+  ASSERT_EQ(fitted.status().to_string(), "ok");
+  EXPECT_EQ(fitted->columns()[0].type, ColumnType::kF64);
+  EXPECT_EQ(fitted->columns()[0].doubles, (std::vector<double>{3, 1}));
+  const Column bad{.name = "x", .type = ColumnType::kI64, .ints = {3, (int64_t{1} << 60) + 1}};
+  const Status status = fit_columns(std::span(&bad, 1), schema).status();
+  EXPECT_EQ(status.code(), StatusCode::kTypeMismatch);
+  EXPECT_NE(status.message().find("cannot hold 1152921504606846977 of row 1"), std::string::npos)
+      << status.to_string();
+  const Column many{.name = "xs",
+                    .type = ColumnType::kI64Array,
+                    .ints = {1, 2, (int64_t{1} << 60) + 1},
+                    .list_offsets = {0, 2, 2, 3}};
+  EXPECT_NE(fit_columns(std::span(&many, 1), schema).status().message().find("of row 2"),
+            std::string::npos);
+}
+
+TEST(Fit, ABatchWithoutValuesFitsEveryType) {
+  const Schema& schema = testing::every_type();
+  for (const ColumnSchema& column : schema) {
+    const Column nothing{.name = column.name,
+                         .type = ColumnType::kJson,
+                         .valid = {kExplicitNull, kAbsent},
+                         .string_offsets = {0, 0, 0}};
+    auto fitted = fit_columns(std::span(&nothing, 1), schema);
+    ASSERT_EQ(fitted.status().to_string(), "ok");
+    ASSERT_EQ(fitted->columns()[0].type, column.type);
+    EXPECT_EQ(texts_of(fitted->columns()[0]), (Texts{"null", "NULL"})) << column.name;
+    EXPECT_EQ(check_columns(fitted->columns(), 2).to_string(), "ok");
+  }
+}
+
+TEST(Fit, EmptyArraysFitEveryArray) {
+  const Column empty{.name = "years",
+                     .type = ColumnType::kStringArray,
+                     .string_offsets = {0},
+                     .list_offsets = {0, 0}};
+  const Schema schema = {{"years", ColumnType::kI64Array}};
+  auto fitted = fit_columns(std::span(&empty, 1), schema);
+  ASSERT_EQ(fitted.status().to_string(), "ok");
+  EXPECT_EQ(texts_of(fitted->columns()[0]), (Texts{"[]"}));
+  EXPECT_FALSE(fit_columns(std::span(&empty, 1), Schema{{"years", ColumnType::kI64}}).ok());
+}
+
+TEST(Fit, ConflictsOfTypeNameBoth) {
+  const Schema schema = {{"year", ColumnType::kI64}};
+  const auto message = [&](const Column& column) {
+    return fit_columns(std::span(&column, 1), schema).status().to_string();
+  };
+  EXPECT_NE(
+      message({.name = "year", .type = ColumnType::kString, .string_offsets = {0, 1}, .bytes = "x"})
+          .find("column \"year\" is i64; this batch has string"),
+      std::string::npos);
+  EXPECT_NE(message({.name = "year", .type = ColumnType::kF64, .doubles = {1.5}})
+                .find("round the values"),
+            std::string::npos);
+}
+
+TEST(Fit, TooManyColumnsAreRefused) {
+  Schema schema;
+  for (size_t i = 0; i < kMaxColumns; ++i) {
+    schema.push_back({"c" + std::to_string(i), ColumnType::kI64});
+  }
+  Column column{.name = "c5", .type = ColumnType::kI64, .ints = {1}};
+  EXPECT_TRUE(fit_columns(std::span(&column, 1), schema).ok());
+  column.name = "fresh";
+  EXPECT_EQ(fit_columns(std::span(&column, 1), schema).status().code(), StatusCode::kLimitExceeded);
+}
+
+}  // namespace
+}  // namespace omendb::column
