@@ -248,7 +248,8 @@ typedef struct omendb_snapshot_progress {
   uint64_t bytes;
 } omendb_snapshot_progress;
 
-/* Called on the calling thread; returns 0 to give the snapshot up, which then fails with CANCELLED. */
+/* Called on the calling thread; returns 0 to give the snapshot up, which then fails with CANCELLED.
+ */
 typedef int (*omendb_snapshot_callback)(const omendb_snapshot_progress* progress, void* context);
 
 /*
@@ -270,6 +271,33 @@ OMENDB_API omendb_status omendb_database_recovery_notes(const omendb_database* d
 
 OMENDB_API omendb_status omendb_database_collection_names(const omendb_database* db,
                                                           omendb_strings** out) OMENDB_NOEXCEPT;
+
+/* What omendb_check() counted. */
+typedef struct omendb_check_counts {
+  uint64_t collections;
+  uint64_t points; /* live, in segments and in the log */
+  uint64_t files;  /* that were read whole */
+  uint64_t bytes;  /* of them */
+} omendb_check_counts;
+
+/*
+ * Reads every byte of a database that no writer has open, verifies every checksum, and holds the
+ * files against one another. Writes nothing. Damage is no error of the call: `problems` gets a
+ * sentence for each, which names the file, and is empty if the database is sound. `notes` (what is
+ * worth knowing and no damage) and `counts` may be NULL.
+ */
+OMENDB_API omendb_status omendb_check(const char* path, omendb_strings** problems,
+                                      omendb_strings** notes,
+                                      omendb_check_counts* counts) OMENDB_NOEXCEPT;
+
+/*
+ * Copies what is sound of a damaged database into a new one at `into`; the damaged folder is not
+ * changed. `lost` gets a sentence for everything that could not be saved; `points`, which may be
+ * NULL, how many points the new database holds. Fails with CORRUPTION if the manifest itself is
+ * damaged, with ALREADY_EXISTS if there is something at `into`.
+ */
+OMENDB_API omendb_status omendb_repair(const char* path, const char* into, omendb_strings** lost,
+                                       uint64_t* points) OMENDB_NOEXCEPT;
 
 typedef struct omendb_collection_options {
   size_t size;

@@ -8,6 +8,7 @@ db.close()
 """
 
 from omendb import _core, errors
+from omendb._check import CheckReport, RepairReport, check, repair
 from omendb._database import Collection, CollectionInfo, Database, open
 from omendb._result import Hit, Point, Points, Result, Results
 from omendb.errors import (
@@ -39,6 +40,7 @@ __version__: str = _core.version()
 __all__ = [
     "AlreadyExistsError",
     "CancelledError",
+    "CheckReport",
     "ClosedError",
     "Collection",
     "CollectionInfo",
@@ -59,13 +61,16 @@ __all__ = [
     "Point",
     "Points",
     "ReadOnlyError",
+    "RepairReport",
     "Result",
     "Results",
     "StorageError",
     "TypeMismatchError",
     "UnimplementedError",
     "VersionError",
+    "check",
     "open",
+    "repair",
 ]
 
 # Users see omendb.Hit and omendb.LockedError, wherever they are written.

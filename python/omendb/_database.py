@@ -16,7 +16,7 @@ from omendb import _core
 from omendb._ids import ids_in
 from omendb._result import Id, Point, Points, Result, Results
 from omendb._search import queries_in, search_options, wrong_option
-from omendb._values import has_utf8
+from omendb._values import has_utf8, path_text
 from omendb._where import Where, compile_where
 from omendb._write import write
 from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
@@ -399,7 +399,7 @@ class Database(_Verbs):
         """
         if progress is not None and not callable(progress):
             raise TypeMismatchError(f"progress is {progress!r}; expected a callable or None")
-        self._core.snapshot(_path(path), progress)
+        self._core.snapshot(path_text(path), progress)
 
     def close(self) -> None:
         """Releases the folder. Later calls raise ClosedError; a second close is fine.
@@ -451,7 +451,7 @@ def open(
 
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """
-    text = _path(path)
+    text = path_text(path)
     create = _flag(create, "create")
     mode, interval = _durability(durability)
     memtable = None
@@ -513,15 +513,6 @@ def _natural(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
     return int(value)
-
-
-def _path(path: Any) -> str:
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(text, str):
-        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
-    if not has_utf8(text):
-        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
-    return text
 
 
 def _points(count: int) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import os
 from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -107,3 +110,13 @@ def _from_pandas_time(value: Any) -> Any:
         return value.to_pydatetime(warn=False)
     except ValueError:
         raise OverflowError(f"{value} is not in the years 1 to 9999") from None
+
+
+def path_text(path: Any) -> str:
+    """A path as the engine takes it."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
+    if not has_utf8(text):
+        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
+    return text

@@ -6,6 +6,7 @@
 #include "arrow_in.h"
 #include "columns.h"
 #include "common.h"
+#include "folder.h"
 #include "rows.h"
 
 namespace omendb::python {
@@ -369,6 +370,7 @@ NB_MODULE(_core, m) {
   nb::set_leak_warnings(false);  // what lives until exit is the user's business
   watch_exit();
   bind_filter(m);
+  bind_folder(m);
   bind_columns(m);
   bind_rows(m);
   bind_arrow(m);

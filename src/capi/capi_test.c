@@ -439,6 +439,7 @@ static int give_up(const omendb_snapshot_progress* progress, void* context) {
 
 static void ASnapshotIsADatabaseOfItsOwn(const char* folder) {
   char path[1024];
+  char repaired[2048];
   snprintf(path, sizeof path, "%s.copy", folder);
   omendb_database* db = NULL;
   omendb_collection* collection = NULL;
@@ -454,6 +455,20 @@ static void ASnapshotIsADatabaseOfItsOwn(const char* folder) {
   CHECK(omendb_database_snapshot(db, path, NULL, NULL) == OMENDB_ALREADY_EXISTS);
   omendb_collection_free(collection);
   omendb_database_free(db);
+
+  omendb_strings* problems = NULL;
+  omendb_strings* lost = NULL;
+  omendb_check_counts counts;
+  OK(omendb_check(path, &problems, NULL, &counts));
+  CHECK(problems->count == 0 && counts.points == ROWS && counts.collections == 1);
+  omendb_strings_free(problems);
+  snprintf(repaired, sizeof repaired, "%s.repaired", path);
+  OK(omendb_repair(path, repaired, &lost, &count));
+  CHECK(lost->count == 0 && count == ROWS);
+  omendb_strings_free(lost);
+  CHECK(omendb_repair(path, repaired, &lost, NULL) == OMENDB_ALREADY_EXISTS);
+  CHECK(omendb_check("no such folder", &problems, NULL, NULL) == OMENDB_NOT_FOUND);
+
   OK(omendb_database_open(path, NULL, &db));
   OK(omendb_database_collection(db, NULL, NULL, &collection));
   OK(omendb_collection_count(collection, NULL, &count));

@@ -25,6 +25,9 @@ inline constexpr char kMemoryFolder[] = "/memory";
 inline constexpr char kSegmentsFolder[] = "segments";
 inline constexpr char kLogFolder[] = "wal";
 
+/// Whether a thread seals and merges in the background.
+enum class Tending : uint8_t { kBackground, kNone };
+
 /// Thread-safe. Calls of the public API hold a CallGuard, so that close() begins when they have
 /// ended and those that follow fail with kClosed. Locks are taken in the order manifest_mutex_,
 /// map_mutex_; a collection's write lock comes between the two, and its other locks come first.
@@ -32,15 +35,17 @@ class DatabaseImpl final : public collection::Host {
  public:
   /// @param env  null = the operating system's, or memory for ":memory:".
   static Result<std::shared_ptr<DatabaseImpl>> open(std::string path, const OpenOptions& options,
-                                                    std::shared_ptr<storage::Env> env = nullptr);
+                                                    std::shared_ptr<storage::Env> env = nullptr,
+                                                    Tending tending = Tending::kBackground);
   ~DatabaseImpl() override;
 
   Result<std::shared_ptr<collection::CollectionCore>> collection(
       std::string_view name, const std::optional<CollectionOptions>& options);
   std::vector<std::string> collection_names() const;
   Status drop_collection(std::string_view name);
+  std::vector<std::shared_ptr<collection::CollectionCore>> cores() const;
   Status flush();
-  Status snapshot(std::string path, const SnapshotOptions& options);  // snapshot.cc
+  Status snapshot(const std::string& path, const SnapshotOptions& options);  // snapshot.cc
   Status close();
 
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
@@ -80,7 +85,6 @@ class DatabaseImpl final : public collection::Host {
   Status open_collections();
   Status replay_log();
 
-  std::vector<std::shared_ptr<Core>> cores() const;
   std::shared_ptr<Core> find_core(std::string_view name) const;
   Result<std::shared_ptr<Core>> create_collection(std::string_view name,
                                                   const CollectionOptions& options)

@@ -61,7 +61,8 @@ DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
 
 Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
                                                          const OpenOptions& options,
-                                                         std::shared_ptr<storage::Env> env) {
+                                                         std::shared_ptr<storage::Env> env,
+                                                         Tending tending) {
   OMEN_RETURN_IF_ERROR(check_options(path, options));
   const bool in_memory = path == kMemoryPath;
   if (in_memory) path = kMemoryFolder;
@@ -77,7 +78,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
   OMEN_RETURN_IF_ERROR(database->replay_log());
-  database->background_.start();
+  if (tending == Tending::kBackground) database->background_.start();
   return database;
 }
 

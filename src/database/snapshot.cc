@@ -1,9 +1,9 @@
 // Copying a live database into a folder of its own.
 #include <algorithm>
-#include <random>
 
 #include "base/status_macros.h"
 #include "database/database_impl.h"
+#include "database/new_folder.h"
 
 namespace omendb::internal {
 
@@ -13,68 +13,6 @@ using storage::join;
 
 /// Between two of these, a long copy reports how far it is.
 constexpr size_t kCopyStepBytes = size_t{8} << 20;
-
-std::string random_suffix() {
-  std::random_device random;
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string suffix;
-  for (int i = 0; i < 8; ++i) suffix += kDigits[random() % 16];
-  return suffix;
-}
-
-/// The new folder while it has no name yet. It is removed again unless it was published.
-class SnapshotFolder {
- public:
-  SnapshotFolder(std::shared_ptr<storage::Env> env, std::string path)
-      : env_(std::move(env)), path_(std::move(path)) {
-    staging_ = path_ + ".partial-" + random_suffix();
-  }
-  ~SnapshotFolder() {
-    if (!published_) remove();
-  }
-  SnapshotFolder(const SnapshotFolder&) = delete;
-  SnapshotFolder& operator=(const SnapshotFolder&) = delete;
-
-  Status create() {
-    OMEN_ASSIGN_OR_RETURN(const bool exists, env_->exists(path_));
-    if (exists) {
-      return {StatusCode::kAlreadyExists,
-              "\"" + path_ + "\" exists; a snapshot makes a new folder"};
-    }
-    OMEN_RETURN_IF_ERROR(env_->make_directory(staging_));
-    OMEN_RETURN_IF_ERROR(env_->make_directory(segments()));
-    return env_->make_directory(join(staging_, kLogFolder));
-  }
-
-  std::string segments() const { return join(staging_, kSegmentsFolder); }
-  storage::Env& env() { return *env_; }
-
-  /// From here on the folder is a database under its own name.
-  Status publish(storage::Manifest manifest) {
-    OMEN_RETURN_IF_ERROR(env_->sync_directory(segments()));
-    storage::ManifestStore store(env_, staging_);
-    OMEN_RETURN_IF_ERROR(store.publish(manifest));
-    OMEN_RETURN_IF_ERROR(env_->rename(staging_, path_));
-    published_ = true;
-    return env_->sync_directory(storage::parent_directory(path_));
-  }
-
- private:
-  // A failure leaves a folder that says by its name what it is.
-  void remove() {
-    for (const std::string& folder : {segments(), join(staging_, kLogFolder), staging_}) {
-      const auto names = env_->list(folder);
-      if (!names.ok()) continue;
-      for (const std::string& name : *names) env_->remove_file(join(folder, name)).ignore();
-      env_->remove_directory(folder).ignore();
-    }
-  }
-
-  const std::shared_ptr<storage::Env> env_;
-  const std::string path_;
-  std::string staging_;
-  bool published_ = false;
-};
 
 /// Counts what is done and asks the caller whether to go on.
 class Progress {
@@ -141,23 +79,21 @@ storage::Manifest without_log(storage::Manifest manifest) {
 
 }  // namespace
 
-Status DatabaseImpl::snapshot(std::string path, const SnapshotOptions& options) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (path.empty() || path.find('\0') != std::string::npos) {
-    return {StatusCode::kInvalidArgument, "the snapshot's path is empty or holds a zero byte"};
-  }
+Status DatabaseImpl::snapshot(const std::string& path, const SnapshotOptions& options) {
   const auto target_env = path_ == kMemoryFolder ? storage::Env::posix() : env_;
-  OMEN_ASSIGN_OR_RETURN(path, target_env->absolute(path));
-  if (path == path_ || path.starts_with(path_ + "/")) {
+  OMEN_ASSIGN_OR_RETURN(const std::string target, target_env->absolute(path));
+  if ((target + "/").starts_with(path_ + "/")) {
     return {StatusCode::kInvalidArgument,
-            "\"" + path + "\" lies inside the database; expected a folder elsewhere"};
+            "\"" + target + "\" lies inside the database; expected a folder elsewhere"};
   }
   for (const auto& core : cores()) {
     const Status sealed = core->seal();
     if (sealed.code() != StatusCode::kNotFound) OMEN_RETURN_IF_ERROR(sealed);  // dropped meanwhile
   }
-  SnapshotFolder folder(target_env, path);
-  OMEN_RETURN_IF_ERROR(folder.create());
+  OMEN_ASSIGN_OR_RETURN(NewFolder folder, NewFolder::create(target_env, path));
+  const std::string segments = join(folder.staging(), kSegmentsFolder);
+  OMEN_RETURN_IF_ERROR(target_env->make_directory(segments));
+  OMEN_RETURN_IF_ERROR(target_env->make_directory(join(folder.staging(), kLogFolder)));
   storage::Manifest manifest;
   std::vector<FileToCopy> to_copy;
   SnapshotProgress total;
@@ -171,7 +107,7 @@ Status DatabaseImpl::snapshot(std::string path, const SnapshotOptions& options) 
       ++total.files;
       total.bytes += bytes;
       const Status linked = target_env == env_
-                                ? env_->link_file(from, join(folder.segments(), name))
+                                ? env_->link_file(from, join(segments, name))
                                 : Status(StatusCode::kUnimplemented, "another file system");
       if (linked.ok()) {
         ++total.files_done;
@@ -186,10 +122,13 @@ Status DatabaseImpl::snapshot(std::string path, const SnapshotOptions& options) 
   Progress progress(options, total);
   OMEN_RETURN_IF_ERROR(progress.report());
   for (const FileToCopy& file : to_copy) {
-    OMEN_RETURN_IF_ERROR(copy_file(file, folder.segments(), folder.env(), progress));
+    OMEN_RETURN_IF_ERROR(copy_file(file, segments, folder.env(), progress));
     OMEN_RETURN_IF_ERROR(progress.add_file());
   }
-  return folder.publish(without_log(std::move(manifest)));
+  OMEN_RETURN_IF_ERROR(target_env->sync_directory(segments));
+  manifest = without_log(std::move(manifest));
+  OMEN_RETURN_IF_ERROR(storage::ManifestStore(target_env, folder.staging()).publish(manifest));
+  return folder.publish();
 }
 
 }  // namespace omendb::internal

@@ -8,12 +8,13 @@
 #include <filesystem>
 
 #include "base/bytes.h"
+#include "storage/overlay_env.h"
 #include "storage/testing/fault_env.h"
 
 namespace omendb::storage {
 namespace {
 
-enum class Kind { kPosix, kMemory, kFault };
+enum class Kind { kPosix, kMemory, kFault, kOverlay };
 
 class EnvTest : public testing::TestWithParam<Kind> {
  protected:
@@ -26,6 +27,7 @@ class EnvTest : public testing::TestWithParam<Kind> {
     } else {
       if (GetParam() == Kind::kMemory) env_ = Env::in_memory();
       if (GetParam() == Kind::kFault) env_ = std::make_shared<FaultEnv>(1);
+      if (GetParam() == Kind::kOverlay) env_ = std::make_shared<OverlayEnv>(Env::in_memory());
       root_ = "root";
       ASSERT_TRUE(env_->make_directory(root_).ok());
     }
@@ -224,12 +226,44 @@ std::string kind_name(const testing::TestParamInfo<Kind>& kind) {
     case Kind::kPosix: return "Posix";
     case Kind::kMemory: return "Memory";
     case Kind::kFault: return "Fault";
+    case Kind::kOverlay: return "Overlay";
   }
   return "Unknown";
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, EnvTest, testing::Values(Kind::kPosix, Kind::kMemory, Kind::kFault),
+INSTANTIATE_TEST_SUITE_P(Each, EnvTest,
+                         testing::Values(Kind::kPosix, Kind::kMemory, Kind::kFault, Kind::kOverlay),
                          kind_name);
+
+TEST(OverlayEnvTest, WhateverIsDoneTheFilesBelowStayAsTheyWere) {
+  const auto base = Env::in_memory();
+  ASSERT_TRUE(base->make_directory("d").ok());
+  for (const char* name : {"d/a", "d/b", "d/c"}) {
+    auto file = base->create_file(name);
+    ASSERT_TRUE((*file)->append(as_bytes(name)).ok());
+  }
+  OverlayEnv env(base);
+  const auto text = [](Env& of, const std::string& path) {
+    const auto bytes = of.read_file(path);
+    return bytes.ok() ? std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size())
+                      : bytes.status().to_string();
+  };
+  EXPECT_EQ(text(env, "d/a"), "d/a");
+  ASSERT_TRUE((*env.reopen_file("d/a"))->append(as_bytes("+")).ok());
+  ASSERT_TRUE(env.rename("d/b", "d/new").ok());
+  ASSERT_TRUE(env.remove_file("d/c").ok());
+  EXPECT_EQ(env.remove_file("d/c").code(), StatusCode::kNotFound);
+  ASSERT_TRUE((*env.create_file("d/c"))->append(as_bytes("again")).ok());
+  EXPECT_EQ(text(env, "d/a"), "d/a+");
+  EXPECT_EQ(text(env, "d/new"), "d/b");
+  EXPECT_EQ(text(env, "d/c"), "again");
+  EXPECT_EQ(*env.list("d"), (std::vector<std::string>{"a", "c", "new"}));
+  EXPECT_FALSE(*env.exists("d/b"));
+  EXPECT_FALSE(env.rename("d", "e").ok());
+  EXPECT_FALSE(env.remove_directory("d").ok());
+  for (const char* name : {"d/a", "d/b", "d/c"}) EXPECT_EQ(text(*base, name), name);
+  EXPECT_EQ(base->list("d")->size(), 3u);
+}
 
 }  // namespace
 }  // namespace omendb::storage

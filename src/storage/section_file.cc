@@ -159,13 +159,17 @@ struct Section::Pages {
     return {};
   }
 
-  Status damaged(uint64_t offset) const {
+  /// The section whose bytes are at `offset`, a page of the data.
+  const SectionEntry& section_at(uint64_t offset) const {
     const auto after =
         std::upper_bound(layout.entries.begin(), layout.entries.end(), offset,
                          [](uint64_t at, const SectionEntry& entry) { return at < entry.offset; });
-    const SectionEntry& entry = *std::prev(after);
-    return corrupt(path, name_of(entry) + ": the page at offset " + std::to_string(offset) +
-                             " fails its checksum");
+    return *std::prev(after);
+  }
+
+  Status damaged(uint64_t offset) const {
+    return corrupt(path, name_of(section_at(offset)) + ": the page at offset " +
+                             std::to_string(offset) + " fails its checksum");
   }
 
   const std::shared_ptr<const MappedFile> mapped;
@@ -215,6 +219,22 @@ class OpenSectionFile final : public SectionFile {
     const SectionEntry* entry = find(key);
     if (entry == nullptr) return;
     pages_->mapped->advise(entry->offset, entry->length, MappedFile::Advice::kRandom);
+  }
+
+  std::vector<Status> find_damage() const override {
+    std::vector<Status> findings;
+    const SectionEntry* section = nullptr;  // of the last damaged page
+    uint64_t next = 0;                      // the page after it
+    for (uint64_t page = 0; page < pages_->layout.data_pages; ++page) {
+      Status verified = pages_->verify_page(page);
+      if (verified.ok()) continue;
+      const SectionEntry* here = &pages_->section_at((page + 1) * kPageBytes);
+      if (here != section || page != next) findings.push_back(std::move(verified));
+      section = here;
+      next = page + 1;
+    }
+    if (Status still = check(); !still.ok()) findings.push_back(std::move(still));
+    return findings;
   }
 
   Status check() const override {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "omendb/status.h"
 #include "storage/env.h"
@@ -78,6 +79,10 @@ class SectionFile {
   /// cut meanwhile reads as zeros from there on. Takes one memory access.
   /// @error kIoError, kCorruption; each names the file.
   virtual Status check() const = 0;
+  /// Reads and verifies every page, also those that were verified before. Pages that follow one
+  /// another in a section make one finding.
+  /// @return one kCorruption or kIoError a finding, in the order of the file; none if all is sound.
+  virtual std::vector<Status> find_damage() const = 0;
 };
 
 }  // namespace omendb::storage

@@ -12,34 +12,6 @@ Status corrupt(const std::string& path, uint64_t offset, const std::string& what
           "\"" + path + "\": offset " + std::to_string(offset) + ": " + what};
 }
 
-Result<LogInput> open_input(Env& env, const std::string& path, uint64_t sequence) {
-  LogInput input;
-  input.path = path;
-  OMEN_ASSIGN_OR_RETURN(input.mapped, env.map_file(path));
-  const auto bytes = input.mapped->bytes();
-  if (bytes.size() < kLogHeaderBytes) {
-    return corrupt(path, bytes.size(), "the file ends within its header; it is cut");
-  }
-  LogFileHeader& header = input.header;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.magic != kLogMagic) return corrupt(path, 0, "not an OmenDB log");
-  // Before the checksum: a newer version may lay the rest of the header out differently.
-  if (header.version > kLogFormatVersion) {
-    return Status(StatusCode::kUnsupportedVersion,
-                  "\"" + path + "\" has format version " + std::to_string(header.version) +
-                      "; this OmenDB reads up to " + std::to_string(kLogFormatVersion));
-  }
-  if (header.crc != log_header_crc(header))
-    return corrupt(path, 0, "the header fails its checksum");
-  if (header.version == 0 || header.flags != 0 || header.first_lsn == 0) {
-    return corrupt(path, 0, "the header makes no sense");
-  }
-  if (header.sequence != sequence) {
-    return corrupt(path, 0, "the header is that of file " + std::to_string(header.sequence));
-  }
-  return input;
-}
-
 // A header that was written for this file; what it says of the payload is not checked yet.
 bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
                        LogFrame& frame) {
@@ -149,6 +121,34 @@ Status read_last(const LogInput& input, Lsn from, Epoch before, const LogVisitor
 
 }  // namespace
 
+Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t sequence) {
+  LogInput input;
+  input.path = path;
+  OMEN_ASSIGN_OR_RETURN(input.mapped, env.map_file(path));
+  const auto bytes = input.mapped->bytes();
+  if (bytes.size() < kLogHeaderBytes) {
+    return corrupt(path, bytes.size(), "the file ends within its header; it is cut");
+  }
+  LogFileHeader& header = input.header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (header.magic != kLogMagic) return corrupt(path, 0, "not an OmenDB log");
+  // Before the checksum: a newer version may lay the rest of the header out differently.
+  if (header.version > kLogFormatVersion) {
+    return Status(StatusCode::kUnsupportedVersion,
+                  "\"" + path + "\" has format version " + std::to_string(header.version) +
+                      "; this OmenDB reads up to " + std::to_string(kLogFormatVersion));
+  }
+  if (header.crc != log_header_crc(header))
+    return corrupt(path, 0, "the header fails its checksum");
+  if (header.version == 0 || header.flags != 0 || header.first_lsn == 0) {
+    return corrupt(path, 0, "the header makes no sense");
+  }
+  if (header.sequence != sequence) {
+    return corrupt(path, 0, "the header is that of file " + std::to_string(header.sequence));
+  }
+  return input;
+}
+
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
                     LogFrame& frame) {
   if (!read_frame_header(file, offset, seed, frame)) return false;
@@ -173,7 +173,7 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
       contents.unused.push_back(sequences[i]);
       continue;
     }
-    OMEN_ASSIGN_OR_RETURN(auto input, open_input(env, folder.path(sequences[i]), sequences[i]));
+    OMEN_ASSIGN_OR_RETURN(auto input, open_log_file(env, folder.path(sequences[i]), sequences[i]));
     contents.live.push_back(std::move(input));
   }
   std::ranges::reverse(contents.live);

@@ -39,6 +39,10 @@ struct LogContents {
 Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
                              const LogMark& mark, const LogVisitor& replay);
 
+/// Maps a log file and checks its header.
+/// @error kCorruption, kUnsupportedVersion.
+Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t sequence);
+
 /// Takes the frame at `offset`, if a whole one for this file is there.
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
                     LogFrame& frame);

@@ -1,0 +1,41 @@
+// A folder that gets its name when all of it is on the disk.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "storage/env.h"
+
+namespace omendb::internal {
+
+/// For one thread. What a crash leaves behind is called `<path>.partial-<eight digits>`.
+class NewFolder {
+ public:
+  /// Makes the folder under its provisional name.
+  /// @param path  absolute or relative; its parent exists.
+  /// @error kAlreadyExists if there is something at `path`, kInvalidArgument, kNotFound.
+  static Result<NewFolder> create(std::shared_ptr<storage::Env> env, std::string path);
+  /// Removes the folder again, unless it was published.
+  ~NewFolder();
+  NewFolder(NewFolder&& other) noexcept;
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+  /// Where the folder is meanwhile.
+  const std::string& staging() const { return staging_; }
+  storage::Env& env() const { return *env_; }
+
+  /// Gives the folder its name. When this returns, that survives a power cut; everything in it was
+  /// synced by the caller.
+  Status publish();
+
+ private:
+  NewFolder(std::shared_ptr<storage::Env> env, std::string path, std::string staging);
+
+  std::shared_ptr<storage::Env> env_;
+  std::string path_;
+  std::string staging_;
+  bool owned_ = true;
+};
+
+}  // namespace omendb::internal

@@ -1,0 +1,331 @@
+// repair(): copies what is sound of a damaged database into a new one.
+//
+// The damaged folder is opened through an Env that keeps changes in memory. There, what cannot be
+// opened is struck from the manifest and the log is taken away. What of the segments can be read
+// is copied, row by row where need be, and the log's whole records are done again on the copy.
+#include <algorithm>
+#include <map>
+#include <new>
+#include <tuple>
+#include <utility>
+
+#include "base/id_view.h"
+#include "base/status_macros.h"
+#include "collection/read/fetch.h"
+#include "collection/write/operation.h"
+#include "database/catalog.h"
+#include "database/new_folder.h"
+#include "database/untouched.h"
+#include "omendb/check.h"
+#include "storage/log/salvage.h"
+
+namespace omendb::internal {
+
+namespace {
+
+using collection::CollectionCore;
+using collection::RowAt;
+using collection::Snapshot;
+using storage::join;
+
+constexpr size_t kRowsPerBatch = 1'024;
+/// Of the points that one damaged place took, so many are named.
+constexpr size_t kNamedPoints = 20;
+
+/// Gathers what was lost, so that a damaged page makes one sentence and not one for each point.
+class Losses {
+ public:
+  explicit Losses(std::vector<std::string>& lost) : lost_(lost) {}
+
+  void tell(std::string sentence) { lost_.push_back(std::move(sentence)); }
+  /// `"file": <before>3 points<after>: 7, 8, 9`.
+  /// @param point  its id, or its row where even that cannot be read.
+  void add(const std::string& file, const std::string& before, const std::string& after,
+           std::string point) {
+    Group& group = groups_[{file, before, after}];
+    if (group.named.size() < kNamedPoints) group.named.push_back(std::move(point));
+    ++group.count;
+  }
+  void finish() {
+    for (const auto& [key, group] : groups_) {
+      const auto& [file, before, after] = key;
+      std::string sentence = "\"" + file + "\": " + before;
+      sentence += std::to_string(group.count) + (group.count == 1 ? " point" : " points");
+      sentence += after + ": ";
+      for (size_t i = 0; i < group.named.size(); ++i) {
+        if (i > 0) sentence += ", ";
+        sentence += group.named[i];
+      }
+      if (group.count > group.named.size()) sentence += ", …";
+      lost_.push_back(std::move(sentence));
+    }
+  }
+
+ private:
+  struct Group {
+    uint64_t count = 0;
+    std::vector<std::string> named;
+  };
+  std::vector<std::string>& lost_;
+  std::map<std::tuple<std::string, std::string, std::string>, Group> groups_;
+};
+
+// --- the segments --------------------------------------------------------------------------------
+
+/// Opens what the segments of a damaged database hold.
+class Segments {
+ public:
+  Segments(const Untouched& folder, Losses& losses) : folder_(folder), losses_(losses) {}
+
+  Result<std::shared_ptr<DatabaseImpl>> open(storage::Manifest manifest) {
+    strike_unreadable(manifest);
+    for (const auto& meta : manifest.collections) {
+      manifest.log.trimmed = std::max(manifest.log.trimmed, meta.flushed);
+    }
+    OMEN_RETURN_IF_ERROR(remove_log());
+    storage::ManifestStore store(folder_.env(), folder_.path());
+    OMEN_RETURN_IF_ERROR(store.publish(manifest));
+    return folder_.open();
+  }
+
+ private:
+  void strike_unreadable(storage::Manifest& manifest) {
+    segment::SegmentStore store(folder_.env(), folder_.segments());
+    for (auto& meta : manifest.collections) {
+      const auto state = state_from_meta(meta);
+      std::erase_if(meta.segments, [&](storage::SegmentMeta& named) {
+        const auto opened =
+            store.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
+        if (!opened.ok() || (*opened)->rows() != named.rows) {
+          losses_.tell("collection \"" + meta.name + "\": a file of " + std::to_string(named.rows) +
+                       " rows is lost: " +
+                       (opened.ok() ? "it has other rows than the manifest says"
+                                    : opened.status().message()));
+          return true;
+        }
+        if (!has_tombstones(store, named)) {
+          losses_.tell("collection \"" + meta.name + "\": which " +
+                       std::to_string(named.dead_rows) + " rows of \"" + (*opened)->path() +
+                       "\" were deleted is lost; they are back");
+          named.tombstones.clear();
+          named.dead_rows = 0;
+        }
+        return false;
+      });
+    }
+  }
+
+  static bool has_tombstones(segment::SegmentStore& store, const storage::SegmentMeta& named) {
+    if (named.tombstones.empty()) return true;
+    return store.read_tombstones(named.tombstones, static_cast<uint32_t>(named.rows)).ok();
+  }
+
+  Status remove_log() {
+    const std::string folder = join(folder_.path(), kLogFolder);
+    OMEN_ASSIGN_OR_RETURN(const bool there, folder_.env()->exists(folder));
+    if (!there) return {};
+    OMEN_ASSIGN_OR_RETURN(const auto names, folder_.env()->list(folder));
+    for (const std::string& name : names) {
+      OMEN_RETURN_IF_ERROR(folder_.env()->remove_file(join(folder, name)));
+    }
+    return {};
+  }
+
+  const Untouched& folder_;
+  Losses& losses_;
+};
+
+// --- copying -------------------------------------------------------------------------------------
+
+/// Copies one collection, point by point where need be.
+class CollectionCopy {
+ public:
+  CollectionCopy(const Snapshot& from, CollectionCore& to, Losses& losses)
+      : from_(from), to_(to), losses_(losses) {}
+
+  Status run() {
+    for (uint32_t p = 0; p < from_.parts.size(); ++p) {
+      std::vector<RowAt> rows;
+      for (uint32_t slot = 0; slot < from_.parts[p].watermark; ++slot) {
+        if (!segment::is_dead(from_.parts[p].dead, slot)) rows.push_back({p, slot});
+        if (rows.size() < kRowsPerBatch && slot + 1 < from_.parts[p].watermark) continue;
+        OMEN_RETURN_IF_ERROR(copy(rows));
+        rows.clear();
+      }
+    }
+    return {};
+  }
+
+ private:
+  /// Halves what cannot be read whole, down to single points.
+  Status copy(std::span<const RowAt> rows) {
+    if (rows.empty()) return {};
+    auto points = collection::fetch(from_, rows, {.with_vectors = true, .columns = {"*"}});
+    if (points.ok()) return write(*points);
+    if (rows.size() == 1) return copy_partly(rows);
+    OMEN_RETURN_IF_ERROR(copy(rows.first(rows.size() / 2)));
+    return copy(rows.subspan(rows.size() / 2));
+  }
+
+  /// A point without the columns that cannot be read.
+  Status copy_partly(std::span<const RowAt> row) {
+    const collection::Part& part = from_.parts[row[0].part];
+    const std::string file = part.segment == nullptr ? "memory" : part.segment->path();
+    const auto id = part.rows->id(row[0].slot);
+    if (!id.ok()) {
+      losses_.add(file, "", " lost, as the ids cannot be read",
+                  "row " + std::to_string(row[0].slot));
+      return {};
+    }
+    auto points = collection::fetch(from_, row, {.with_vectors = true, .columns = {}});
+    if (!points.ok()) {
+      losses_.add(file, "", " lost, as the vectors cannot be read", describe(*id));
+      return {};
+    }
+    for (const auto& column : *from_.columns) {
+      auto with_column =
+          collection::fetch(from_, row, {.with_vectors = false, .columns = {column.name}});
+      if (with_column.ok()) {
+        points->metadata.push_back(std::move(with_column->metadata[0]));
+      } else {
+        losses_.add(file, "column \"" + column.name + "\" of ", " lost", describe(*id));
+      }
+    }
+    return write(*points);
+  }
+
+  Status write(const Points& points) {
+    const size_t count = id_count(points.ids);
+    WriteBatch batch{.vectors = {points.vectors.data(), count, from_.spec.dim, from_.spec.element},
+                     .metadata = points.metadata};
+    std::vector<std::string_view> strings;
+    if (const auto* names = std::get_if<std::vector<std::string>>(&points.ids)) {
+      strings.assign(names->begin(), names->end());
+      batch.ids = std::span<const std::string_view>(strings);
+    } else {
+      batch.ids = std::span<const uint64_t>(std::get<std::vector<uint64_t>>(points.ids));
+    }
+    // Where a list of the dead was lost, an id may be there twice: the newer point counts.
+    return to_.put(batch, CollectionCore::PutMode::kUpsert).status();
+  }
+
+  const Snapshot& from_;
+  CollectionCore& to_;
+  Losses& losses_;
+};
+
+Status copy_segments(DatabaseImpl& from, DatabaseImpl& to, Losses& losses) {
+  for (const auto& core : from.cores()) {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
+    const auto& spec = snapshot->spec;
+    OMEN_ASSIGN_OR_RETURN(
+        const auto copy,
+        to.collection(core->name(), CollectionOptions{spec.dim, spec.metric, spec.element}));
+    OMEN_RETURN_IF_ERROR(CollectionCopy(*snapshot, *copy, losses).run());
+  }
+  return {};
+}
+
+/// Does the log's operations again that are not in the segments.
+class LogCopy {
+ public:
+  LogCopy(const storage::Manifest& manifest, DatabaseImpl& to, Losses& losses)
+      : to_(to), losses_(losses) {
+    for (const auto& meta : manifest.collections) known_[meta.id] = {meta.name, meta.flushed};
+  }
+
+  Status run(const Untouched& folder) {
+    std::vector<std::string> gaps;
+    const Status read = storage::salvage_log(
+        *folder.env(), join(folder.path(), kLogFolder),
+        [&](const storage::LogRecord& record) {
+          const Status done = apply(record);
+          if (!done.ok()) {
+            losses_.tell("record " + std::to_string(to_int(record.position)) +
+                         " of the log is lost: " + done.message());
+          }
+          return Status();
+        },
+        gaps);
+    for (std::string& gap : gaps) losses_.tell(std::move(gap));
+    return read.code() == StatusCode::kNotFound ? Status() : read;
+  }
+
+ private:
+  struct Known {
+    std::string name;
+    Lsn flushed{};
+  };
+
+  Status apply(const storage::LogRecord& record) {
+    collection::DecodedOperation decoded;
+    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
+    const auto known = known_.find(id);
+    if (known == known_.end() || record.position <= known->second.flushed) return {};
+    OMEN_RETURN_IF_ERROR(collection::decode_operation(record.payload, decoded));
+    OMEN_ASSIGN_OR_RETURN(const auto core, to_.collection(known->second.name, std::nullopt));
+    if (const auto* erase = std::get_if<collection::DeleteOperation>(&decoded.operation)) {
+      return core->delete_ids(erase->ids).status();
+    }
+    const auto& put = std::get<collection::PutOperation>(decoded.operation);
+    WriteBatch batch{.vectors = put.vectors, .ids = put.ids, .metadata = put.columns};
+    std::vector<uint64_t> generated;
+    if (std::holds_alternative<std::monostate>(put.ids)) {
+      for (uint64_t i = 0; i < put.vectors.count; ++i) generated.push_back(put.first_id + i);
+      batch.ids = std::span<const uint64_t>(generated);
+    }
+    return core->put(batch, CollectionCore::PutMode::kUpsert).status();
+  }
+
+  DatabaseImpl& to_;
+  Losses& losses_;
+  std::map<uint32_t, Known> known_;
+};
+
+Status count_points(DatabaseImpl& database, RepairReport& report) {
+  for (const auto& core : database.cores()) {
+    OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
+    ++report.collections;
+    report.points += snapshot->live;
+  }
+  return {};
+}
+
+Result<RepairReport> repair(const std::string& path, const std::string& into) {
+  OMEN_ASSIGN_OR_RETURN(const Untouched log_folder, Untouched::find(path));
+  OMEN_ASSIGN_OR_RETURN(const Untouched segments_folder, Untouched::find(path));
+  OMEN_ASSIGN_OR_RETURN(const storage::Manifest manifest, log_folder.manifest());
+  const auto env = storage::Env::posix();
+  OMEN_ASSIGN_OR_RETURN(NewFolder target, NewFolder::create(env, into));
+  RepairReport report;
+  Losses losses(report.lost);
+  {
+    OMEN_ASSIGN_OR_RETURN(const auto damaged, Segments(segments_folder, losses).open(manifest));
+    OMEN_ASSIGN_OR_RETURN(
+        const auto whole,
+        DatabaseImpl::open(target.staging(), {.durability = Durability::kNone}, env));
+    OMEN_RETURN_IF_ERROR(copy_segments(*damaged, *whole, losses));
+    OMEN_RETURN_IF_ERROR(LogCopy(manifest, *whole, losses).run(log_folder));
+    OMEN_RETURN_IF_ERROR(count_points(*whole, report));
+    OMEN_RETURN_IF_ERROR(whole->close());
+  }
+  OMEN_RETURN_IF_ERROR(target.publish());
+  losses.finish();
+  return report;
+}
+
+}  // namespace
+
+}  // namespace omendb::internal
+
+namespace omendb {
+
+Result<RepairReport> repair(std::string_view path, std::string_view into) {
+  try {
+    return internal::repair(std::string(path), std::string(into));
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kInternal, "out of memory");
+  }
+}
+
+}  // namespace omendb
