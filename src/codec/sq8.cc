@@ -147,7 +147,10 @@ void encode_row(const internal::Sq8Coding& coding, Metric metric, size_t dim, fl
 // Why Kernels::bounds are bounds. With u = 2^-24 and n = dim, Kernels::pair() is off by (Higham,
 // Accuracy and Stability of Numerical Algorithms, 3.1; n u <= 2^-8, hence the factors 1.01)
 //   l2      1.01 (n + 2) u of the distance, for any order of additions
-//   cosine  1.01 (2.1 n + 16) u: a product, the root of two squared lengths, and their quotient
+//   cosine  1.01 (2.1 n + 16) u: a product, the root of two squared lengths, and their quotient;
+//   below
+//           1/8 by less: half a squared chord C^2 / 2 <= 1/8, off by (2 n + 12) u of itself, 2.1 u
+//           C and half the squared difference of the two lengths' errors, (n u)^2 at most
 //   ip      1.01 (n + 2) u |q||x|
 // and where squares underflow by 2^-149 an operation, or 2^-43 of a cosine.
 //

@@ -105,7 +105,18 @@ float wide_distance(Metric metric, const T* query, const T* row, size_t dim, Loa
     return static_cast<float>(std::fmax(-kMax, std::fmin(0.0 - dot, kMax)));
   }
   if (query_norm == 0 || row_norm == 0) return 1.0F;  // refused at the door; no angle to speak of
-  const double distance = 1.0 - dot / (std::sqrt(query_norm) * std::sqrt(row_norm));
+  const double query_length = std::sqrt(query_norm);
+  const double row_length = std::sqrt(row_norm);
+  const double distance = 1.0 - dot / (query_length * row_length);
+  constexpr double kNear = 0x1p-18;  // see half_squared_chord() in kernels_generic.inl
+  if (distance < kNear) {
+    double chord = 0;
+    for (size_t d = 0; d < dim; ++d) {
+      const double part = load(query[d]) / query_length - load(row[d]) / row_length;
+      chord += part * part;
+    }
+    return static_cast<float>(chord / 2);
+  }
   return static_cast<float>(std::fmax(0.0, std::fmin(distance, 2.0)));
 }
 

@@ -21,6 +21,7 @@ struct FloatLane {
   OMEN_INLINE Acc zero() { return _mm512_setzero_ps(); }
   OMEN_INLINE Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
   OMEN_INLINE Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
+  OMEN_INLINE Reg fill(float value) { return _mm512_set1_ps(value); }
   OMEN_INLINE Acc dot(Reg a, Reg b, Acc acc) { return _mm512_fmadd_ps(a, b, acc); }
   OMEN_INLINE Acc add(Acc a, Acc b) { return _mm512_add_ps(a, b); }
   OMEN_INLINE __m128 fold(Acc a) {

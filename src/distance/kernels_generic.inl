@@ -7,6 +7,7 @@
 //   kStep                     coordinates in a Reg
 //   load, load_partial        kStep coordinates; n < kStep of them and zeros, reading no further
 //   sub, dot, add, zero       lane-wise; dot(a, b, acc) = acc + a * b
+//   mul, fill                 lane-wise, and one value in all lanes; not of Int8
 //   reduce4                   the totals of four Acc, each by the same tree of additions
 //   saturating_distance       the rare path, see kernels_table.h
 // and the file defines popcount_xor(), kPrefetchScans, and kTileVectors × kTileRows of the tile.
@@ -109,6 +110,46 @@ OMEN_INLINE float finish_inner_product(const typename E::Stored* query,
   }
 }
 
+// 1 - cos has the absolute rounding of its f32 sums, which near vectors do not survive: of vectors far
+// from the origin all are near. Half the squared chord between the unit vectors is the same number
+// and is rounded relative to itself, but for what the division by the lengths rounds (Kernels).
+// Below the second number that shows too, and the chord is taken in double precision.
+constexpr double kNearCosine = 0.125;
+constexpr float kNearestCosine = 0x1p-20F;
+
+template <class E>
+OMEN_INLINE float half_squared_chord(const typename E::Stored* query,
+                                     const typename E::Stored* row, size_t dim, float query_scale,
+                                     float row_scale) {
+  using Reg = typename E::Reg;
+  const Reg qs = E::fill(query_scale);
+  const Reg xs = E::fill(-row_scale);
+  typename E::Acc acc[4] = {E::zero(), E::zero(), E::zero(), E::zero()};
+  size_t d = 0;
+  for (; d + 2 * E::kStep <= dim; d += 2 * E::kStep) {
+    OMEN_UNROLL
+    for (size_t i = 0; i < 2; ++i) {
+      const Reg q = E::load(query + d + i * E::kStep);
+      const Reg chord = E::dot(E::load(row + d + i * E::kStep), xs, E::mul(q, qs));
+      acc[i] = E::dot(chord, chord, acc[i]);
+    }
+  }
+  if (d + E::kStep <= dim) {
+    const Reg chord = E::dot(E::load(row + d), xs, E::mul(E::load(query + d), qs));
+    acc[0] = E::dot(chord, chord, acc[0]);
+    d += E::kStep;
+  }
+  if (d < dim) {
+    const Reg q = E::load_partial(query + d, dim - d);
+    const Reg chord = E::dot(E::load_partial(row + d, dim - d), xs, E::mul(q, qs));
+    acc[1] = E::dot(chord, chord, acc[1]);
+  }
+  acc[0] = E::add(acc[0], acc[1]);
+  Sums<E> sums;
+  E::reduce4(acc, sums);
+  return sums[0] / 2;
+}
+
 template <class E>
 OMEN_INLINE float finish_cosine(const typename E::Stored* query, const typename E::Stored* row,
                                 size_t dim, typename E::Sum query_norm, typename E::Sum dot,
@@ -125,6 +166,15 @@ OMEN_INLINE float finish_cosine(const typename E::Stored* query, const typename 
   }
   const double norms = static_cast<double>(query_norm) * static_cast<double>(row_norm);
   const double distance = 1.0 - product / std::sqrt(norms);
+  if constexpr (std::is_same_v<typename E::Sum, float>) {
+    if (distance < kNearCosine) {
+      const float half = half_squared_chord<E>(
+          query, row, dim, static_cast<float>(1 / std::sqrt(static_cast<double>(query_norm))),
+          static_cast<float>(1 / std::sqrt(static_cast<double>(row_norm))));
+      if (half >= kNearestCosine) return half;
+      return E::saturating_distance(Metric::kCosine, query, row, dim);
+    }
+  }
   return static_cast<float>(distance < 0.0 ? 0.0 : (distance > 2.0 ? 2.0 : distance));
 }
 

@@ -15,6 +15,7 @@ struct FloatLane {
   OMEN_INLINE Acc zero() { return vdupq_n_f32(0.0F); }
   OMEN_INLINE Reg sub(Reg a, Reg b) { return vsubq_f32(a, b); }
   OMEN_INLINE Reg mul(Reg a, Reg b) { return vmulq_f32(a, b); }
+  OMEN_INLINE Reg fill(float value) { return vdupq_n_f32(value); }
   OMEN_INLINE Acc dot(Reg a, Reg b, Acc acc) { return vfmaq_f32(acc, a, b); }
   OMEN_INLINE Acc add(Acc a, Acc b) { return vaddq_f32(a, b); }
   OMEN_INLINE void reduce4(const Acc (&acc)[4], Sum* out) {

@@ -12,6 +12,7 @@ struct FloatLane {
   OMEN_INLINE Acc zero() { return 0.0F; }
   OMEN_INLINE Reg sub(Reg a, Reg b) { return a - b; }
   OMEN_INLINE Reg mul(Reg a, Reg b) { return a * b; }
+  OMEN_INLINE Reg fill(float value) { return value; }
   OMEN_INLINE Acc dot(Reg a, Reg b, Acc acc) { return acc + a * b; }
   OMEN_INLINE Acc add(Acc a, Acc b) { return a + b; }
   OMEN_INLINE void reduce4(const Acc (&acc)[4], Sum* out) {

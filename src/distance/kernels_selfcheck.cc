@@ -85,6 +85,7 @@ class Checker {
   Checker(Isa isa, uint64_t seed) : isa_(isa), random_(seed) {}
 
   void dense(Metric metric, Element element, size_t dim, double scale);
+  void near_cosines(size_t dim);
   void extremes();
   void every_half();
   void tile(size_t dim, size_t width, size_t count);
@@ -166,6 +167,49 @@ void Checker::dense(Metric metric, Element element, size_t dim, double scale) {
       expect(std::bit_cast<uint32_t>(gathered[i]) == std::bit_cast<uint32_t>(want), "gather", where,
              gathered[i], want);
     }
+  }
+}
+
+// Vectors that nearly agree in direction: 1 - cos in f32 would be mostly rounding.
+void Checker::near_cosines(size_t dim) {
+  const Kernels& k = kernels(isa_, Metric::kCosine, Element::kF32);
+  std::normal_distribution<float> normal(0, 1);
+  std::vector<float> q(dim);
+  for (float& value : q) value = normal(random_);
+  constexpr size_t kNearRows = 26;  // from far to equal but for their lengths
+  std::vector<float> rows(kNearRows * dim);
+  for (size_t r = 0; r < kNearRows; ++r) {
+    const float noise = r + 1 == kNearRows ? 0.0F : std::ldexp(1.0F, 1 - static_cast<int>(r));
+    for (size_t d = 0; d < dim; ++d) {
+      rows[r * dim + d] = std::ldexp(q[d] + noise * normal(random_), static_cast<int>(r % 5) - 2);
+    }
+  }
+  float scanned[kNearRows];
+  k.scan(q.data(), rows.data(), dim * sizeof(float), kNearRows, dim, scanned);
+  const auto length = [dim](const float* x) {
+    double sum = 0;
+    for (size_t d = 0; d < dim; ++d) sum += static_cast<double>(x[d]) * x[d];
+    return std::sqrt(sum);
+  };
+  for (size_t r = 0; r < kNearRows; ++r) {
+    const float* row = rows.data() + r * dim;
+    const float got = k.pair(q.data(), row, dim);
+    double squares = 0;
+    const double lengths[] = {length(q.data()), length(row)};
+    for (size_t d = 0; d < dim; ++d) {
+      const double part = q[d] / lengths[0] - row[d] / lengths[1];
+      squares += part * part;
+    }
+    const double chord = std::sqrt(squares);
+    const double units = static_cast<double>(dim + 8) * kUnit;
+    double bound = units * chord + 4 * kUnit;
+    if (squares / 2 >= 0.124) bound = (2.1 * static_cast<double>(dim) + 16) * kUnit / chord;
+    if (squares / 2 <= 0x1p-21) bound = 2 * kUnit * chord + 0x1p-50;
+    const double root = std::sqrt(2 * static_cast<double>(got));
+    const std::string where = context(Metric::kCosine, Element::kF32, dim);
+    expect(std::fabs(root - chord) <= bound, "chord", where, root, chord);
+    expect(std::bit_cast<uint32_t>(scanned[r]) == std::bit_cast<uint32_t>(got), "scan", where,
+           scanned[r], got);
   }
 }
 
@@ -285,6 +329,7 @@ std::vector<std::string> check_kernels(Isa isa, uint64_t seed) {
       checker.dense(metric, Element::kI8, dim, 1);
     }
     checker.dense(Metric::kHamming, Element::kBinary, dim, 1);
+    checker.near_cosines(dim);
   }
   checker.extremes();
   checker.every_half();

@@ -21,7 +21,8 @@ extern const IsaTable kNeonTable;
 #endif
 
 /// The distance in double precision, saturated to the range of f32: for the rare pairs whose f32
-/// sums overflow or vanish. The same code for every instruction set.
+/// sums overflow or vanish, or whose cosine is so near to 1 that f32 cannot order them. The same
+/// code for every instruction set.
 float wide_f32(Metric metric, const float* query, const float* row, size_t dim);
 float wide_f16(Metric metric, const uint16_t* query, const uint16_t* row, size_t dim);
 

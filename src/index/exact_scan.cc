@@ -98,8 +98,9 @@ size_t chunk_rows(size_t bytes_per_row) {
 //   ip      D^ >= -dot - c |q||x|,               c >= 2 gamma_n + 4 u
 //   cosine  D^ >= 1 - dot / (|q||x|) - c,        c >= 4.2 gamma_n + 10 u
 // where dot and the norms are the computed ones and the last terms pay for the roundings of the
-// judgement itself. A row can be among the nearest only if D^ <= T, the threshold of its TopK; each
-// right side above, with what depends on the query alone brought to the side of T, is a key
+// judgement itself. Where pair() takes half the squared chord for a cosine, it is off by less
+// (sq8.cc). A row can be among the nearest only if D^ <= T, the threshold of its TopK; each right
+// side above, with what depends on the query alone brought to the side of T, is a key
 //   row_scale * dot + query_scale * row_offset <= threshold
 // as TileTask wants it. n u <= 2^-8, hence the factor 1.01 on n u in place of gamma_n. Gradual
 // underflow adds at most 2^-149 an operation: `tiny`. Where squares may overflow, or vanish under a

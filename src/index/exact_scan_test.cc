@@ -352,6 +352,53 @@ TEST(ExactScan, AfterCodesTakesMasksLimitsAndMoreHitsThanRows) {
   }
 }
 
+// Vectors far from the origin, relative to their spread: all cosines are near 1.
+TEST(ExactScan, OffCentreCosinesComeInTheOrderOfFloat64) {
+  constexpr uint32_t kSeed = 93;
+  std::mt19937 rng(kSeed);
+  std::normal_distribution<float> normal;
+  constexpr size_t kCount = 4'000;
+  constexpr size_t kQueries = 12;  // enough for tiles
+  for (const size_t dim : {2, 31, 128, 768}) {
+    for (const float spread : {0.1F, 0.003F}) {
+      SCOPED_TRACE("dim " + std::to_string(dim) + " spread " + std::to_string(spread));
+      std::vector<float> values((kCount + kQueries) * dim);
+      for (float& x : values) x = 1 + spread * normal(rng);
+      const float* queries = values.data() + kCount * dim;
+      const RowBlock block{reinterpret_cast<const std::byte*>(values.data()), dim * sizeof(float),
+                           kCount, 0};
+      const BatchScan batch(Metric::kCosine, {queries, kQueries, dim, Element::kF32, 0});
+      std::vector<TopK> tops(kQueries, TopK(10));
+      batch.scan(block, tops);
+      for (size_t q = 0; q < kQueries; ++q) {
+        const auto chord = [&](size_t row) {  // in double precision
+          const float* x = &values[row * dim];
+          const float* y = queries + q * dim;
+          double lengths[2] = {};
+          double squares = 0;
+          for (size_t d = 0; d < dim; ++d) {
+            lengths[0] += double{x[d]} * x[d];
+            lengths[1] += double{y[d]} * y[d];
+          }
+          for (size_t d = 0; d < dim; ++d) {
+            const double part = x[d] / std::sqrt(lengths[0]) - y[d] / std::sqrt(lengths[1]);
+            squares += part * part;
+          }
+          return std::sqrt(squares);
+        };
+        std::vector<double> chords;
+        for (size_t row = 0; row < kCount; ++row) chords.push_back(chord(row));
+        std::nth_element(chords.begin(), chords.begin() + 9, chords.end());
+        const double rounding =
+            2 * 0x1p-24 * (static_cast<double>(dim + 8) * chords[9] + 4);  // as Kernels states it
+        for (const Neighbor& hit : std::move(tops[q]).sorted()) {
+          EXPECT_LE(chord(hit.slot), chords[9] + rounding) << "query " << q << " seed " << kSeed;
+        }
+      }
+    }
+  }
+}
+
 TEST(BatchScan, CarriesThresholdsFromBlockToBlock) {
   std::mt19937_64 random(5);
   const size_t dim = 20;
