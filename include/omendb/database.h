@@ -96,6 +96,7 @@ class Collection {
   ///                 collection's own element type.
   /// @return n rows of at most k hits, nearest first; ties by id.
   /// @error kInvalidArgument, kDimensionMismatch, kTypeMismatch, kInvalidFilter, kLimitExceeded,
+  ///        kDeadlineExceeded and kCancelled as the options say, within a few milliseconds,
   ///        kCorruption if stored bytes that the answer needs fail their checksum, kClosed.
   Result<SearchResult> search(const VectorsView& queries, const SearchOptions& options = {}) const;
 

@@ -396,6 +396,15 @@ OMENDB_API omendb_status omendb_collection_scan(const omendb_collection* collect
 OMENDB_API omendb_status omendb_scan_next(omendb_scan* scan, omendb_points** out) OMENDB_NOEXCEPT;
 OMENDB_API void omendb_scan_free(omendb_scan* scan) OMENDB_NOEXCEPT;
 
+/*
+ * Stops calls that it was given to, from any thread: they fail with CANCELLED. For good; make a new
+ * one for the next call. Free it when no call uses it any more.
+ */
+typedef struct omendb_cancel omendb_cancel;
+OMENDB_API omendb_status omendb_cancel_new(omendb_cancel** out) OMENDB_NOEXCEPT;
+OMENDB_API void omendb_cancel_set(omendb_cancel* cancel) OMENDB_NOEXCEPT;
+OMENDB_API void omendb_cancel_free(omendb_cancel* cancel) OMENDB_NOEXCEPT;
+
 typedef struct omendb_search_options {
   size_t size;
   const char* where;    /* a filter; NULL = every point */
@@ -408,6 +417,8 @@ typedef struct omendb_search_options {
   double radius;
   const char* const* columns; /* names of the metadata columns that hits carry */
   size_t column_count;
+  uint64_t timeout_ms;         /* the search fails with DEADLINE_EXCEEDED after it; 0 = no limit */
+  const omendb_cancel* cancel; /* borrowed; NULL = nobody cancels */
 } omendb_search_options;
 
 /*
@@ -415,7 +426,7 @@ typedef struct omendb_search_options {
  * queries: n x dim; f32 against f32, f16 and i8 collections, or the collection's own element type.
  * k: 1..65,536; more than there are points returns them all. `options` may be NULL.
  * Fails with INVALID_ARGUMENT, DIMENSION_MISMATCH, TYPE_MISMATCH, INVALID_FILTER, LIMIT_EXCEEDED,
- * CORRUPTION, CLOSED.
+ * DEADLINE_EXCEEDED, CANCELLED, CORRUPTION, CLOSED.
  */
 OMENDB_API omendb_status omendb_collection_search(const omendb_collection* collection,
                                                   const omendb_vectors* queries, size_t k,

@@ -2,6 +2,7 @@
 // limits.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -67,6 +68,12 @@ struct SearchOptions {
   double recall = 0.95;               ///< 0 < recall <= 1: wanted share of the true neighbours
   size_t effort = 0;                  ///< candidates to rerank for a query; 0 = chosen from recall
   std::optional<double> radius = {};  ///< only hits with distance <= radius
+  /// Milliseconds from the call on; if they pass first, it fails with kDeadlineExceeded. 0 = no
+  /// limit.
+  uint64_t timeout_ms = 0;
+  /// Borrowed. Once another thread sets it to true, the call fails with kCancelled. Null = nobody
+  /// does.
+  const std::atomic<bool>* cancel = nullptr;
   bool with_vectors = false;
   /// Columns to return with hits; none by default, {"*"} for all.
   std::vector<std::string> columns = {};

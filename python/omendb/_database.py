@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._ids import ids_in
 from omendb._result import Id, Point, Points, Result, Results
-from omendb._search import queries_in, search_options, wrong_option
+from omendb._search import milliseconds, queries_in, search_options, wrong_option
 from omendb._values import has_utf8, path_text
 from omendb._where import Where, compile_where
 from omendb._write import write
@@ -196,6 +196,7 @@ class _Verbs:
         radius: float | None = None,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
+        timeout: float | None = None,
     ) -> Result: ...
     @overload
     def search(
@@ -210,6 +211,7 @@ class _Verbs:
         radius: float | None = None,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
+        timeout: float | None = None,
     ) -> Any: ...
     def search(
         self,
@@ -223,6 +225,7 @@ class _Verbs:
         radius: float | None = None,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
+        timeout: float | None = None,
     ) -> Any:
         """Finds the k nearest points: a :class:`Result` for one vector, :class:`Results` for a
         matrix of them. There are k hits whenever k points match.
@@ -231,7 +234,8 @@ class _Verbs:
         ``exact``: equal to brute force, ties by id. ``recall``: the wanted share of the true
         neighbours, from which the engine chooses its effort; ``effort``: candidates to rerank,
         instead. ``radius``: only hits with distance <= radius. ``fields``: the metadata columns
-        that hits carry, by default all. ``vectors``: hits carry their vectors too.
+        that hits carry, by default all. ``vectors``: hits carry their vectors too. ``timeout``:
+        seconds after which the search gives up with :class:`DeadlineError`, a ``TimeoutError``.
         """
         core = self._core_collection or self._open()
         if type(query) is np.ndarray and query.dtype is _F32 and query.flags.c_contiguous:
@@ -252,6 +256,7 @@ class _Verbs:
                 radius,
                 vectors,
                 _ALL if fields is None else _fields(fields),
+                0 if timeout is None else milliseconds(timeout),
             )
         except TypeError as error:
             raise wrong_option(error, exact, recall, radius, vectors) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,15 @@ def search_options(k: Any, effort: Any) -> tuple[int, int]:
         if value >= 2**63:
             raise LimitError(f"{name} is {value}; it has to fit in 63 bits")
     return int(k), 0 if effort is None else int(effort)
+
+
+def milliseconds(timeout: Any) -> int:
+    """A timeout in seconds as the engine takes it, rounded up; what is none is refused here."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float | np.number):
+        raise TypeMismatchError(f"timeout is {timeout!r}; expected a number of seconds")
+    if not timeout > 0:
+        raise InvalidArgumentError(f"timeout is {timeout!r}; expected more than 0 seconds")
+    return math.ceil(min(float(timeout), 1e12) * 1000)
 
 
 def wrong_option(

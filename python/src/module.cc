@@ -92,7 +92,7 @@ class PyCollection {
 
   Rows search(nb::handle queries, size_t bits, size_t k, const Filter* where, bool exact,
               double recall, size_t effort, std::optional<double> radius, bool vectors,
-              const std::vector<std::string>& fields) const {
+              const std::vector<std::string>& fields, uint64_t timeout_ms) const {
     VectorsIn in(queries, bits);
     SearchOptions options;
     options.k = k;
@@ -101,6 +101,7 @@ class PyCollection {
     options.recall = recall;
     options.effort = effort;
     options.radius = radius;
+    options.timeout_ms = timeout_ms;
     options.with_vectors = vectors;
     options.columns = fields;
     auto found = unwrap(
@@ -355,7 +356,7 @@ void bind_database(nb::module_& m) {
            nb::arg("vectors"), nb::arg("fields"))
       .def("search", &PyCollection::search, nb::arg("queries"), nb::arg("bits"), nb::arg("k"),
            nb::arg("where").none(), nb::arg("exact"), nb::arg("recall"), nb::arg("effort"),
-           nb::arg("radius").none(), nb::arg("vectors"), nb::arg("fields"))
+           nb::arg("radius").none(), nb::arg("vectors"), nb::arg("fields"), nb::arg("timeout_ms"))
       .def("info", &PyCollection::info, nb::sig("def info(self) -> dict[str, typing.Any]"))
       .def("compact", &PyCollection::compact)
       .def_prop_ro("element", &PyCollection::element);

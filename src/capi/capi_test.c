@@ -66,6 +66,8 @@ static void NullIsRefusedByNameAndFreeingItIsFine(void) {
   omendb_points_free(NULL);
   omendb_result_free(NULL);
   omendb_scan_free(NULL);
+  omendb_cancel_set(NULL);
+  omendb_cancel_free(NULL);
   omendb_strings_free(NULL);
   omendb_collection_info_free(NULL);
   CHECK(omendb_points_count(NULL) == 0 && omendb_points_ids(NULL).kind == 0);
@@ -261,6 +263,22 @@ static void SearchReturnsWhatWasAskedFor(omendb_collection* docs) {
   CHECK(omendb_points_count(omendb_result_points(result)) == 2);
   CHECK(omendb_points_column_count(omendb_result_points(result)) == 7);
   omendb_result_free(result);
+}
+
+static void ACancelledSearchSaysSoAndAnAmpleTimeoutIsNoLimit(omendb_collection* docs) {
+  omendb_vectors query = vectors_of(kOrigin, 1, DIM);
+  omendb_result* result = NULL;
+  omendb_cancel* cancel = NULL;
+  OK(omendb_cancel_new(&cancel));
+  omendb_search_options options = {
+      .size = sizeof options, .timeout_ms = UINT64_MAX, .cancel = cancel};
+  OK(omendb_collection_search(docs, &query, 1, &options, &result));
+  omendb_result_free(result);
+  omendb_cancel_set(cancel);
+  FAILS(OMENDB_CANCELLED, "cancelled",
+        omendb_collection_search(docs, &query, 1, &options, &result));
+  CHECK(result == NULL);
+  omendb_cancel_free(cancel);
 }
 
 static void BadSearchesSayWhy(omendb_collection* docs) {
@@ -521,6 +539,7 @@ int main(int argc, char** argv) {
   BadWritesChangeNothing(docs);
   SearchReturnsWhatWasAskedFor(docs);
   BadSearchesSayWhy(docs);
+  ACancelledSearchSaysSoAndAnAmpleTimeoutIsNoLimit(docs);
   GetScanAndCountAgree(docs);
   InfoDescribesTheCollection(docs);
   DeletesCountWhatWasThere(docs);

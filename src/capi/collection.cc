@@ -99,6 +99,8 @@ Result<omendb::SearchOptions> read_search_options(size_t k, const omendb_search_
   if (in.recall != 0) out.recall = in.recall;
   out.effort = in.effort;
   if (in.has_radius != 0) out.radius = in.radius;
+  out.timeout_ms = in.timeout_ms;
+  if (in.cancel != nullptr) out.cancel = &in.cancel->set;
   if (in.all_columns != 0) {
     out.columns = {"*"};
   } else {
@@ -232,6 +234,23 @@ omendb_status omendb_scan_next(omendb_scan* scan, omendb_points** out) noexcept 
 
 void omendb_scan_free(omendb_scan* scan) noexcept {
   delete scan;
+}
+
+omendb_status omendb_cancel_new(omendb_cancel** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    *out = std::make_unique<omendb_cancel>().release();
+    return {};
+  });
+}
+
+void omendb_cancel_set(omendb_cancel* cancel) noexcept {
+  if (cancel != nullptr) cancel->set.store(true, std::memory_order_relaxed);
+}
+
+void omendb_cancel_free(omendb_cancel* cancel) noexcept {
+  delete cancel;
 }
 
 omendb_status omendb_collection_search(const omendb_collection* collection,

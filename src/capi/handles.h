@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ struct omendb_database {
 
 struct omendb_collection {
   omendb::Collection collection;
+};
+
+struct omendb_cancel {
+  std::atomic<bool> set = false;
 };
 
 struct omendb_scan {

@@ -161,7 +161,8 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
                                         const SearchOptions& options) const {
   return call(*handle_->database, [&]() -> Result<SearchResult> {
     OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-    return collection::search(*snapshot, handle_->core->name(), queries, options,
+    const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
+    return collection::search(*snapshot, handle_->core->name(), queries, options, stop,
                               &handle_->database->pool());
   });
 }

@@ -1,5 +1,6 @@
 #include "index/coded_index.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -9,19 +10,30 @@ namespace omendb::index {
 
 namespace rabitq = codec::rabitq;
 
+namespace {
+/// Of codes, times queries: about a millisecond.
+constexpr size_t kCodeBytesBetweenChecks = size_t{32} << 20;
+}  // namespace
+
 Status CodedIndex::search(PreparedQueries& queries, const Scope& scope,
                           std::span<Gathered* const> out) const {
   if (scope.rows() == 0) return {};
   OMEN_ASSIGN_OR_RETURN(const std::byte* codes, rows_.codes());
   const rabitq::Encoder& encoder = *rows_.encoder();
   const PreparedQueries::Coded& coded = queries.for_codes(encoder);
-  const CodedRows rows{codes + scope.first / rabitq::kBlockRows * encoder.block_bytes(),
-                       scope.rows(), scope.source, scope.first,
-                       scope.mask == nullptr ? nullptr : scope.mask + scope.first / 64};
   std::vector<QueryScan> scans;
   scans.reserve(out.size());
   for (size_t q = 0; q < out.size(); ++q) scans.push_back({&coded[q], &out[q]->candidates()});
-  coded_scan(scans, rows);
+  const uint32_t piece = rows_between_checks(queries, encoder.block_bytes() / rabitq::kBlockRows,
+                                             kCodeBytesBetweenChecks);
+  for (uint32_t first = scope.first; first < scope.end;) {
+    OMEN_RETURN_IF_ERROR(queries.stop().check());
+    const uint32_t end = first + std::min(piece, scope.end - first);
+    coded_scan(scans,
+               {codes + first / rabitq::kBlockRows * encoder.block_bytes(), end - first,
+                scope.source, first, scope.mask == nullptr ? nullptr : scope.mask + first / 64});
+    first = end;
+  }
   return {};
 }
 

@@ -10,6 +10,18 @@ namespace omendb::index {
 namespace {
 /// A scan of fewer matches than this looks at no 8-bit codes first.
 constexpr uint64_t kRowsWorthCodes = 1'024;
+/// Of vectors, times queries: about a millisecond.
+constexpr size_t kBytesBetweenChecks = size_t{16} << 20;
+
+/// Goes on to the rows behind the block.
+void skip(RowBlock& block) {
+  block.rows += block.count * block.stride;
+  block.first_slot += static_cast<uint32_t>(block.count);
+  if (block.mask != nullptr) block.mask += block.count / 64;
+  if (block.coarse.bytes != nullptr) {
+    block.coarse.bytes += block.count * block.coarse.encoder->code_bytes();
+  }
+}
 }  // namespace
 
 Status ExactIndex::search(PreparedQueries& queries, const Scope& scope,
@@ -24,15 +36,21 @@ Status ExactIndex::search(PreparedQueries& queries, const Scope& scope,
                         rows_.vectors(scope.first, scope.rows(), by_codes ? nullptr : mask));
   RowBlock block{run.rows, vector_bytes(view.element, view.dim), scope.rows(), scope.first, mask};
   if (by_codes) block.coarse = rows_.byte_codes(run);
+  const uint32_t piece = rows_between_checks(queries, block.stride, kBytesBetweenChecks);
 
   std::vector<TopK> tops;
   tops.reserve(out.size());
   // What was found before sets a limit: nothing beyond it can get in.
   for (const Gathered* gathered : out) tops.emplace_back(gathered->k(), gathered->reach(), &rows_);
-  if (view.count == 1) {
-    exact_scan(queries.kernels(), view.row(0), view.dim, block, tops[0]);
-  } else {
-    scan.scan(block, tops);
+  for (size_t done = 0; done < scope.rows(); done += block.count) {
+    OMEN_RETURN_IF_ERROR(queries.stop().check());
+    block.count = std::min<size_t>(piece, scope.rows() - done);
+    if (view.count == 1) {
+      exact_scan(queries.kernels(), view.row(0), view.dim, block, tops[0]);
+    } else {
+      scan.scan(block, tops);
+    }
+    skip(block);
   }
   for (size_t q = 0; q < out.size(); ++q) {
     for (const Neighbor& hit : std::move(tops[q]).sorted()) {

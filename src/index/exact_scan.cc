@@ -23,13 +23,6 @@ constexpr size_t kRun = 1'024;               // rows scanned between offers wher
 constexpr size_t kFirstRun = 128;            // and looked at by their codes, for the same reason
 constexpr size_t kChunkBytes = 256 * 1'024;  // and at most this much of them: they stay in L2
 
-// A tile of few queries is mostly padding, yet it reads the rows once where single scans read them
-// once a query. 10,000 rows, 4 queries: 128-d 138 us a query against 104 us one by one, 768-d 889
-// against 1,666; 8 queries: 72 against 103, 453 against 1,581 (BM_BatchScan, BM_ExactScan).
-bool tile_pays(size_t queries, size_t dim) {
-  return queries >= (dim < 256 ? 8 : 4);
-}
-
 // Calls look(i) for the i < n of every eight values one of which the threshold of `top` admits:
 // once that is low, few are.
 template <class Look>
@@ -264,6 +257,13 @@ void exact_scan(const Kernels& kernels, const void* query, size_t dim, const Row
   while (const size_t n = cursor.next(rows, kChunk)) {
     offer_rows(kernels, query, dim, block, rows, n, top);
   }
+}
+
+// A tile of few queries is mostly padding, yet it reads the rows once where single scans read them
+// once a query. 10,000 rows, 4 queries: 128-d 138 us a query against 104 us one by one, 768-d 889
+// against 1,666; 8 queries: 72 against 103, 453 against 1,581 (BM_BatchScan, BM_ExactScan).
+bool tile_pays(size_t queries, size_t dim) {
+  return queries >= (dim < 256 ? 8 : 4);
 }
 
 BatchScan::BatchScan(Metric metric, const VectorsView& queries)

@@ -33,6 +33,9 @@ struct RowBlock {
 void exact_scan(const distance::Kernels& kernels, const void* query, size_t dim,
                 const RowBlock& block, TopK& top);
 
+/// Whether so many f32 queries are scanned together faster than one by one.
+bool tile_pays(size_t queries, size_t dim);
+
 /// How much work a batch was.
 struct BatchStats {
   uint64_t pairs = 0;     ///< (query, row) pairs looked at

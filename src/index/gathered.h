@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "index/candidate_queue.h"
@@ -59,7 +60,8 @@ class Gathered {
 
   /// Only a row at this distance or nearer can still be among the k nearest.
   float reach() const { return nearest_.size() < k_ ? limit_ : nearest_.front(); }
-  float limit() const { return limit_; }
+  /// The least distances so far, at most k, in no order.
+  std::span<const float> nearest() const { return nearest_; }
   size_t k() const { return k_; }
 
   /// Empties the candidates and sets how many are wanted next.

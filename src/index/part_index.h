@@ -37,7 +37,8 @@ class PartIndex {
   /// Searches the rows of the scope for every query.
   /// @param out  one a query, in the order of the queries; its budget (how many candidates, below
   ///             which estimate) and its reach (no hit beyond it counts) bound the work.
-  /// @error kCorruption if what the index or the rows are made of is damaged.
+  /// @error kCorruption if what the index or the rows are made of is damaged; what
+  ///        PreparedQueries::stop() says, which is asked about every millisecond.
   virtual Status search(PreparedQueries& queries, const Scope& scope,
                         std::span<Gathered* const> out) const = 0;
 

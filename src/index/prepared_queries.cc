@@ -1,11 +1,17 @@
 #include "index/prepared_queries.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "distance/convert.h"
 
 namespace omendb::index {
 
-PreparedQueries::PreparedQueries(Metric metric, const VectorsView& queries)
-    : metric_(metric), queries_(queries), kernels_(distance::kernels(metric, queries.element)) {}
+PreparedQueries::PreparedQueries(Metric metric, const VectorsView& queries, const Stop& stop)
+    : metric_(metric),
+      queries_(queries),
+      kernels_(distance::kernels(metric, queries.element)),
+      stop_(stop) {}
 
 const BatchScan& PreparedQueries::for_exact_scan() {
   if (exact_ == nullptr) exact_ = std::make_unique<BatchScan>(metric_, queries_);
@@ -24,6 +30,14 @@ const PreparedQueries::Coded& PreparedQueries::for_codes(const codec::rabitq::En
     coded->push_back(encoder.prepare(widened.data()));
   }
   return *coded_.emplace_back(&encoder, std::move(coded)).second;
+}
+
+uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes) {
+  if (!queries.stop().possible()) return std::numeric_limits<uint32_t>::max() / 64 * 64;
+  // Not so few that what each scan sets up costs more than the rows.
+  constexpr size_t kLeast = 2'048;
+  const size_t rows = bytes / std::max<size_t>(1, row_bytes * queries.size());
+  return static_cast<uint32_t>(std::clamp<size_t>(rows, kLeast, size_t{1} << 24) / 64 * 64);
 }
 
 }  // namespace omendb::index

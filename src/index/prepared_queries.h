@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/stop.h"
 #include "codec/rabitq.h"
 #include "distance/kernels.h"
 #include "index/exact_scan.h"
@@ -19,11 +20,13 @@ class PreparedQueries {
   using Coded = std::vector<codec::rabitq::PreparedQuery>;
 
   /// @param queries  borrowed, of the rows' element type.
-  PreparedQueries(Metric metric, const VectorsView& queries);
+  /// @param stop     borrowed; when searches for these queries give up.
+  PreparedQueries(Metric metric, const VectorsView& queries, const Stop& stop);
 
   Metric metric() const { return metric_; }
   const VectorsView& view() const { return queries_; }
   size_t size() const { return queries_.count; }
+  const Stop& stop() const { return stop_; }
   /// Distances of these queries to rows.
   const distance::Kernels& kernels() const { return kernels_; }
 
@@ -36,8 +39,14 @@ class PreparedQueries {
   Metric metric_;
   VectorsView queries_;
   const distance::Kernels& kernels_;
+  const Stop& stop_;
   std::unique_ptr<BatchScan> exact_;
   std::vector<std::pair<const codec::rabitq::Encoder*, std::unique_ptr<Coded>>> coded_;
 };
+
+/// How many rows, a multiple of 64, to pass over between two looks at PreparedQueries::stop().
+/// @param row_bytes  that every query reads of a row.
+/// @param bytes      that one core reads, for all queries together, in about a millisecond.
+uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes);
 
 }  // namespace omendb::index

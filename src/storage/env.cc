@@ -1,5 +1,6 @@
 #include "storage/env.h"
 
+#include <chrono>
 #include <ctime>
 #include <fstream>
 
@@ -34,6 +35,12 @@ std::string parent_directory(std::string_view path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return ".";
   return std::string(path.substr(0, slash == 0 ? 1 : slash));
+}
+
+uint64_t steady_micros() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(since).count());
 }
 
 std::string describe_this_process(uint64_t now_micros) {

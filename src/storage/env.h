@@ -102,6 +102,9 @@ class Env {
   virtual uint64_t now_micros() const = 0;  ///< wall clock, since 1970
 };
 
+/// Microseconds on a clock that never goes back; from an unknown moment on. The same for every Env.
+uint64_t steady_micros();
+
 /// "dir/name".
 std::string join(std::string_view directory, std::string_view name);
 /// "dir" of "dir/name"; "." where there is none.

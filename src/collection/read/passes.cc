@@ -24,14 +24,14 @@ struct Unsettled {
 /// Some queries of the batch, made ready to pass over the parts together.
 class Group {
  public:
-  Group(Metric metric, const VectorsView& batch, std::span<Gathered> out)
-      : prepared_(metric, batch) {
+  Group(Metric metric, const VectorsView& batch, const Stop& stop, std::span<Gathered> out)
+      : prepared_(metric, batch, stop) {
     for (Gathered& gathered : out) out_.push_back(&gathered);
   }
 
-  Group(Metric metric, const VectorsView& batch, std::span<Gathered> out,
+  Group(Metric metric, const VectorsView& batch, const Stop& stop, std::span<Gathered> out,
         std::span<const Unsettled> some)
-      : copies_(copy(batch, some)), prepared_(metric, view_of(batch, some.size())) {
+      : copies_(copy(batch, some)), prepared_(metric, view_of(batch, some.size()), stop) {
     for (const Unsettled& one : some) out_.push_back(&out[one.query]);
   }
 
@@ -73,7 +73,7 @@ Result<std::vector<Unsettled>> estimate(const SearchPlan& plan, const PassOption
   for (size_t i = 0; i < wanted.size(); ++i) {
     const float dropped_from = group.out(i).candidates().threshold();
     OMEN_ASSIGN_OR_RETURN(const float needed,
-                          rerank(plan, group.prepared(), i, options.confidence, group.out(i)));
+                          rerank(plan, group.prepared(), i, options.recall, group.out(i)));
     const bool all_kept = dropped_from >= wanted[i].budget.below;
     if (options.once || all_kept || dropped_from > needed) continue;
     // As many as it pays to measure one by one.
@@ -93,8 +93,8 @@ Status measure_all(const SearchPlan& plan, Group& group) {
 }  // namespace
 
 Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOptions& options,
-              std::span<Gathered> out) {
-  Group all(plan.metric, queries, out);
+              const Stop& stop, std::span<Gathered> out) {
+  Group all(plan.metric, queries, stop, out);
   for (const Leg& leg : plan.legs) {
     if (!leg.index->estimates()) OMEN_RETURN_IF_ERROR(all.search(*leg.index, leg.scope));
   }
@@ -105,11 +105,11 @@ Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOpti
   for (size_t q = 0; q < queries.count; ++q) wanted.push_back({q, Budget{plan.effort}});
   for (int pass = 0; pass < kPassesThatEstimate && !wanted.empty(); ++pass) {
     std::unique_ptr<Group> some;
-    if (pass > 0) some = std::make_unique<Group>(plan.metric, queries, out, wanted);
+    if (pass > 0) some = std::make_unique<Group>(plan.metric, queries, stop, out, wanted);
     OMEN_ASSIGN_OR_RETURN(wanted, estimate(plan, options, pass > 0 ? *some : all, wanted));
   }
   if (wanted.empty()) return {};
-  Group rest(plan.metric, queries, out, wanted);
+  Group rest(plan.metric, queries, stop, out, wanted);
   return measure_all(plan, rest);
 }
 

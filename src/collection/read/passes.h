@@ -1,9 +1,9 @@
 // Answers a batch of queries in passes over the parts, as many as it takes.
 #pragma once
 
-#include <limits>
 #include <span>
 
+#include "base/stop.h"
 #include "collection/read/plan.h"
 #include "index/gathered.h"
 #include "omendb/status.h"
@@ -12,9 +12,8 @@
 namespace omendb::collection {
 
 struct PassOptions {
-  /// How many standard deviations of its error a candidate's estimate may lie beyond the k-th
-  /// distance before it is given up; infinity: never.
-  float confidence = std::numeric_limits<float>::infinity();
+  /// The share of the k nearest rows that is wanted; 1: every candidate is measured.
+  double recall = 1;
   /// The first pass is the only one, whatever it leaves out.
   bool once = false;
 };
@@ -28,6 +27,6 @@ struct PassOptions {
 /// @param out      one a query, new.
 /// Any number of threads may use one plan, each for queries of its own.
 Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOptions& options,
-              std::span<index::Gathered> out);
+              const Stop& stop, std::span<index::Gathered> out);
 
 }  // namespace omendb::collection

@@ -116,7 +116,7 @@ class PassesTest : public ::testing::Test {
       gathered.emplace_back(k, std::numeric_limits<float>::infinity());
     }
     const Status status =
-        answer(plan_, {queries_.data(), 5, kDim, Element::kF32, 0}, options, gathered);
+        answer(plan_, {queries_.data(), 5, kDim, Element::kF32, 0}, options, Stop(), gathered);
     EXPECT_TRUE(status.ok()) << status.to_string();
     std::vector<std::vector<index::Hit>> hits;
     for (index::Gathered& one : gathered) hits.push_back(one.take());
@@ -149,7 +149,7 @@ class PassesTest : public ::testing::Test {
 TEST_F(PassesTest, AnIndexThatShufflesAndRepeatsItsRowsGivesEachHitOnce) {
   const ShuffledIndex index(rows_, 0.01F);
   add_leg(index, 0, kRows);
-  const auto hits = answers(10, {.confidence = 6});
+  const auto hits = answers(10, {.recall = 1 - 1e-9});
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 10)) << q;
 }
 
@@ -166,21 +166,21 @@ TEST_F(PassesTest, IndexesThatOverlapGiveEachHitOnce) {
   const ShuffledIndex index(rows_, 0.01F);
   add_leg(index, 0, 2'048);
   add_leg(exact_, 1'024, kRows);
-  const auto hits = answers(25, {.confidence = 6});
+  const auto hits = answers(25, {.recall = 1 - 1e-9});
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 25)) << q;
 }
 
 TEST_F(PassesTest, EstimatesTooPoorForTheFirstPassGetASecondAndThenEveryRowIsMeasured) {
   const ShuffledIndex vague(rows_, 0.2F);  // more candidates needed than were kept
   add_leg(vague, 0, kRows);
-  auto hits = answers(10, {.confidence = 6});
+  auto hits = answers(10, {.recall = 1 - 1e-9});
   EXPECT_EQ(vague.calls(), 2);
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 10)) << q;
 
   const ShuffledIndex useless(rows_, 50.0F);
   plan_.legs.clear();
   add_leg(useless, 0, kRows);
-  hits = answers(10, {.confidence = 6});
+  hits = answers(10, {.recall = 1 - 1e-9});
   EXPECT_EQ(useless.calls(), 2);
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 10)) << q;
 }
@@ -191,7 +191,7 @@ TEST_F(PassesTest, RowsOutsideTheMaskAreNeverHits) {
   mask.back() &= (uint64_t{1} << kRows % 64) - 1;
   const ShuffledIndex vague(rows_, 0.2F);
   add_leg(vague, 0, kRows, mask.data());
-  const auto hits = answers(10, {.confidence = 6});
+  const auto hits = answers(10, {.recall = 1 - 1e-9});
   for (size_t q = 0; q < hits.size(); ++q) {
     EXPECT_EQ(slots_of(hits[q]), truth(q, 10, mask.data())) << q;
   }

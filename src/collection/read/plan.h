@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bitmap.h"
+#include "base/stop.h"
 #include "collection/read/row_filter.h"
 #include "collection/state.h"
 #include "index/part_index.h"
@@ -40,8 +41,9 @@ struct SearchPlan {
 };
 
 /// @param queries  how many will be answered with the plan.
+/// @param stop     asked between parts, whose filters may take long.
 Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
-                             const RowFilter& filter);
+                             const RowFilter& filter, const Stop& stop);
 
 /// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
 /// are a stream.

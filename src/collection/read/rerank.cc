@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "collection/read/recall_limit.h"
 
 namespace omendb::collection {
 
@@ -46,29 +47,39 @@ class Reranking {
     }
   }
 
-  Result<float> run(float confidence) {
+  Result<float> run(double recall) {
     const std::span<Candidate> candidates = gathered_.candidates().kept();
-    float margin = kInfinity;
+    float needed = kInfinity;
     for (size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
       // The next step: the smallest estimates that are left, in no order.
       end = std::min(begin + std::max(kStepRows, begin / kStepShare), candidates.size());
       const auto at = [&](size_t i) { return candidates.begin() + static_cast<ptrdiff_t>(i); };
       if (end < candidates.size()) std::nth_element(at(begin), at(end), candidates.end());
       const auto step = candidates.subspan(begin, end - begin);
-      if (begin == 0 && confidence < kInfinity) {
-        OMEN_ASSIGN_OR_RETURN(const float error, typical_error(step));
-        margin = confidence * error;
+      if (begin == 0 && recall < 1) {
+        OMEN_ASSIGN_OR_RETURN(error_, typical_error(step));
       }
-      if (std::min_element(step.begin(), step.end())->estimate > gathered_.reach() + margin) break;
+      if (std::min_element(step.begin(), step.end())->estimate > needed) break;
       OMEN_RETURN_IF_ERROR(measure(step));
+      needed = needed_for(recall);
     }
-    return gathered_.reach() + margin;
+    return needed;
   }
 
  private:
   const Leg& leg_of(const Candidate& c) const {
     OMEN_CHECK(c.source < legs_.size() && legs_[c.source] != nullptr);
     return *legs_[c.source];
+  }
+
+  float needed_for(double recall) const {
+    const std::span<const float> nearest = gathered_.nearest();
+    const float reach = gathered_.reach();
+    // The rows that are missing may all lie right at the reach.
+    if (nearest.size() < gathered_.k()) {
+      return reach < kInfinity ? recall_limit(std::span(&reach, 1), error_, recall) : kInfinity;
+    }
+    return recall_limit(nearest, error_, recall);
   }
 
   /// One standard deviation of the candidates' estimation errors: the mean, or the largest under
@@ -95,6 +106,7 @@ class Reranking {
 
   /// Measures those that were not measured before.
   Status measure(std::span<const Candidate> step) {
+    OMEN_RETURN_IF_ERROR(queries_.stop().check());
     new_.clear();
     places_.clear();
     for (const Candidate& c : step) {
@@ -118,6 +130,7 @@ class Reranking {
   const size_t query_;
   Gathered& gathered_;
   const size_t row_bytes_;
+  float error_ = 0;
   std::vector<const Leg*> legs_;  // by source; of indexes that estimate
   std::vector<Candidate> new_;
   std::vector<const std::byte*> places_;  // of new_
@@ -126,8 +139,8 @@ class Reranking {
 }  // namespace
 
 Result<float> rerank(const SearchPlan& plan, index::PreparedQueries& queries, size_t query,
-                     float confidence, Gathered& gathered) {
-  return Reranking(plan, queries, query, gathered).run(confidence);
+                     double recall, Gathered& gathered) {
+  return Reranking(plan, queries, query, gathered).run(recall);
 }
 
 }  // namespace omendb::collection

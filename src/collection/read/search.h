@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "base/stop.h"
 #include "base/thread_pool.h"
 #include "collection/state.h"
 #include "omendb/options.h"
@@ -11,9 +12,10 @@
 namespace omendb::collection {
 
 /// See omendb::Collection::search. Pure: any number of threads may search one snapshot.
+/// @param stop  when to give up; made of the timeout and the flag of the options.
 /// @param pool  shares the queries of a batch; null = the calling thread answers them all.
 Result<SearchResult> search(const Snapshot& snapshot, std::string_view collection,
                             const VectorsView& queries, const SearchOptions& options,
-                            ThreadPool* pool = nullptr);
+                            const Stop& stop = {}, ThreadPool* pool = nullptr);
 
 }  // namespace omendb::collection

@@ -261,6 +261,43 @@ TEST_P(SearchTest, ABatchAnswersEachQueryAsIfItWereAlone) {
   }
 }
 
+uint64_t ticks = 0;
+uint64_t tick() {
+  return ticks += 1'000;
+}
+
+TEST_P(SearchTest, APassedDeadlineOrACancelledCallEndsEveryPlanAndAnAmpleOneChangesNoAnswer) {
+  std::vector<float> queries;
+  for (int q = 0; q < 20; ++q) {
+    const auto query = random_query();
+    queries.insert(queries.end(), query.begin(), query.end());
+  }
+  for (const size_t count : {1, 20}) {
+    const VectorsView view{queries.data(), count, kDim, Element::kF32, 0};
+    for (const SearchOptions& options :
+         {SearchOptions{.k = 12, .exact = true}, SearchOptions{.k = 12, .effort = 400},
+          SearchOptions{.k = 12, .where = below(200), .exact = true}}) {
+      const auto expected = search(snapshot_, "c", view, options);
+      ASSERT_TRUE(expected.ok());
+      const uint64_t before = ticks;
+      const auto ample = search(snapshot_, "c", view, options, Stop(nullptr, 1'000'000, tick));
+      ASSERT_TRUE(ample.ok()) << ample.status().to_string();
+      EXPECT_EQ(ample->distances, expected->distances);
+      EXPECT_EQ(ample->points.ids, expected->points.ids);
+      // It is asked at every part, by the plan and by the scans.
+      const uint64_t asked = (ticks - before) / 1'000 - 1;
+      EXPECT_GE(asked, 2 * snapshot_.parts.size());
+      for (uint64_t ms = 1; ms < asked; ++ms) {
+        const auto late = search(snapshot_, "c", view, options, Stop(nullptr, ms, tick));
+        ASSERT_EQ(late.status().code(), StatusCode::kDeadlineExceeded) << ms;
+      }
+      const std::atomic<bool> cancelled = true;
+      const auto given_up = search(snapshot_, "c", view, options, Stop(&cancelled, 0, nullptr));
+      EXPECT_EQ(given_up.status().code(), StatusCode::kCancelled);
+    }
+  }
+}
+
 TEST_P(SearchTest, QueriesNeedNoAlignment) {
   const auto query = random_query();
   std::vector<std::byte> bytes(1 + 2 * (kDim * sizeof(float) + 3));
