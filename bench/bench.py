@@ -19,9 +19,10 @@ import engines
 import environment
 import parts
 import plot
+import promises
 
 OUT = Path(__file__).parent / "out"
-PARTS = ["add", "search", "footprint", "mixed"]
+PARTS = ["add", "search", "footprint", "mixed", "promises"]
 
 
 def in_child(work: Callable[..., Any], *arguments: object) -> Any:
@@ -80,6 +81,20 @@ def report_mixed(mixed: dict[str, Any]) -> None:
         print_row(label, *[f"{value:,.3f} ms" for value in mixed[label].values()])
 
 
+def report_promises(found: dict[str, list[dict[str, Any]]]) -> None:
+    print_row("recall", "asked for", "found", "CPU time a query")
+    for row in found["recall"]:
+        figures = f"{row['asked']:.2f}", f"{row['recall']:.3f}", f"{row['microseconds']:,.0f} µs"
+        print_row(row["shape"], *figures)
+    print_row("plan, CPU time a query", "planned", "by codes", "measuring all")
+    for row in found["plans"]:
+        label = f"{row['rows']:,} x {row['dim']}, batch {row['batch']}"
+        print_row(label, *[f"{each:,.0f} µs" for each in row["microseconds"].values()])
+    print_row("exact cosine", "float64's top ten")
+    for row in found["order"]:
+        print_row(f"{row['dim']}-d, spread {row['spread']}", f"{row['share']:.1%}")
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="vectors to add (default: the repository's)")
@@ -123,6 +138,10 @@ def main() -> int:
         ),
         "footprint": (lambda: footprint(plan), report_footprint),
         "mixed": (lambda: in_child(parts.measure_mixed, plan), report_mixed),
+        "promises": (
+            lambda: in_child(promises.measure_promises, plan.k, plan.rounds),
+            report_promises,
+        ),
     }
     for part in arguments.parts:
         print(f"\n{part}", flush=True)
