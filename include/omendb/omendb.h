@@ -221,6 +221,7 @@ typedef struct omendb_open_options {
   uint64_t interval_ms;         /* 1..60,000 for DURABILITY_INTERVAL; 0 = 100 */
   size_t memtable_bytes;        /* bytes gathered before a segment is sealed; 0 = 64 MiB */
   size_t max_sealing_memtables; /* sealed but unwritten, before writers wait; 0 = 4 */
+  uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait for one that another holds */
 } omendb_open_options;
 
 /*

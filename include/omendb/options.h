@@ -27,6 +27,8 @@ struct OpenOptions {
   Durability durability = Durability::kSync;
   uint64_t interval_ms = 100;  ///< 1..60,000; used by Durability::kInterval
   bool create_if_missing = true;
+  /// How long to wait for a database that another holds; then opening fails with kLocked.
+  uint64_t lock_timeout_ms = 0;  ///< 0..86,400,000 (a day)
   /// Bytes of vectors that a collection gathers in memory before it seals them into a segment.
   size_t memtable_bytes = size_t{64} << 20;  ///< 64 KiB..4 GiB
   /// Sealed-but-unwritten memtables a collection may hold before writers wait for the disk.

@@ -155,7 +155,12 @@ class Collection:
     def element(self) -> str: ...
 
 def open(
-    path: str, durability: int, interval_ms: int, create: bool, memtable_bytes: int | None
+    path: str,
+    durability: int,
+    interval_ms: int,
+    create: bool,
+    memtable_bytes: int | None,
+    lock_timeout_ms: int,
 ) -> Database: ...
 def version() -> str: ...
 def active_isa() -> str: ...

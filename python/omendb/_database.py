@@ -446,6 +446,7 @@ def open(
     durability: str = "sync",
     create: bool = True,
     memtable_mb: float | None = None,
+    timeout: float = 0,
 ) -> Database:
     """Opens a database folder, making it if it is missing; ":memory:" lives with the process.
 
@@ -453,6 +454,7 @@ def open(
     cut loses at most the last 100 ms, always a suffix) or "none" (until flush or close).
     ``create=False`` raises NotFoundError instead of making a folder. ``memtable_mb``: megabytes of
     vectors that a collection gathers in memory before it writes a segment file; 64 by default.
+    ``timeout``: seconds to wait for a database that another process holds, before LockedError.
 
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """
@@ -464,7 +466,8 @@ def open(
         if not isinstance(memtable_mb, int | float) or not 0.0625 <= memtable_mb <= 4096:
             raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
         memtable = int(memtable_mb * 2**20)
-    return Database(_core.open(text, mode, interval, create, memtable), text)
+    wait = _milliseconds(timeout)
+    return Database(_core.open(text, mode, interval, create, memtable, wait), text)
 
 
 def _durability(text: str) -> tuple[int, int]:
@@ -477,6 +480,13 @@ def _durability(text: str) -> tuple[int, int]:
             f'durability is {text!r}; expected "sync", "interval(milliseconds)" or "none"'
         )
     return 2, int(interval[1] or 100)
+
+
+def _milliseconds(timeout: Any) -> int:
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not 0 <= timeout <= 86_400:
+        raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
+    return round(timeout * 1000)
 
 
 def _walk(scan: _core.Scan) -> Iterator[Points]:

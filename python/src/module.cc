@@ -163,12 +163,14 @@ T named(std::string_view what, std::string_view name, std::initializer_list<T> a
 }
 
 std::unique_ptr<Database> open(const std::string& path, int durability, uint64_t interval_ms,
-                               bool create, std::optional<size_t> memtable_bytes) {
+                               bool create, std::optional<size_t> memtable_bytes,
+                               uint64_t lock_timeout_ms) {
   OpenOptions options;
   options.durability = static_cast<Durability>(durability);
   options.interval_ms = interval_ms;
   options.create_if_missing = create;
   if (memtable_bytes) options.memtable_bytes = *memtable_bytes;
+  options.lock_timeout_ms = lock_timeout_ms;
   auto db = without_gil([&] { return Database::open(path, options); });
   return std::make_unique<Database>(unwrap(std::move(db)));
 }
@@ -377,7 +379,7 @@ NB_MODULE(_core, m) {
   bind_arrow(m);
   bind_database(m);
   m.def("open", &open, nb::arg("path"), nb::arg("durability"), nb::arg("interval_ms"),
-        nb::arg("create"), nb::arg("memtable_bytes").none(), kCall);
+        nb::arg("create"), nb::arg("memtable_bytes").none(), nb::arg("lock_timeout_ms"), kCall);
   m.def("version", &omendb::version);
   m.def("active_isa", &omendb::active_isa);
   m.def("supported_isas", [] {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +64,58 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
     assert ended.returncode == 0
+
+
+@contextlib.contextmanager
+def holder_with_child(path: Path, then: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that opened a database, forked a child that lives on, and did `then`."""
+    script = f"""
+import os, sys, time
+import omendb
+db = omendb.open({str(path)!r})
+db.add([[1.0, 2.0]])
+if (child := os.fork()) == 0:
+    time.sleep(600)
+{then}
+print(child, flush=True)
+time.sleep(600)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
+        try:
+            yield holder
+        finally:
+            holder.kill()
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_closed_database_is_free_though_a_forked_child_lives(tmp_path: Path) -> None:
+    with holder_with_child(tmp_path / "db", "db.close()"), omendb.open(tmp_path / "db") as db:
+        assert len(db) == 1
+
+
+def test_a_killed_process_leaves_its_database_free_though_a_forked_child_lives(
+    tmp_path: Path,
+) -> None:
+    with holder_with_child(tmp_path / "db", "") as holder:
+        with pytest.raises(omendb.LockedError):
+            omendb.open(tmp_path / "db")
+        holder.kill()
+        holder.wait()
+        with omendb.open(tmp_path / "db") as db:
+            assert len(db) == 1
+
+
+def test_opening_waits_for_the_lock_as_long_as_it_was_told(tmp_path: Path) -> None:
+    db = omendb.open(tmp_path / "db")
+    with pytest.raises(omendb.LockedError, match="after 20 ms"):
+        omendb.open(tmp_path / "db", timeout=0.02)
+    closing = threading.Timer(0.1, db.close)
+    closing.start()
+    omendb.open(tmp_path / "db", timeout=60).close()
+    closing.join()
+    for wrong in (-1, 1e9, float("nan"), "5", True, None):
+        with pytest.raises(omendb.InvalidArgumentError, match="timeout"):
+            omendb.open(tmp_path / "db", timeout=wrong)  # type: ignore[arg-type]

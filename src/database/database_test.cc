@@ -71,6 +71,23 @@ std::vector<Hit> hits_of(const SearchResult& result, size_t query) {
   return hits;
 }
 
+TEST_F(DatabaseTest, OpeningWaitsAsLongAsItWasToldForOneThatAnotherHolds) {
+  std::optional<Database> holder = open();
+  const auto refused = Database::open(folder_.string(), {.lock_timeout_ms = 10});
+  ASSERT_EQ(refused.status().code(), StatusCode::kLocked);
+  EXPECT_NE(refused.status().message().find("after 10 ms"), std::string::npos)
+      << refused.status().message();
+  std::thread closing([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    holder.reset();
+  });
+  const auto waited = Database::open(folder_.string(), {.lock_timeout_ms = 60'000});
+  EXPECT_TRUE(waited.ok()) << waited.status().to_string();
+  closing.join();
+  const auto endless = Database::open(folder_.string(), {.lock_timeout_ms = UINT64_MAX});
+  EXPECT_EQ(endless.status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST_F(DatabaseTest, WhatWasAddedIsFoundAgainAfterReopening) {
   constexpr size_t kDim = 24;
   constexpr size_t kCount = 3'000;

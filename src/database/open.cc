@@ -1,6 +1,9 @@
 // Opening a database: who may, what is there, and what the log adds to it.
+#include <algorithm>
+#include <chrono>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "base/fork.h"
 #include "base/status_macros.h"
@@ -34,6 +37,7 @@ Status check_options(std::string_view path, const OpenOptions& options) {
   OMEN_RETURN_IF_ERROR(
       check_range("memtable_bytes", options.memtable_bytes, 64 << 10, uint64_t{4} << 30));
   OMEN_RETURN_IF_ERROR(check_range("max_sealing_memtables", options.max_sealing_memtables, 1, 64));
+  OMEN_RETURN_IF_ERROR(check_range("lock_timeout_ms", options.lock_timeout_ms, 0, 86'400'000));
   if (options.durability == Durability::kInterval) {
     OMEN_RETURN_IF_ERROR(check_range("interval_ms", options.interval_ms, 1, 60'000));
   }
@@ -45,6 +49,27 @@ storage::LogOptions log_options(const OpenOptions& options) {
   result.sync_on_wait = options.durability == Durability::kSync;
   result.sync_interval_ms = options.durability == Durability::kInterval ? options.interval_ms : 0;
   return result;
+}
+
+/// Takes the lock, waiting for up to `timeout_ms` while another holds it.
+Result<std::unique_ptr<storage::FileLock>> take_lock(storage::Env& env, const std::string& path,
+                                                     uint64_t timeout_ms) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLongestPause{50};
+  const auto until = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::chrono::milliseconds pause{1};
+  for (;;) {
+    auto taken = env.lock(path, storage::describe_this_process(env.now_micros()));
+    if (taken.status().code() != StatusCode::kLocked) return taken;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() <= 0) {
+      std::string message = taken.status().message();
+      if (timeout_ms > 0) message += ", still after " + std::to_string(timeout_ms) + " ms";
+      return Status(StatusCode::kLocked, std::move(message));
+    }
+    std::this_thread::sleep_for(std::min(pause, left));
+    pause = std::min(2 * pause, kLongestPause);
+  }
 }
 
 }  // namespace
@@ -106,8 +131,7 @@ Status DatabaseImpl::open_folder() {
   } else {
     OMEN_RETURN_IF_ERROR(env_->make_directory(path_));
   }
-  const std::string owner = storage::describe_this_process(env_->now_micros());
-  OMEN_ASSIGN_OR_RETURN(lock_, env_->lock(join(path_, kLockFile), owner));
+  OMEN_ASSIGN_OR_RETURN(lock_, take_lock(*env_, join(path_, kLockFile), options_.lock_timeout_ms));
   OMEN_ASSIGN_OR_RETURN(auto manifest, manifest_store_.load());
   OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kSegmentsFolder)));
   OMEN_RETURN_IF_ERROR(env_->make_directory(join(path_, kLogFolder)));

@@ -4,8 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "storage/overlay_env.h"
@@ -213,6 +218,87 @@ TEST(PosixEnvTest, ALockTellsThatItsFolderWasRemovedOrMoved) {
     std::filesystem::remove_all(folder);
   }
   std::filesystem::remove_all(pattern);
+}
+
+/// Forks a child that does `work`, then waits to be killed. @return its pid, once the work is done.
+template <class Work>
+pid_t fork_and_stay(Work work) {
+  int ready[2];
+  if (::pipe(ready) != 0) return -1;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    work();
+    const char done = 1;
+    if (::write(ready[1], &done, 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  char done = 0;
+  ::close(ready[1]);
+  const bool told = ::read(ready[0], &done, 1) == 1;
+  ::close(ready[0]);
+  return told ? child : -1;
+}
+
+void kill_and_reap(pid_t child) {
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+class LockAcrossForkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "omendb-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    path_ = join(folder_, "LOCK");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
+  const std::shared_ptr<Env> env_ = Env::posix();
+  std::string path_;
+};
+
+TEST_F(LockAcrossForkTest, ALockThatIsLetGoOfIsFreeThoughAForkedChildLives) {
+  auto held = env_->lock(path_, "parent");
+  ASSERT_TRUE(held.ok());
+  const pid_t child = fork_and_stay([] {});
+  ASSERT_GT(child, 0);
+  held->reset();
+  EXPECT_TRUE(env_->lock(path_, "the next").ok());
+  kill_and_reap(child);
+}
+
+TEST_F(LockAcrossForkTest, ALockIsFreeOnceItsHolderIsKilledThoughAForkedChildLives) {
+  pid_t* const grandchild = static_cast<pid_t*>(
+      ::mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(grandchild, MAP_FAILED);
+  std::unique_ptr<FileLock> held;
+  const pid_t holder = fork_and_stay([&] {
+    held = *env_->lock(path_, "holder");
+    *grandchild = fork_and_stay([] {});
+  });
+  ASSERT_GT(holder, 0);
+  ASSERT_GT(*grandchild, 0);
+  EXPECT_EQ(env_->lock(path_, "another").status().code(), StatusCode::kLocked);
+  kill_and_reap(holder);
+  EXPECT_TRUE(env_->lock(path_, "the next").ok());
+  ::kill(*grandchild, SIGKILL);
+  ::munmap(grandchild, sizeof(pid_t));
+}
+
+TEST_F(LockAcrossForkTest, AChildThatEndsLeavesItsParentTheLock) {
+  auto held = env_->lock(path_, "parent");
+  ASSERT_TRUE(held.ok());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    held->reset();
+    ::_exit(env_->lock(path_, "child").status().code() == StatusCode::kLocked ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "the child took its parent's lock";
+  EXPECT_EQ(env_->lock(path_, "another").status().code(), StatusCode::kLocked);
 }
 
 TEST(PosixEnvTest, AnAbsolutePathStaysWhereItIs) {

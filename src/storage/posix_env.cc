@@ -10,7 +10,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -20,44 +19,11 @@
 #include "base/status_macros.h"
 #include "storage/env.h"
 #include "storage/mapping_guard.h"
+#include "storage/posix_descriptor.h"
+#include "storage/posix_lock.h"
 
 namespace omendb::storage {
 namespace {
-
-Status os_error(std::string_view operation, const std::string& path, int error) {
-  StatusCode code = StatusCode::kIoError;
-  if (error == ENOSPC || error == EDQUOT) code = StatusCode::kNoSpace;
-  if (error == ENOENT) code = StatusCode::kNotFound;
-  return {code, std::string(operation) + " \"" + path +
-                    "\": " + std::error_code(error, std::generic_category()).message()};
-}
-
-// An open file descriptor, closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
-  static Result<Descriptor> open(const std::string& path, int flags) {
-    for (;;) {
-      const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
-      if (fd >= 0) return Descriptor(fd);
-      if (errno != EINTR) return os_error("open", path, errno);
-    }
-  }
-
- private:
-  int fd_;
-};
 
 int sync_fd(int fd) {
 #if defined(__APPLE__)
@@ -136,7 +102,6 @@ class PosixWritableFile final : public WritableFile {
   }
 
   uint64_t size() const override { return size_; }
-  Descriptor release() { return std::move(fd_); }
 
  private:
   Descriptor fd_;
@@ -181,34 +146,6 @@ class PosixMappedFile final : public MappedFile {
   const std::span<const std::byte> bytes_;
   std::optional<MappingGuard> guard_;
 };
-
-// flock belongs to the open file, so a second open in this process is refused like any other.
-class PosixFileLock final : public FileLock {
- public:
-  PosixFileLock(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-
-  Status check() const override {
-    struct stat held {};
-    struct stat named {};
-    if (::fstat(fd_.get(), &held) != 0) return os_error("stat", path_, errno);
-    const bool there = ::stat(path_.c_str(), &named) == 0;
-    if (there && held.st_dev == named.st_dev && held.st_ino == named.st_ino) return {};
-    return {StatusCode::kIoError, "database \"" + parent_directory(path_) +
-                                      "\" was removed or moved while it was open; nothing more " +
-                                      "is written to it"};
-  }
-
- private:
-  const Descriptor fd_;
-  const std::string path_;
-};
-
-Result<std::string> read_text(int fd, const std::string& path) {
-  char text[512];
-  const ssize_t n = ::pread(fd, text, sizeof(text), 0);
-  if (n < 0) return os_error("read", path, errno);
-  return std::string(text, static_cast<size_t>(n));
-}
 
 class PosixEnv final : public Env {
  public:
@@ -336,23 +273,7 @@ class PosixEnv final : public Env {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override {
-    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT));
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) return os_error("lock", path, errno);
-      OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd.get(), path));
-      return internal::locked_error(path, holder);
-    }
-    // Written over, then cut: an emptied file might get no block again. On a full disk the holder
-    // goes without a name.
-    PosixWritableFile text(std::move(fd), path, 0);
-    const Status written = text.WritableFile::append(as_bytes(owner));
-    if (written.code() != StatusCode::kNoSpace) OMEN_RETURN_IF_ERROR(written);
-    fd = text.release();
-    const size_t length = written.ok() ? owner.size() : 0;
-    if (::ftruncate(fd.get(), static_cast<off_t>(length)) != 0) {
-      return os_error("truncate", path, errno);
-    }
-    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd), path));
+    return take_posix_lock(path, owner);
   }
 
   uint64_t now_micros() const override {

@@ -1,0 +1,126 @@
+#include "storage/posix_lock.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/status_macros.h"
+#include "base/sync.h"
+#include "storage/posix_descriptor.h"
+
+namespace omendb::storage {
+namespace {
+
+class PosixFileLock;
+
+/// The locks that this process holds. fork() waits while one is taken or let go of, and its child
+/// closes them all.
+class HeldLocks {
+ public:
+  static HeldLocks& instance() {
+    static auto* const held = new HeldLocks();  // outlives every thread: a fork may come late
+    return *held;
+  }
+
+  Mutex& mutex() OMEN_TSA(lock_returned(mutex_)) { return mutex_; }
+  void add(PosixFileLock* lock) OMEN_REQUIRES(mutex_) { held_.push_back(lock); }
+  void remove(PosixFileLock* lock) OMEN_REQUIRES(mutex_) { std::erase(held_, lock); }
+
+ private:
+  HeldLocks() {
+    ::pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(); },
+                     [] { instance().in_child(); });
+  }
+  void before_fork() OMEN_TSA(no_thread_safety_analysis) { mutex_.lock(); }
+  void after_fork() OMEN_TSA(no_thread_safety_analysis) { mutex_.unlock(); }
+  void in_child() OMEN_TSA(no_thread_safety_analysis);
+
+  Mutex mutex_;
+  std::vector<PosixFileLock*> held_ OMEN_GUARDED_BY(mutex_);
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  PosixFileLock(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  ~PosixFileLock() override {
+    HeldLocks& held = HeldLocks::instance();
+    const MutexLock lock(held.mutex());
+    held.remove(this);
+    // Closing alone would leave the lock to a child that shares the open file, such as one that
+    // was made by a bare clone().
+    if (fd_.get() >= 0) ::flock(fd_.get(), LOCK_UN);
+  }
+
+  /// In the child of a fork: the parent's lock stays as it is.
+  void leave_to_parent() { const Descriptor closed = std::move(fd_); }
+
+  Status check() const override {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(fd_.get(), &held) != 0) return os_error("stat", path_, errno);
+    const bool there = ::stat(path_.c_str(), &named) == 0;
+    if (there && held.st_dev == named.st_dev && held.st_ino == named.st_ino) return {};
+    return {StatusCode::kIoError, "database \"" + parent_directory(path_) +
+                                      "\" was removed or moved while it was open; nothing more " +
+                                      "is written to it"};
+  }
+
+ private:
+  Descriptor fd_;
+  const std::string path_;
+};
+
+void HeldLocks::in_child() {
+  for (PosixFileLock* lock : held_) lock->leave_to_parent();
+  held_.clear();
+  mutex_.unlock();
+}
+
+Result<std::string> read_text(int fd, const std::string& path) {
+  char text[512];
+  const ssize_t n = ::pread(fd, text, sizeof(text), 0);
+  if (n < 0) return os_error("read", path, errno);
+  return std::string(text, static_cast<size_t>(n));
+}
+
+// Written over, then cut: an emptied file might get no block again. On a full disk the holder goes
+// without a name.
+Status write_owner(int fd, const std::string& path, std::string_view owner) {
+  size_t written = 0;
+  while (written < owner.size()) {
+    const ssize_t n =
+        ::pwrite(fd, owner.data() + written, owner.size() - written, static_cast<off_t>(written));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == ENOSPC || errno == EDQUOT)) {
+      written = 0;
+      break;
+    }
+    if (n < 0) return os_error("write", path, errno);
+    written += static_cast<size_t>(n);
+  }
+  if (::ftruncate(fd, static_cast<off_t>(written)) != 0) return os_error("truncate", path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileLock>> take_posix_lock(const std::string& path, std::string_view owner) {
+  HeldLocks& held = HeldLocks::instance();
+  const MutexLock lock(held.mutex());  // no fork between opening the file and listing it
+  OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return os_error("lock", path, errno);
+    OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd.get(), path));
+    return internal::locked_error(path, holder);
+  }
+  OMEN_RETURN_IF_ERROR(write_owner(fd.get(), path, owner));
+  auto taken = std::make_unique<PosixFileLock>(std::move(fd), path);
+  held.add(taken.get());
+  return std::unique_ptr<FileLock>(std::move(taken));
+}
+
+}  // namespace omendb::storage
