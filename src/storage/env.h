@@ -37,6 +37,17 @@ class WritableFile {
   virtual uint64_t size() const = 0;
 };
 
+/// A file read in places, while another process may write to it. One thread at a time.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  /// Reads from `offset` on. @return how many bytes there were: fewer at the end of the file.
+  virtual Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
+  /// Whether the path that it was opened by leads to it still: it was not removed, renamed or
+  /// replaced. No other file is taken for it while this object lives.
+  virtual Result<bool> still_named() const = 0;
+};
+
 /// A whole file mapped for reading; the bytes stay valid for the life of this object, even if the
 /// file is unlinked. Thread-safe.
 class MappedFile {
@@ -76,6 +87,7 @@ class Env {
   virtual Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) = 0;
   /// Opens an existing file to append or overwrite.
   virtual Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<ReadableFile>> open_file(const std::string& path) = 0;
   virtual Result<std::vector<std::byte>> read_file(const std::string& path) = 0;
   virtual Result<std::shared_ptr<const MappedFile>> map_file(const std::string& path) = 0;
   virtual Result<uint64_t> file_size(const std::string& path) = 0;

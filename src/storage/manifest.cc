@@ -48,6 +48,10 @@ bool is_ours_or_noise(std::string_view name) {
 
 }  // namespace
 
+std::string ManifestStore::current_path() const {
+  return join(directory_, kCurrent);
+}
+
 Result<std::optional<Manifest>> ManifestStore::load() {
   OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
   if (!there) return std::optional<Manifest>();
@@ -56,7 +60,7 @@ Result<std::optional<Manifest>> ManifestStore::load() {
     return Status(StatusCode::kNotADatabase,
                   "\"" + directory_ + "\" is a file; expected a database folder");
   }
-  const std::string current = join(directory_, kCurrent);
+  const std::string current = current_path();
   OMEN_ASSIGN_OR_RETURN(const bool published, env_->exists(current));
   if (!published) return load_without_current();
 

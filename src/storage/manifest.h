@@ -76,6 +76,9 @@ class ManifestStore {
   ///        kIoError.
   Result<std::optional<Manifest>> load();
 
+  /// The file that names the manifest that counts. Each publication replaces it by another file.
+  std::string current_path() const;
+
   /// Makes `manifest`, with the next generation, the current one; when it returns, that survives a
   /// power cut. The folder exists. After an error the folder holds either manifest whole, and
   /// publish() may be called again.

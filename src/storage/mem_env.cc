@@ -50,6 +50,13 @@ class MemNode {
     const MutexLock lock(mutex_);
     return *content_;
   }
+  size_t read(uint64_t offset, std::span<std::byte> out) const OMEN_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (offset >= content_->size()) return 0;
+    const size_t size = std::min<size_t>(out.size(), content_->size() - offset);
+    std::memcpy(out.data(), content_->data() + offset, size);
+    return size;
+  }
   uint64_t size() const OMEN_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     return content_->size();
@@ -138,6 +145,11 @@ class MemEnv final : public Env {
   Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) override {
     OMEN_ASSIGN_OR_RETURN(auto node, find("open", path));
     return std::unique_ptr<WritableFile>(std::make_unique<MemWritableFile>(std::move(node)));
+  }
+
+  Result<std::unique_ptr<ReadableFile>> open_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(auto node, find("open", path));
+    return std::unique_ptr<ReadableFile>(std::make_unique<File>(*this, std::move(node), path));
   }
 
   Result<std::vector<std::byte>> read_file(const std::string& path) override {
@@ -240,6 +252,24 @@ class MemEnv final : public Env {
   }
 
  private:
+  class File final : public ReadableFile {
+   public:
+    File(const MemEnv& env, std::shared_ptr<const MemNode> node, std::string path)
+        : env_(env), node_(std::move(node)), path_(std::move(path)) {}
+    Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const override {
+      return node_->read(offset, out);
+    }
+    Result<bool> still_named() const override {
+      const auto named = env_.find("stat", path_);
+      return named.ok() && *named == node_;
+    }
+
+   private:
+    const MemEnv& env_;
+    const std::shared_ptr<const MemNode> node_;
+    const std::string path_;
+  };
+
   // The roots exist from the start; every other directory is made.
   bool is_known_directory(const std::string& path) const OMEN_REQUIRES(mutex_) {
     return path == "." || path == "/" || directories_.contains(path);

@@ -58,6 +58,11 @@ Result<std::unique_ptr<WritableFile>> OverlayEnv::reopen_file(const std::string&
   return memory_->reopen_file(path);
 }
 
+Result<std::unique_ptr<ReadableFile>> OverlayEnv::open_file(const std::string& path) {
+  OMEN_ASSIGN_OR_RETURN(Env* const env, holder("open", path));
+  return env->open_file(path);
+}
+
 Result<std::vector<std::byte>> OverlayEnv::read_file(const std::string& path) {
   OMEN_ASSIGN_OR_RETURN(Env* const env, holder("open", path));
   return env->read_file(path);

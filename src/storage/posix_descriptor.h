@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "omendb/status.h"
@@ -48,5 +49,17 @@ class Descriptor {
  private:
   int fd_;
 };
+
+/// Whether the path leads to the open file.
+inline Result<bool> names_file(const std::string& path, int fd) {
+  struct stat held {};
+  struct stat named {};
+  if (::fstat(fd, &held) != 0) return os_error("stat", path, errno);
+  if (::stat(path.c_str(), &named) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return os_error("stat", path, errno);
+  }
+  return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
 
 }  // namespace omendb::storage

@@ -109,6 +109,30 @@ class PosixWritableFile final : public WritableFile {
   uint64_t size_;
 };
 
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const override {
+    size_t size = 0;
+    while (size < out.size()) {
+      const ssize_t n = ::pread(fd_.get(), out.data() + size, out.size() - size,
+                                static_cast<off_t>(offset + size));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return os_error("read", path_, errno);
+      if (n == 0) break;
+      size += static_cast<size_t>(n);
+    }
+    return size;
+  }
+
+  Result<bool> still_named() const override { return names_file(path_, fd_.get()); }
+
+ private:
+  const Descriptor fd_;
+  const std::string path_;
+};
+
 class PosixMappedFile final : public MappedFile {
  public:
   PosixMappedFile(std::string path, std::span<const std::byte> bytes)
@@ -170,20 +194,18 @@ class PosixEnv final : public Env {
         std::make_unique<PosixWritableFile>(std::move(fd), path, size));
   }
 
+  Result<std::unique_ptr<ReadableFile>> open_file(const std::string& path) override {
+    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDONLY));
+    return std::unique_ptr<ReadableFile>(std::make_unique<PosixReadableFile>(std::move(fd), path));
+  }
+
   Result<std::vector<std::byte>> read_file(const std::string& path) override {
-    OMEN_ASSIGN_OR_RETURN(const auto fd, Descriptor::open(path, O_RDONLY));
+    OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDONLY));
     OMEN_ASSIGN_OR_RETURN(const uint64_t size, size_of(fd, path));
     std::vector<std::byte> bytes(static_cast<size_t>(size));
-    size_t at = 0;
-    while (at < bytes.size()) {
-      const ssize_t n =
-          ::pread(fd.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return os_error("read", path, errno);
-      if (n == 0) break;
-      at += static_cast<size_t>(n);
-    }
-    bytes.resize(at);
+    const PosixReadableFile file(std::move(fd), path);
+    OMEN_ASSIGN_OR_RETURN(const size_t there, file.read_at(0, bytes));
+    bytes.resize(there);
     return bytes;
   }
 

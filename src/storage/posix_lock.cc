@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include "base/status_macros.h"
 #include "base/sync.h"
@@ -59,11 +58,8 @@ class PosixFileLock final : public FileLock {
   void leave_to_parent() { const Descriptor closed = std::move(fd_); }
 
   Status check() const override {
-    struct stat held {};
-    struct stat named {};
-    if (::fstat(fd_.get(), &held) != 0) return os_error("stat", path_, errno);
-    const bool there = ::stat(path_.c_str(), &named) == 0;
-    if (there && held.st_dev == named.st_dev && held.st_ino == named.st_ino) return {};
+    OMEN_ASSIGN_OR_RETURN(const bool named, names_file(path_, fd_.get()));
+    if (named) return {};
     return {StatusCode::kIoError, "database \"" + parent_directory(path_) +
                                       "\" was removed or moved while it was open; nothing more " +
                                       "is written to it"};

@@ -12,14 +12,6 @@ Status corrupt(const std::string& path, uint64_t offset, const std::string& what
           "\"" + path + "\": offset " + std::to_string(offset) + ": " + what};
 }
 
-// A header that was written for this file; what it says of the payload is not checked yet.
-bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
-                       LogFrame& frame) {
-  if (offset > file.size() || file.size() - offset < sizeof(LogFrame)) return false;
-  std::memcpy(&frame, file.data() + offset, sizeof(frame));
-  return frame.lsn != 0 && frame.header_crc == log_frame_crc(frame, seed) && frame.reserved == 0;
-}
-
 struct Scan {
   uint64_t offset = kLogHeaderBytes;  // past the last whole frame
   uint64_t next = 0;                  // the LSN expected there
@@ -72,17 +64,10 @@ Rest examine_rest(const LogInput& input, const Scan& scan) {
   const auto at_end = file.last(left).first(std::min<uint64_t>(left, sizeof(LogFrame)));
   rest.something = std::ranges::any_of(at_end, [](std::byte b) { return b != std::byte{0}; });
   rest.cut = at_end.size() < sizeof(LogFrame);
-  // Frames start at multiples of 8. One that was written for this file is proof of what it says,
-  // even if its payload is gone.
   const uint64_t highest = scan.next + left / sizeof(LogFrame);
-  for (uint64_t at = scan.offset; at + sizeof(LogFrame) <= file.size(); at += 8) {
-    uint64_t lsn = 0;
-    std::memcpy(&lsn, file.data() + at + offsetof(LogFrame, lsn), sizeof(lsn));
-    if (lsn < scan.next || lsn > highest) continue;
-    LogFrame frame;
-    if (!read_frame_header(file, at, input.header.crc, frame)) continue;
+  if (const auto mark = durable_mark_in(file.last(left), input.header.crc, scan.next, highest)) {
     rest.something = true;
-    rest.durable = std::max(rest.durable, frame.durable_lsn);
+    rest.durable = *mark;
   }
   return rest;
 }
@@ -125,18 +110,22 @@ Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t seque
   LogInput input;
   input.path = path;
   OMEN_ASSIGN_OR_RETURN(input.mapped, env.map_file(path));
-  const auto bytes = input.mapped->bytes();
-  if (bytes.size() < kLogHeaderBytes) {
-    return corrupt(path, bytes.size(), "the file ends within its header; it is cut");
+  OMEN_RETURN_IF_ERROR(read_log_header(input.mapped->bytes(), path, sequence, input.header));
+  return input;
+}
+
+Status read_log_header(std::span<const std::byte> file, const std::string& path, uint64_t sequence,
+                       LogFileHeader& header) {
+  if (file.size() < kLogHeaderBytes) {
+    return corrupt(path, file.size(), "the file ends within its header; it is cut");
   }
-  LogFileHeader& header = input.header;
-  std::memcpy(&header, bytes.data(), sizeof(header));
+  std::memcpy(&header, file.data(), sizeof(header));
   if (header.magic != kLogMagic) return corrupt(path, 0, "not an OmenDB log");
   // Before the checksum: a newer version may lay the rest of the header out differently.
   if (header.version > kLogFormatVersion) {
-    return Status(StatusCode::kUnsupportedVersion,
-                  "\"" + path + "\" has format version " + std::to_string(header.version) +
-                      "; this OmenDB reads up to " + std::to_string(kLogFormatVersion));
+    return {StatusCode::kUnsupportedVersion,
+            "\"" + path + "\" has format version " + std::to_string(header.version) +
+                "; this OmenDB reads up to " + std::to_string(kLogFormatVersion)};
   }
   if (header.crc != log_header_crc(header))
     return corrupt(path, 0, "the header fails its checksum");
@@ -146,7 +135,28 @@ Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t seque
   if (header.sequence != sequence) {
     return corrupt(path, 0, "the header is that of file " + std::to_string(header.sequence));
   }
-  return input;
+  return {};
+}
+
+bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                       LogFrame& frame) {
+  if (offset > file.size() || file.size() - offset < sizeof(LogFrame)) return false;
+  std::memcpy(&frame, file.data() + offset, sizeof(frame));
+  return frame.lsn != 0 && frame.header_crc == log_frame_crc(frame, seed) && frame.reserved == 0;
+}
+
+std::optional<uint64_t> durable_mark_in(std::span<const std::byte> bytes, uint32_t seed,
+                                        uint64_t first, uint64_t last) {
+  std::optional<uint64_t> mark;
+  for (uint64_t at = 0; at + sizeof(LogFrame) <= bytes.size(); at += 8) {
+    uint64_t lsn = 0;
+    std::memcpy(&lsn, bytes.data() + at + offsetof(LogFrame, lsn), sizeof(lsn));
+    if (lsn < first || lsn > last) continue;
+    LogFrame frame;
+    if (!read_frame_header(bytes, at, seed, frame)) continue;
+    mark = std::max(mark.value_or(0), frame.durable_lsn);
+  }
+  return mark;
 }
 
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,21 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
 /// Maps a log file and checks its header.
 /// @error kCorruption, kUnsupportedVersion.
 Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t sequence);
+/// Takes the header of a log file. @param file  its first page at least.
+/// @error kCorruption, kUnsupportedVersion.
+Status read_log_header(std::span<const std::byte> file, const std::string& path, uint64_t sequence,
+                       LogFileHeader& header);
+
+/// Takes the frame header at `offset`, if one that was written for this file is there; what it says
+/// of the payload is not checked.
+bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
+                       LogFrame& frame);
+
+/// The highest durable LSN that the frames of records first..last in these bytes of a file carry;
+/// none if no such frame is there. Frames start at multiples of 8, as `bytes` do. A header that was
+/// written for this file is proof of what it says, even if its payload is gone.
+std::optional<uint64_t> durable_mark_in(std::span<const std::byte> bytes, uint32_t seed,
+                                        uint64_t first, uint64_t last);
 
 /// Takes the frame at `offset`, if a whole one for this file is there.
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,

@@ -64,6 +64,32 @@ class FaultEnv::File final : public WritableFile {
   uint64_t size_;
 };
 
+class FaultEnv::Reading final : public ReadableFile {
+ public:
+  Reading(FaultEnv& env, NodePtr node, std::string path)
+      : env_(env), node_(std::move(node)), path_(std::move(path)) {}
+  Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const override {
+    const MutexLock lock(env_.mutex_);
+    OMEN_RETURN_IF_ERROR(env_.step(Operation::kRead, "read", path_));
+    OMEN_RETURN_IF_ERROR(env_.finish(path_));
+    const auto& bytes = node_->current;
+    if (offset >= bytes.size()) return size_t{0};
+    const size_t size = std::min<size_t>(out.size(), bytes.size() - offset);
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(offset), size, out.begin());
+    return size;
+  }
+  Result<bool> still_named() const override {
+    const MutexLock lock(env_.mutex_);
+    const auto named = env_.current_.files.find(path_);
+    return named != env_.current_.files.end() && named->second == node_;
+  }
+
+ private:
+  FaultEnv& env_;
+  const NodePtr node_;
+  const std::string path_;
+};
+
 class FaultEnv::Lock final : public FileLock {
  public:
   Lock(FaultEnv& env, std::string path, uint64_t generation)
@@ -339,6 +365,14 @@ Result<std::unique_ptr<WritableFile>> FaultEnv::reopen_file(const std::string& p
   const uint64_t size = node->current.size();
   return std::unique_ptr<WritableFile>(
       std::make_unique<File>(*this, std::move(node), path, generation_, size));
+}
+
+Result<std::unique_ptr<ReadableFile>> FaultEnv::open_file(const std::string& path) {
+  const MutexLock lock(mutex_);
+  OMEN_RETURN_IF_ERROR(step(Operation::kRead, "open", path));
+  OMEN_RETURN_IF_ERROR(finish(path));
+  OMEN_ASSIGN_OR_RETURN(auto node, find("open", path));
+  return std::unique_ptr<ReadableFile>(std::make_unique<Reading>(*this, std::move(node), path));
 }
 
 Result<std::vector<std::byte>> FaultEnv::read_file(const std::string& path) {

@@ -51,6 +51,9 @@ Result<std::unique_ptr<WritableFile>> SlowEnv::create_file(const std::string& pa
 Result<std::unique_ptr<WritableFile>> SlowEnv::reopen_file(const std::string& path) {
   return slow(env_->reopen_file(path));
 }
+Result<std::unique_ptr<ReadableFile>> SlowEnv::open_file(const std::string& path) {
+  return env_->open_file(path);
+}
 Result<std::vector<std::byte>> SlowEnv::read_file(const std::string& path) {
   return env_->read_file(path);
 }

@@ -27,6 +27,7 @@ class SlowEnv final : public Env {
   Result<std::string> absolute(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> reopen_file(const std::string& path) override;
+  Result<std::unique_ptr<ReadableFile>> open_file(const std::string& path) override;
   Result<std::vector<std::byte>> read_file(const std::string& path) override;
   Result<std::shared_ptr<const MappedFile>> map_file(const std::string& path) override;
   Result<uint64_t> file_size(const std::string& path) override;

@@ -1,0 +1,220 @@
+#include "storage/log/follower.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "storage/log/recovery.h"
+
+namespace omendb::storage {
+namespace {
+
+/// Frames are read by so many bytes at a time, larger ones alone.
+constexpr uint64_t kReadAhead = uint64_t{256} << 10;
+/// A file that has lost its name between being listed and being opened is looked for anew, this
+/// often at most: each time the writer has trimmed its log meanwhile.
+constexpr int kMaxLooks = 1'000;
+
+}  // namespace
+
+LogFollower::LogFollower(std::shared_ptr<Env> env, std::string directory, Lsn from)
+    : env_(std::move(env)), directory_(std::move(directory)), position_(from) {}
+
+Result<std::vector<uint64_t>> LogFollower::sequences() const {
+  std::vector<uint64_t> result;
+  const auto names = env_->list(directory_);
+  if (names.status().code() == StatusCode::kNotFound) return result;
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (const auto sequence = log_file_sequence(name)) result.push_back(*sequence);
+  }
+  std::ranges::sort(result);
+  return result;
+}
+
+// A frame first, then the next file, then this file's name: a record that was acknowledged before
+// the call shows in the first that holds it, for a file gets its name after the frames before it
+// were written, and loses it after a manifest took their place.
+Result<bool> LogFollower::has_news() const {
+  if (!source_) {
+    OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
+    return !files.empty();
+  }
+  std::array<std::byte, sizeof(LogFrame)> header;
+  OMEN_ASSIGN_OR_RETURN(const size_t size, source_->file->read_at(source_->offset, header));
+  LogFrame frame;
+  if (read_frame_header(std::span(header).first(size), 0, source_->header.crc, frame)) return true;
+  return superseded();
+}
+
+// Whether there is a file after the source, or the source has lost its name.
+Result<bool> LogFollower::superseded() const {
+  OMEN_ASSIGN_OR_RETURN(const bool followed, env_->exists(path(source_->header.sequence + 1)));
+  if (followed) return true;
+  OMEN_ASSIGN_OR_RETURN(const bool named, source_->file->still_named());
+  return !named;
+}
+
+Result<LogFollower::Outcome> LogFollower::read(const LogVisitor& visit) {
+  uint64_t last_file = 0;  // what is begun later is another call's concern
+  for (bool first = true;; first = false) {
+    bool lost = false;
+    if (source_) {
+      OMEN_ASSIGN_OR_RETURN(const bool over, superseded());
+      // Frames were written before the next file got its name: now all of them are here.
+      OMEN_RETURN_IF_ERROR(visit_frames(visit, lost));
+      if (lost) return Outcome::kLost;
+      if (!over || (!first && source_->header.sequence >= last_file)) return Outcome::kUpToDate;
+    }
+    if (first) {
+      OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
+      if (!files.empty()) last_file = files.back();
+    }
+    OMEN_ASSIGN_OR_RETURN(const Switch found, find_source());
+    if (found == Switch::kLost) return Outcome::kLost;
+    if (found != Switch::kMoved) return Outcome::kUpToDate;
+  }
+}
+
+// Goes over to the file that holds the record after position_, if it is another one.
+Result<LogFollower::Switch> LogFollower::find_source() {
+  for (int look = 0; look < kMaxLooks; ++look) {
+    OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
+    if (files.empty()) {
+      source_.reset();
+      return Switch::kNone;
+    }
+    bool vanished = false;
+    for (size_t i = files.size(); i-- > 0 && !vanished;) {
+      OMEN_ASSIGN_OR_RETURN(auto opened, open_source(files[i]));
+      vanished = !opened;
+      if (vanished || opened->header.first_lsn > to_int(position_) + 1) continue;
+      // The source again: it ends before the file that follows it begins.
+      if (source_ && source_->header.nonce == opened->header.nonce) return Switch::kLost;
+      source_ = std::move(opened);
+      buffer_.clear();
+      return Switch::kMoved;
+    }
+    if (!vanished) return Switch::kLost;
+  }
+  return Status(StatusCode::kIoError,
+                "the log in \"" + directory_ + "\" is trimmed faster than it can be opened");
+}
+
+// @return none if the file has lost its name, whatever was in it.
+Result<std::optional<LogFollower::Source>> LogFollower::open_source(uint64_t sequence) const {
+  Source source;
+  source.path = path(sequence);
+  auto opened = env_->open_file(source.path);
+  if (opened.status().code() == StatusCode::kNotFound) return std::optional<Source>();
+  if (!opened.ok()) return opened.status();
+  source.file = *std::move(opened);
+  std::array<std::byte, kLogHeaderBytes> bytes;
+  OMEN_ASSIGN_OR_RETURN(const size_t size, source.file->read_at(0, bytes));
+  const Status valid =
+      read_log_header(std::span(bytes).first(size), source.path, sequence, source.header);
+  OMEN_ASSIGN_OR_RETURN(const bool named, source.file->still_named());
+  if (!named) return std::optional<Source>();
+  OMEN_RETURN_IF_ERROR(valid);
+  source.next = source.header.first_lsn;
+  return std::optional<Source>(std::move(source));
+}
+
+// Hops from header to header. The writer appends more slowly than this reads.
+Result<uint64_t> LogFollower::end_of_frames() const {
+  uint64_t end = source_->offset;
+  std::array<std::byte, sizeof(LogFrame)> header;
+  for (uint64_t lsn = source_->next;; ++lsn) {
+    OMEN_ASSIGN_OR_RETURN(const size_t size, source_->file->read_at(end, header));
+    LogFrame frame;
+    const bool whole =
+        read_frame_header(std::span(header).first(size), 0, source_->header.crc, frame);
+    if (!whole || frame.lsn != lsn) return end;
+    end += log_frame_bytes(frame.length);
+  }
+}
+
+// Visits the frames that are in the source when the call begins.
+Status LogFollower::visit_frames(const LogVisitor& visit, bool& lost) {
+  OMEN_ASSIGN_OR_RETURN(const uint64_t end, end_of_frames());
+  LogFrame frame;
+  std::span<const std::byte> payload;
+  while (source_->offset < end) {
+    OMEN_ASSIGN_OR_RETURN(const bool whole, next_frame(frame, payload));
+    if (!whole || frame.lsn != source_->next) break;
+    const Lsn lsn{frame.lsn};
+    if (lsn > position_) {
+      OMEN_RETURN_IF_ERROR(visit({lsn, ShardId{frame.shard}, Epoch{frame.epoch}, payload}));
+      position_ = lsn;
+      epoch_ = Epoch{frame.epoch};
+      visited_ = true;
+    } else if (lsn == position_ && visited_ && Epoch{frame.epoch} != epoch_) {
+      lost = true;  // another record stands where a visited one was
+      return {};
+    }
+    source_->offset += log_frame_bytes(frame.length);
+    ++source_->next;
+  }
+  // A file that was begun by a later writer holds every record that this one kept.
+  lost = visited_ && source_->next <= to_int(position_);
+  return {};
+}
+
+Status LogFollower::check_end() {
+  if (!source_) return {};
+  const uint64_t next = source_->next;
+  uint64_t durable = 0;
+  std::vector<std::byte> bytes(kReadAhead);
+  for (uint64_t at = source_->offset;; at += kReadAhead - sizeof(LogFrame)) {
+    OMEN_ASSIGN_OR_RETURN(const size_t size, source_->file->read_at(at, bytes));
+    const auto there = std::span<const std::byte>(bytes).first(size);
+    const auto mark = durable_mark_in(there, source_->header.crc, next, UINT64_MAX);
+    durable = std::max(durable, mark.value_or(0));
+    if (size < bytes.size()) break;
+  }
+  if (durable < next) return {};
+  // Whoever wrote that had this record on the disk before: it must be there, unless the file has
+  // been taken for another meanwhile.
+  LogFrame frame;
+  std::span<const std::byte> payload;
+  buffer_.clear();
+  OMEN_ASSIGN_OR_RETURN(const bool whole, next_frame(frame, payload));
+  OMEN_ASSIGN_OR_RETURN(const bool named, source_->file->still_named());
+  if (whole || !named) return {};
+  return {StatusCode::kCorruption,
+          "\"" + source_->path + "\": offset " + std::to_string(source_->offset) + ": record " +
+              std::to_string(next) + " is damaged, and was durable: a later record says so of " +
+              "all up to " + std::to_string(durable)};
+}
+
+// Takes the frame at the source's offset, if a whole one is there. The writer may be at it: bytes
+// that were read ahead prove a frame, and only bytes read anew prove that there is none.
+Result<bool> LogFollower::next_frame(LogFrame& frame, std::span<const std::byte>& payload) {
+  for (uint64_t reread = 0;;) {
+    if (reread > 0) OMEN_RETURN_IF_ERROR(refill(reread));
+    const uint64_t skip = source_->offset - buffer_offset_;
+    const std::span<const std::byte> bytes =
+        source_->offset >= buffer_offset_ && skip < buffer_.size()
+            ? std::span<const std::byte>(buffer_).subspan(skip)
+            : std::span<const std::byte>();
+    uint64_t wanted = kReadAhead;
+    if (read_frame_header(bytes, 0, source_->header.crc, frame)) {
+      if (read_log_frame(bytes, 0, source_->header.crc, frame)) {
+        payload = bytes.subspan(sizeof(frame), frame.length);
+        return true;
+      }
+      wanted = std::max(wanted, log_frame_bytes(frame.length));
+    }
+    if (reread >= wanted) return false;
+    reread = wanted;
+  }
+}
+
+Status LogFollower::refill(uint64_t bytes) {
+  buffer_.resize(static_cast<size_t>(bytes));
+  buffer_offset_ = source_->offset;
+  OMEN_ASSIGN_OR_RETURN(const size_t size, source_->file->read_at(buffer_offset_, buffer_));
+  buffer_.resize(size);
+  return {};
+}
+
+}  // namespace omendb::storage

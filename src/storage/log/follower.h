@@ -1,0 +1,80 @@
+// Reading a log that another process is writing.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/env.h"
+#include "storage/log/folder.h"
+#include "storage/log/log.h"
+
+namespace omendb::storage {
+
+/// Reads the records of a log folder while their writer appends, begins files, trims them and
+/// writes over spares. It takes no lock and writes nothing, so the writer never knows of it.
+///
+/// A record counts as soon as its frame is whole in the file: a moment before the writer
+/// acknowledges it. A writer that is killed leaves the frame in the system's cache, and the next
+/// one keeps every whole frame, so what was read stays read. Only a failed flush can take a record
+/// back; read() finds that out and says so.
+///
+/// One thread at a time.
+class LogFollower {
+ public:
+  /// @param from  records up to here are not wanted.
+  LogFollower(std::shared_ptr<Env> env, std::string directory, Lsn from);
+
+  /// Whether read() may find something. Costs two to three calls of the operating system.
+  Result<bool> has_news() const;
+
+  enum class Outcome : uint8_t {
+    kUpToDate,  ///< every record that was in the log when the call began was visited
+    kLost,      ///< records that were not visited are gone, or visited ones were taken back
+  };
+  /// Visits the records after position(), in order. Ends in finite time, however fast the writer
+  /// is.
+  /// @error kCorruption, kUnsupportedVersion, kIoError; the visitor's own.
+  Result<Outcome> read(const LogVisitor& visit);
+
+  /// Tells the end of the log from damage in it, where read() has stopped. Reads the rest of the
+  /// file.
+  /// @error kCorruption with file and offset.
+  Status check_end();
+
+  Lsn position() const { return position_; }  ///< of the last record that was visited
+
+ private:
+  /// The file that is being read.
+  struct Source {
+    std::unique_ptr<ReadableFile> file;
+    std::string path;
+    LogFileHeader header{};
+    uint64_t offset = kLogHeaderBytes;  // of the next frame
+    uint64_t next = 0;                  // its LSN
+  };
+  /// What becomes of the source.
+  enum class Switch : uint8_t { kMoved, kNone, kLost };
+
+  std::string path(uint64_t sequence) const { return join(directory_, log_file_name(sequence)); }
+  Result<std::vector<uint64_t>> sequences() const;
+  Result<std::optional<Source>> open_source(uint64_t sequence) const;
+  Result<Switch> find_source();
+  Result<bool> superseded() const;
+  Result<uint64_t> end_of_frames() const;
+  Status visit_frames(const LogVisitor& visit, bool& lost);
+  Result<bool> next_frame(LogFrame& frame, std::span<const std::byte>& payload);
+  Status refill(uint64_t bytes);
+
+  const std::shared_ptr<Env> env_;
+  const std::string directory_;
+  Lsn position_;
+  Epoch epoch_{};  // of the record at position_, if it was visited
+  bool visited_ = false;
+  std::optional<Source> source_;
+  std::vector<std::byte> buffer_;  // of the source, from buffer_offset_
+  uint64_t buffer_offset_ = 0;
+};
+
+}  // namespace omendb::storage
