@@ -9,14 +9,21 @@ nothing escapes.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import omendb
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -146,6 +153,69 @@ def test_the_python_of_a_document_runs_in_order(path: Path, tmp_path: Path) -> N
         program = "".join(f"# {part}\n{part.code}" for part in parts)
         (tmp_path / "program.py").write_text(program, encoding="utf-8")
         run([sys.executable, "-W", "error::DeprecationWarning", "program.py"], tmp_path)
+
+
+def module_in_docs(name: str, into: Path) -> None:
+    """Writes the module whose text docs/python.md has under that name."""
+    marked = [b for b in blocks_of(ROOT / "docs/python.md") if b.code.startswith(f"# {name}")]
+    assert len(marked) == 1, f"docs/python.md has {len(marked)} blocks of {name}"
+    (into / name).write_text(marked[0].code, encoding="utf-8")
+
+
+def eventually(ask: Callable[[], bytes], process: subprocess.Popen[bytes]) -> bytes:
+    """The answer of a server that may still be starting."""
+    while True:
+        try:
+            return ask()
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, "the server ended"
+            time.sleep(0.05)
+
+
+def test_gunicorns_workers_answer_with_what_was_just_written(tmp_path: Path) -> None:
+    module_in_docs("app.py", tmp_path)
+    rng = np.random.default_rng(7)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with omendb.open(tmp_path / "vectors.db") as writer:
+        writer.add(rng.integers(-9, 9, (100, 16)).astype(np.float32))
+        server = [sys.executable, "-m", "gunicorn", "-w", "4", "-b", address, "app:application"]
+        with subprocess.Popen(server, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+            try:
+                for _ in range(5):
+                    vector = rng.integers(-9, 9, 16).astype(np.float32)
+                    new = writer.add(vector[None, :])
+                    url = f"http://{address}/?" + ",".join(str(x) for x in vector)
+                    for _ in range(8):
+                        answer = eventually(lambda u=url: urllib.request.urlopen(u).read(), process)
+                        hits = json.loads(answer)
+                        assert hits[0] == {"id": int(new[0]), "distance": 0.0}, hits
+            finally:
+                process.terminate()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_data_set_of_the_documents_is_read_by_four_workers(tmp_path: Path, method: str) -> None:
+    module_in_docs("dataset.py", tmp_path)
+    vectors = np.random.default_rng(8).standard_normal((200, 16), dtype=np.float32)
+    with omendb.open(tmp_path / "vectors.db") as db:
+        db.add(vectors)
+    program = f"""
+import multiprocessing, warnings
+import numpy as np
+from dataset import VectorDataset
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+    dataset = VectorDataset("vectors.db")
+    first = dataset[0]  # opens a reader here, which no worker may use
+    with multiprocessing.get_context({method!r}).Pool(4) as pool:
+        rows = pool.map(dataset.__getitem__, range(len(dataset)), chunksize=10)
+    np.save("rows.npy", np.array(rows))
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    run([sys.executable, "program.py"], tmp_path)
+    assert np.array_equal(np.load(tmp_path / "rows.npy"), vectors)
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in ("c", "cpp")], ids=str)

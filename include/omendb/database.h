@@ -114,11 +114,13 @@ class Collection {
   std::shared_ptr<internal::CollectionHandle> handle_;
 };
 
-/// An open database folder. One process at a time may hold it; threads share it freely.
+/// An open database folder. One process at a time may hold it for writing, any number for reading
+/// (OpenMode); threads share it freely. What would write fails with kReadOnly in a reader.
 class Database {
  public:
   /// @param path  a folder, made if missing; or ":memory:" for one that lives with the process.
-  /// @error kLocked (the message names the holder), kNotADatabase, kNotFound (create_if_missing is
+  /// @error kLocked (the message names the holder; a reader is never refused so), kNotADatabase,
+  /// kNotFound (create_if_missing is
   ///        false), kUnsupportedVersion, kCorruption, kIoError, kInvalidArgument.
   static Result<Database> open(std::string_view path, const OpenOptions& options = {});
 

@@ -83,7 +83,7 @@ enum {
   OMENDB_CORRUPTION = 8,           /* stored bytes fail their checksum or make no sense */
   OMENDB_IO_ERROR = 9,             /* the operating system refused a file operation */
   OMENDB_NO_SPACE = 10,            /* the disk is full; try again later */
-  OMENDB_READ_ONLY = 11,           /* a flush failed earlier; reopen to write again */
+  OMENDB_READ_ONLY = 11,           /* opened for reading, or a flush failed: reopen to write */
   OMENDB_UNSUPPORTED_VERSION = 12, /* written by a newer OmenDB */
   OMENDB_NOT_A_DATABASE = 13,      /* the path is a file, or a folder that OmenDB did not make */
   OMENDB_CLOSED = 14,              /* the database was closed */
@@ -214,6 +214,11 @@ OMENDB_API omendb_status omendb_supported_isas(omendb_strings** out) OMENDB_NOEX
 
 /* ---- Database -------------------------------------------------------------------------------- */
 
+enum {
+  OMENDB_MODE_READ_WRITE = 1, /* one process at a time */
+  OMENDB_MODE_READ = 2        /* any number, beside a writer too; nothing is created or written */
+};
+
 typedef struct omendb_open_options {
   size_t size;
   int32_t durability;           /* OMENDB_DURABILITY_*; 0 = SYNC */
@@ -221,6 +226,7 @@ typedef struct omendb_open_options {
   uint64_t interval_ms;         /* 1..60,000 for DURABILITY_INTERVAL; 0 = 100 */
   size_t memtable_bytes;        /* bytes gathered before a segment is sealed; 0 = 64 MiB */
   size_t max_sealing_memtables; /* sealed but unwritten, before writers wait; 0 = 4 */
+  int32_t mode;                 /* OMENDB_MODE_*; 0 = READ_WRITE */
   uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait for one that another holds */
 } omendb_open_options;
 

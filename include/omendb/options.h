@@ -23,7 +23,17 @@ enum class Durability : uint8_t {
   kNone = 3,      ///< nothing is promised until flush() or close()
 };
 
+/// What an open database may be used for.
+enum class OpenMode : uint8_t {
+  kReadWrite = 1,  ///< one process at a time
+  /// Any number of processes, beside one that writes and without one. Nothing is created or
+  /// written, not even a lock: a read-only folder will do. Each call sees every write that was
+  /// acknowledged before it began.
+  kRead = 2,
+};
+
 struct OpenOptions {
+  OpenMode mode = OpenMode::kReadWrite;
   Durability durability = Durability::kSync;
   uint64_t interval_ms = 100;  ///< 1..60,000; used by Durability::kInterval
   bool create_if_missing = true;

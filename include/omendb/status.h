@@ -24,7 +24,7 @@ enum class StatusCode : int32_t {
   kCorruption = 8,           ///< Stored bytes fail their checksum or make no sense.
   kIoError = 9,              ///< The operating system refused a file operation.
   kNoSpace = 10,             ///< The disk is full; try again when it is not.
-  kReadOnly = 11,            ///< A flush failed earlier; reopen to write again.
+  kReadOnly = 11,            ///< Opened for reading, or a flush failed: reopen to write again.
   kUnsupportedVersion = 12,  ///< Written by a newer OmenDB.
   kNotADatabase = 13,        ///< The path is a file, or a folder that OmenDB did not make.
   kClosed = 14,              ///< The database was closed.

@@ -156,6 +156,7 @@ class Collection:
 
 def open(
     path: str,
+    reader: bool,
     durability: int,
     interval_ms: int,
     create: bool,

@@ -317,11 +317,12 @@ class Database(_Verbs):
     Its own verbs act on the collection "default". Use it as a context manager, or close it.
     """
 
-    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path")
+    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path", "_reader")
 
-    def __init__(self, core: _core.Database, path: str) -> None:
+    def __init__(self, core: _core.Database, path: str, reader: bool) -> None:
         self._core = core
         self._path = path
+        self._reader = reader
         self._closed = False
         self._core_collection = None
         self._element = "f32"
@@ -329,7 +330,9 @@ class Database(_Verbs):
     def _open(self) -> _core.Collection:
         core = self._core.collection("default", 0, None, None)
         self._element = core.element
-        self._core_collection = core
+        # A reader may be here before the writer has made the collection, and its element type.
+        if not self._reader or core.info()["dim"]:
+            self._core_collection = core
         return core
 
     @property
@@ -443,6 +446,7 @@ class Database(_Verbs):
 def open(
     path: str | os.PathLike[str],
     *,
+    mode: Literal["r", "rw"] = "rw",
     durability: str = "sync",
     create: bool = True,
     memtable_mb: float | None = None,
@@ -450,6 +454,10 @@ def open(
 ) -> Database:
     """Opens a database folder, making it if it is missing; ":memory:" lives with the process.
 
+    ``mode``: "rw" (read and write; one process at a time) or "r" (read only; any number of
+    processes, beside a writer too). A reader needs a folder that it can read and nothing else: it
+    creates and writes nothing. Each of its calls sees every write that was acknowledged before it
+    began; whatever would write raises ReadOnlyError.
     ``durability``: "sync" (a write that returned survives a power cut), "interval(100)" (a power
     cut loses at most the last 100 ms, always a suffix) or "none" (until flush or close).
     ``create=False`` raises NotFoundError instead of making a folder. ``memtable_mb``: megabytes of
@@ -460,14 +468,18 @@ def open(
     """
     text = path_text(path)
     create = _flag(create, "create")
-    mode, interval = _durability(durability)
+    if mode not in ("r", "rw"):
+        raise InvalidArgumentError(f'mode is {mode!r}; expected "r" or "rw"')
+    level, interval = _durability(durability)
     memtable = None
     if memtable_mb is not None:
         if not isinstance(memtable_mb, int | float) or not 0.0625 <= memtable_mb <= 4096:
             raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
         memtable = int(memtable_mb * 2**20)
     wait = _milliseconds(timeout)
-    return Database(_core.open(text, mode, interval, create, memtable, wait), text)
+    return Database(
+        _core.open(text, mode == "r", level, interval, create, memtable, wait), text, mode == "r"
+    )
 
 
 def _durability(text: str) -> tuple[int, int]:
@@ -486,7 +498,7 @@ def _milliseconds(timeout: Any) -> int:
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not number or not 0 <= timeout <= 86_400:
         raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
-    return round(timeout * 1000)
+    return int(timeout * 1000)
 
 
 def _walk(scan: _core.Scan) -> Iterator[Points]:

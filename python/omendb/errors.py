@@ -92,7 +92,7 @@ class NoSpaceError(StorageError):
 
 
 class ReadOnlyError(StorageError):
-    """A flush failed earlier, so writes are refused until the database is reopened."""
+    """The database was opened with ``mode="r"``, or a flush failed and it must be reopened."""
 
 
 class VersionError(OmendbError, RuntimeError):

@@ -162,10 +162,11 @@ T named(std::string_view what, std::string_view name, std::initializer_list<T> a
         std::string(what) + " is \"" + std::string(name) + "\"; expected one of " + known);
 }
 
-std::unique_ptr<Database> open(const std::string& path, int durability, uint64_t interval_ms,
-                               bool create, std::optional<size_t> memtable_bytes,
-                               uint64_t lock_timeout_ms) {
+std::unique_ptr<Database> open(const std::string& path, bool reader, int durability,
+                               uint64_t interval_ms, bool create,
+                               std::optional<size_t> memtable_bytes, uint64_t lock_timeout_ms) {
   OpenOptions options;
+  if (reader) options.mode = OpenMode::kRead;
   options.durability = static_cast<Durability>(durability);
   options.interval_ms = interval_ms;
   options.create_if_missing = create;
@@ -378,8 +379,9 @@ NB_MODULE(_core, m) {
   bind_rows(m);
   bind_arrow(m);
   bind_database(m);
-  m.def("open", &open, nb::arg("path"), nb::arg("durability"), nb::arg("interval_ms"),
-        nb::arg("create"), nb::arg("memtable_bytes").none(), nb::arg("lock_timeout_ms"), kCall);
+  m.def("open", &open, nb::arg("path"), nb::arg("reader"), nb::arg("durability"),
+        nb::arg("interval_ms"), nb::arg("create"), nb::arg("memtable_bytes").none(),
+        nb::arg("lock_timeout_ms"), kCall);
   m.def("version", &omendb::version);
   m.def("active_isa", &omendb::active_isa);
   m.def("supported_isas", [] {

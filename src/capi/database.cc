@@ -27,6 +27,11 @@ Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options
   if (in.memtable_bytes != 0) out.memtable_bytes = in.memtable_bytes;
   if (in.max_sealing_memtables != 0) out.max_sealing_memtables = in.max_sealing_memtables;
   out.create_if_missing = in.must_exist == 0;
+  if (in.mode < 0 || in.mode > OMENDB_MODE_READ) {
+    return Status(StatusCode::kInvalidArgument,
+                  "mode is " + std::to_string(in.mode) + "; expected one of OMENDB_MODE_*");
+  }
+  if (in.mode != 0) out.mode = static_cast<omendb::OpenMode>(in.mode);
   out.lock_timeout_ms = in.lock_timeout_ms;
   return out;
 }

@@ -36,27 +36,6 @@ Status named_by_manifest(const Status& status) {
           "the manifest names a file that is missing: " + status.message()};
 }
 
-Result<Part> open_part(segment::SegmentStore& files, const CollectionState& state,
-                       const SegmentState& named) {
-  auto opened = files.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
-  if (!opened.ok()) return named_by_manifest(opened.status());
-  Part part;
-  part.segment = *std::move(opened);
-  part.rows = part.segment;
-  part.segment_name = named.name;
-  part.watermark = part.segment->rows();
-  if (part.watermark != named.rows) {
-    return Status(StatusCode::kCorruption,
-                  part.segment->path() + ": has " + std::to_string(part.watermark) +
-                      " rows; the manifest says " + std::to_string(named.rows));
-  }
-  if (named.tombstones.empty()) return part;
-  auto dead = files.read_tombstones(named.tombstones, part.watermark);
-  if (!dead.ok()) return named_by_manifest(dead.status());
-  part.dead = *std::move(dead);
-  return part;
-}
-
 }  // namespace
 
 CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state,
@@ -95,6 +74,33 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   MutexLock lock(core->write_mutex_);
   core->encoder_ = std::move(encoder);
   return core;
+}
+
+Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const CollectionState& state,
+                                       const SegmentState& named) {
+  auto opened = files.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
+  if (!opened.ok()) return named_by_manifest(opened.status());
+  Part part;
+  part.segment = *std::move(opened);
+  part.rows = part.segment;
+  part.segment_name = named.name;
+  part.watermark = part.segment->rows();
+  if (part.watermark != named.rows) {
+    return Status(StatusCode::kCorruption,
+                  part.segment->path() + ": has " + std::to_string(part.watermark) +
+                      " rows; the manifest says " + std::to_string(named.rows));
+  }
+  OMEN_RETURN_IF_ERROR(open_tombstones(files, named, part));
+  return part;
+}
+
+Status CollectionCore::open_tombstones(segment::SegmentStore& files, const SegmentState& named,
+                                       Part& part) {
+  if (named.tombstones.empty()) return {};
+  auto dead = files.read_tombstones(named.tombstones, part.watermark);
+  if (!dead.ok()) return named_by_manifest(dead.status());
+  part.dead = *std::move(dead);
+  return {};
 }
 
 Status CollectionCore::check_open() const {
@@ -387,6 +393,13 @@ size_t CollectionCore::waiting_seals() const {
 
 // --- recovery ----------------------------------------------------------------------------------
 
+void CollectionCore::follow() {
+  MutexLock commit_lock(commit_mutex_);
+  durable_parts_.clear();  // for those who seal and merge
+  MutexLock lock(write_mutex_);
+  journal_.emplace();
+}
+
 Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
   DecodedOperation decoded;
   OMEN_RETURN_IF_ERROR(decode_operation(record, decoded));
@@ -407,13 +420,19 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       }
       if (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
         freeze_locked();
+        if (journal_) frozen_.clear();  // the writer seals it
       }
       OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put->ids, PutMode::kUpsert));
+      if (journal_) OMEN_RETURN_IF_ERROR(note_deaths(lsn, dead));
       pending = stage_put(lsn, *put, dead);
+      if (journal_) {
+        journal_->fills.push_back({lsn, pending->memtable, pending->first + pending->rows});
+      }
       pending->encoded = pending->memtable->fill(pending->first, put->vectors);
     } else {
       const auto& erase = std::get<DeleteOperation>(decoded.operation);
       OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(erase.ids, PutMode::kUpsert));
+      if (journal_) OMEN_RETURN_IF_ERROR(note_deaths(lsn, dead));
       pending = stage_delete(lsn, dead);
     }
   }

@@ -12,6 +12,7 @@
 #include "base/sync.h"
 #include "collection/host.h"
 #include "collection/tend/jobs.h"
+#include "collection/tend/journal.h"
 #include "collection/write/operation.h"
 #include "collection/write/publication.h"
 #include "omendb/options.h"
@@ -55,8 +56,19 @@ class CollectionCore {
   Result<uint64_t> delete_ids(const IdsView& ids);
   Result<uint64_t> delete_where(const Filter& where);
 
-  /// Applies a logged operation again. Single-threaded, before any other call.
+  /// Makes this a reader's copy, which another process writes: it takes every change from replay()
+  /// and adopt(), and no write. Before any other call.
+  void follow();
+
+  /// Applies a logged operation again. One caller at a time, in the order of the log; before any
+  /// write, and beside reads.
   Status replay(Lsn lsn, std::span<const std::byte> record);
+
+  /// Goes over to the state that a manifest of the writer's names: its segments in place of those
+  /// that they were merged from, and of the rows in memory that they hold. No point changes. After
+  /// an error nothing has changed. One caller at a time with replay(), beside reads.
+  /// @pre follow(); every operation that the segments hold, or miss a row by, was replayed.
+  Status adopt(const CollectionState& state);
 
   /// The state that every acknowledged write is part of.
   Result<std::shared_ptr<const Snapshot>> snapshot() const;
@@ -139,6 +151,15 @@ class CollectionCore {
     }
   }
 
+  // Following a writer: adopt.cc.
+  static Result<Part> open_part(segment::SegmentStore& files, const CollectionState& state,
+                                const SegmentState& named);
+  static Status open_tombstones(segment::SegmentStore& files, const SegmentState& named,
+                                Part& part);
+  Status note_deaths(Lsn lsn, const DeadByPart& dead) OMEN_REQUIRES(write_mutex_);
+  Status open_parts(const CollectionState& state, const Snapshot& now, std::vector<Part>& parts)
+      OMEN_REQUIRES(write_mutex_);
+
   /// What the manifest names, opened: segments, and their rows that are dead in the state that it
   /// describes.
   using DurableParts = std::map<std::string, segment::WriteSource>;
@@ -198,6 +219,7 @@ class CollectionCore {
   Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};  // 0: nothing since the last freeze
   std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
   Status seal_error_ OMEN_GUARDED_BY(write_mutex_);
+  std::optional<Journal> journal_ OMEN_GUARDED_BY(write_mutex_);  // a reader's
 
   Publication publication_;
 };

@@ -3,6 +3,7 @@
 
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "collection/read/get.h"
@@ -37,6 +38,38 @@ auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
     const CallGuard guard(database);
     OMEN_RETURN_IF_ERROR(guard.status());
     return body();
+  });
+}
+
+/// The same for what writes.
+template <class Body>
+auto write_call(DatabaseImpl& database, Body body) -> decltype(body()) {
+  OMEN_RETURN_IF_ERROR(database.check_writable());
+  return call(database, std::move(body));
+}
+
+/// The same for a read of one collection: `body` gets it, and its snapshot of now.
+template <class Body>
+auto read_call(const CollectionHandle& handle, Body body)
+    -> decltype(body(std::declval<const CollectionCore&>(),
+                     std::declval<std::shared_ptr<const collection::Snapshot>>())) {
+  using Answer = decltype(body(std::declval<const CollectionCore&>(),
+                               std::declval<std::shared_ptr<const collection::Snapshot>>()));
+  return call(*handle.database, [&]() -> Answer {
+    OMEN_ASSIGN_OR_RETURN(const auto core, handle.core());
+    OMEN_ASSIGN_OR_RETURN(auto snapshot, core->snapshot());
+    return body(*core, std::move(snapshot));
+  });
+}
+
+/// The same for a write to one collection.
+template <class Body>
+auto write_call(const CollectionHandle& handle, Body body)
+    -> decltype(body(std::declval<CollectionCore&>())) {
+  using Answer = decltype(body(std::declval<CollectionCore&>()));
+  return write_call(*handle.database, [&]() -> Answer {
+    OMEN_ASSIGN_OR_RETURN(const auto core, handle.core());
+    return body(*core);
   });
 }
 
@@ -86,7 +119,7 @@ Result<std::vector<std::string>> Database::collection_names() const {
 }
 
 Status Database::drop_collection(std::string_view name) {
-  return call(*impl_, [&]() -> Status { return impl_->drop_collection(name); });
+  return write_call(*impl_, [&]() -> Status { return impl_->drop_collection(name); });
 }
 
 Status Database::flush() {
@@ -94,7 +127,8 @@ Status Database::flush() {
 }
 
 Status Database::snapshot(std::string_view path, const SnapshotOptions& options) {
-  return call(*impl_, [&]() -> Status { return impl_->snapshot(std::string(path), options); });
+  return write_call(*impl_,
+                    [&]() -> Status { return impl_->snapshot(std::string(path), options); });
 }
 
 Status Database::close() {
@@ -114,74 +148,68 @@ const std::string& Database::path() const {
 Collection::Collection(std::shared_ptr<CollectionHandle> handle) : handle_(std::move(handle)) {}
 
 Result<Ids> Collection::add(const WriteBatch& batch) {
-  return call(*handle_->database, [&]() -> Result<Ids> {
-    return handle_->core->put(batch, CollectionCore::PutMode::kAdd);
+  return write_call(*handle_, [&](CollectionCore& core) -> Result<Ids> {
+    return core.put(batch, CollectionCore::PutMode::kAdd);
   });
 }
 
 Result<Ids> Collection::upsert(const WriteBatch& batch) {
-  return call(*handle_->database, [&]() -> Result<Ids> {
-    return handle_->core->put(batch, CollectionCore::PutMode::kUpsert);
+  return write_call(*handle_, [&](CollectionCore& core) -> Result<Ids> {
+    return core.put(batch, CollectionCore::PutMode::kUpsert);
   });
 }
 
 Result<uint64_t> Collection::delete_ids(const IdsView& ids) {
-  return call(*handle_->database,
-              [&]() -> Result<uint64_t> { return handle_->core->delete_ids(ids); });
+  return write_call(*handle_,
+                    [&](CollectionCore& core) -> Result<uint64_t> { return core.delete_ids(ids); });
 }
 
 Result<uint64_t> Collection::delete_where(const Filter& where) {
-  return call(*handle_->database,
-              [&]() -> Result<uint64_t> { return handle_->core->delete_where(where); });
+  return write_call(
+      *handle_, [&](CollectionCore& core) -> Result<uint64_t> { return core.delete_where(where); });
 }
 
 Result<GetResult> Collection::get(const IdsView& ids, const GetOptions& options) const {
-  return call(*handle_->database, [&]() -> Result<GetResult> {
-    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-    return collection::get(*snapshot, handle_->core->name(), ids, options);
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<GetResult> {
+    return collection::get(*now, core.name(), ids, options);
   });
 }
 
 Result<uint64_t> Collection::count(const Filter& where) const {
-  return call(*handle_->database, [&]() -> Result<uint64_t> {
-    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
-    return collection::count(*snapshot, where);
+  return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<uint64_t> {
+    return collection::count(*now, where);
   });
 }
 
 Result<Scan> Collection::scan(const ScanOptions& options) const {
-  return call(*handle_->database, [&]() -> Result<Scan> {
-    OMEN_ASSIGN_OR_RETURN(auto snapshot, handle_->core->snapshot());
-    OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(snapshot), options));
+  return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<Scan> {
+    OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(now), options));
     return Scan(std::move(cursor));
   });
 }
 
 Result<SearchResult> Collection::search(const VectorsView& queries,
                                         const SearchOptions& options) const {
-  return call(*handle_->database, [&]() -> Result<SearchResult> {
-    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
     const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
-    return collection::search(*snapshot, handle_->core->name(), queries, options, stop,
+    return collection::search(*now, core.name(), queries, options, stop,
                               &handle_->database->pool());
   });
 }
 
 Result<CollectionInfo> Collection::info() const {
-  return call(*handle_->database, [&]() -> Result<CollectionInfo> {
-    OMEN_ASSIGN_OR_RETURN(const auto snapshot, handle_->core->snapshot());
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<CollectionInfo> {
     CollectionInfo info;
-    info.name = handle_->core->name();
-    info.dim = snapshot->spec.dim;
-    info.metric = snapshot->spec.metric;
-    info.element = snapshot->spec.element;
-    info.id_kind = snapshot->id_kind;
-    for (const auto& column : *snapshot->columns)
-      info.columns.emplace_back(column.name, column.type);
-    info.points = snapshot->live;
-    info.waiting_seals = handle_->core->waiting_seals();
-    info.jobs = handle_->core->jobs();
-    for (const auto& part : snapshot->parts) {
+    info.name = core.name();
+    info.dim = now->spec.dim;
+    info.metric = now->spec.metric;
+    info.element = now->spec.element;
+    info.id_kind = now->id_kind;
+    for (const auto& column : *now->columns) info.columns.emplace_back(column.name, column.type);
+    info.points = now->live;
+    info.waiting_seals = core.waiting_seals();
+    info.jobs = core.jobs();
+    for (const auto& part : now->parts) {
       if (part.segment == nullptr) {
         info.memory_points += part.watermark;
       } else {
@@ -195,7 +223,7 @@ Result<CollectionInfo> Collection::info() const {
 }
 
 Status Collection::compact() {
-  return call(*handle_->database, [&]() -> Status { return handle_->core->compact(); });
+  return write_call(*handle_, [&](CollectionCore& core) -> Status { return core.compact(); });
 }
 
 // --- Scan --------------------------------------------------------------------------------------

@@ -31,10 +31,15 @@ DatabaseImpl::~DatabaseImpl() {
 
 Status DatabaseImpl::enter() {
   OMEN_RETURN_IF_ERROR(check_process());
-  MutexLock lock(calls_mutex_);
-  if (closing_) return {StatusCode::kClosed, "database \"" + path_ + "\" is closed"};
-  ++calls_;
-  return {};
+  {
+    MutexLock lock(calls_mutex_);
+    if (closing_) return {StatusCode::kClosed, "database \"" + path_ + "\" is closed"};
+    ++calls_;
+  }
+  if (follower_ == nullptr) return {};
+  Status fresh = follower_->refresh();
+  if (!fresh.ok()) leave();
+  return fresh;
 }
 
 void DatabaseImpl::leave() {
@@ -49,7 +54,22 @@ Status DatabaseImpl::check_process() const {
               "\" was opened before a fork, by the parent of this process; open one here"};
 }
 
+Status DatabaseImpl::check_writable() const {
+  if (options_.mode == OpenMode::kReadWrite) return {};
+  return {StatusCode::kReadOnly, "database \"" + path_ +
+                                     "\" was opened with mode \"r\", for reading only; open it "
+                                     "with mode \"rw\" to write"};
+}
+
+Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::current(
+    const std::shared_ptr<Core>& held) const {
+  if (follower_ == nullptr) return held;
+  if (auto core = follower_->find(held->name())) return core;
+  return Status(StatusCode::kNotFound, "collection \"" + held->name() + "\" was dropped");
+}
+
 Status DatabaseImpl::flush() {
+  if (follower_ != nullptr) return {};  // nothing was written
   return log_->sync(log_->last_appended());
 }
 
@@ -98,6 +118,7 @@ Status DatabaseImpl::shut_down() {
 // --- collections -------------------------------------------------------------------------------
 
 std::vector<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::cores() const {
+  if (follower_ != nullptr) return follower_->cores();
   MutexLock lock(map_mutex_);
   std::vector<std::shared_ptr<Core>> result;
   for (const auto& [name, core] : collections_) result.push_back(core);
@@ -105,6 +126,7 @@ std::vector<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::cores() c
 }
 
 std::shared_ptr<collection::CollectionCore> DatabaseImpl::find_core(std::string_view name) const {
+  if (follower_ != nullptr) return follower_->find(name);
   MutexLock lock(map_mutex_);
   const auto found = collections_.find(name);
   return found == collections_.end() ? nullptr : found->second;
@@ -125,6 +147,10 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
   }
   MutexLock lock(manifest_mutex_);
   const std::shared_ptr<Core> core = find_core(name);
+  if (core == nullptr && follower_ != nullptr) {
+    return Status(StatusCode::kNotFound, "there is no collection \"" + std::string(name) +
+                                             "\" yet, and a reader makes none");
+  }
   if (core == nullptr) return create_collection(name, options.value_or(CollectionOptions()));
   if (!options) return core;
 
@@ -139,6 +165,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
                                                   describe({spec.dim, spec.metric, spec.element}) +
                                                   "; asked for " + describe(*options));
   }
+  if (follower_ != nullptr) return core;  // the writer will see to it
   // Nothing was ever added, unless just now: what was not declared then is declared now.
   if (!core->mark_dropped_if_untouched()) {
     return Status(StatusCode::kAlreadyExists,

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "collection/collection_core.h"
 #include "database/background.h"
+#include "database/follower.h"
 #include "omendb/database.h"
 #include "storage/log/log.h"
 #include "storage/manifest.h"
@@ -51,6 +52,12 @@ class DatabaseImpl final : public collection::Host {
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
   const std::string& path() const { return path_; }
 
+  /// @error kReadOnly for a reader.
+  Status check_writable() const;
+  /// The collection of that name as it is now, for one that was given out before.
+  Result<std::shared_ptr<collection::CollectionCore>> current(
+      const std::shared_ptr<collection::CollectionCore>& held) const;
+
   Status enter();
   void leave();
 
@@ -80,6 +87,7 @@ class DatabaseImpl final : public collection::Host {
   Status shut_down();
 
   // Opening: open.cc.
+  Status open_reader();
   Status open_folder();
   Status remove_orphans() OMEN_REQUIRES(manifest_mutex_);
   Status open_collections();
@@ -117,6 +125,8 @@ class DatabaseImpl final : public collection::Host {
 
   ThreadPool pool_{std::max(1U, std::thread::hardware_concurrency()) - 1};
 
+  std::unique_ptr<Follower> follower_;  // a reader's; it has no lock_, no log_ and no background_
+
   Mutex calls_mutex_;
   CondVar calls_ended_;
   uint64_t calls_ OMEN_GUARDED_BY(calls_mutex_) = 0;
@@ -142,15 +152,22 @@ class CallGuard {
   const Status status_;
 };
 
-/// What a public Collection holds.
+/// What a public Collection holds. A reader's collections are replaced when the writer makes one
+/// anew, so each call asks for the current one.
 class CollectionHandle {
  public:
   CollectionHandle(std::shared_ptr<DatabaseImpl> owner,
                    std::shared_ptr<collection::CollectionCore> held)
-      : database(std::move(owner)), core(std::move(held)) {}
+      : database(std::move(owner)), held_(std::move(held)) {}
+
+  Result<std::shared_ptr<collection::CollectionCore>> core() const {
+    return database->current(held_);
+  }
 
   const std::shared_ptr<DatabaseImpl> database;
-  const std::shared_ptr<collection::CollectionCore> core;
+
+ private:
+  const std::shared_ptr<collection::CollectionCore> held_;
 };
 
 }  // namespace omendb::internal

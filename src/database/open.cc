@@ -65,6 +65,7 @@ Result<std::unique_ptr<storage::FileLock>> take_lock(storage::Env& env, const st
     if (left.count() <= 0) {
       std::string message = taken.status().message();
       if (timeout_ms > 0) message += ", still after " + std::to_string(timeout_ms) + " ms";
+      message += "; open it with mode \"r\" to read it meanwhile";
       return Status(StatusCode::kLocked, std::move(message));
     }
     std::this_thread::sleep_for(std::min(pause, left));
@@ -90,6 +91,11 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
                                                          Tending tending) {
   OMEN_RETURN_IF_ERROR(check_options(path, options));
   const bool in_memory = path == kMemoryPath;
+  const bool reader = options.mode == OpenMode::kRead;
+  if (in_memory && env == nullptr && reader) {
+    return Status(StatusCode::kInvalidArgument,
+                  "\":memory:\" lives with the process that made it; there is nothing to read");
+  }
   if (in_memory) path = kMemoryFolder;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
@@ -100,11 +106,22 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   };
   auto database = std::shared_ptr<DatabaseImpl>(
       new DatabaseImpl(std::move(path), options, std::move(env)), destroy);
+  if (reader) {
+    OMEN_RETURN_IF_ERROR(database->open_reader());
+    return database;
+  }
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
   OMEN_RETURN_IF_ERROR(database->replay_log());
   if (tending == Tending::kBackground) database->background_.start();
   return database;
+}
+
+Status DatabaseImpl::open_reader() {
+  auto follower = std::make_unique<Follower>(env_, path_, core_options_, pool_);
+  OMEN_RETURN_IF_ERROR(follower->refresh());
+  follower_ = std::move(follower);
+  return {};
 }
 
 Status DatabaseImpl::open_folder() {

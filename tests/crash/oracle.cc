@@ -31,31 +31,6 @@ const Column* find_column(const std::vector<Column>& columns, const char* name) 
   return found == columns.end() ? nullptr : &*found;
 }
 
-/// Takes points apart, and checks each against what its batch wrote.
-Status read_points(const Points& points, size_t dim, State& state) {
-  const auto& ids = std::get<std::vector<uint64_t>>(points.ids);
-  if (ids.empty()) return {};
-  const Column* batches = find_column(points.metadata, "batch");
-  const Column* labels = find_column(points.metadata, "label");
-  if (batches == nullptr) return wrong("column \"batch\" is missing");
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (!batches->is_valid(i)) return wrong("id " + std::to_string(ids[i]) + " has no batch");
-    const auto batch = static_cast<uint32_t>(batches->ints[i]);
-    const std::string name = label_of(ids[i], batch);
-    if (!state.emplace(ids[i], batch).second) return wrong(name + " is there twice");
-    const auto expected = vector_of(ids[i], batch, dim);
-    if (points.vectors.size() < (i + 1) * dim * sizeof(float) ||
-        std::memcmp(points.vectors.data() + i * dim * sizeof(float), expected.data(),
-                    dim * sizeof(float)) != 0) {
-      return wrong(name + " has another vector");
-    }
-    const bool labelled = labels != nullptr && labels->is_valid(i);
-    if (labelled != (batch >= kFirstBatchWithLabel)) return wrong(name + " lost its label");
-    if (labelled && labels->string_at(i) != name) return wrong(name + " has another label");
-  }
-  return {};
-}
-
 Status check_search(const Collection& collection, const State& state, size_t dim) {
   constexpr size_t kK = 12;
   const auto query = vector_of(424'242, 7, dim);
@@ -129,6 +104,30 @@ std::vector<Column> metadata_of(const std::vector<uint64_t>& ids, uint32_t batch
     labels.string_offsets.push_back(labels.bytes.size());
   }
   return columns;
+}
+
+Status read_points(const Points& points, size_t dim, State& state) {
+  const auto& ids = std::get<std::vector<uint64_t>>(points.ids);
+  if (ids.empty()) return {};
+  const Column* batches = find_column(points.metadata, "batch");
+  const Column* labels = find_column(points.metadata, "label");
+  if (batches == nullptr) return wrong("column \"batch\" is missing");
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!batches->is_valid(i)) return wrong("id " + std::to_string(ids[i]) + " has no batch");
+    const auto batch = static_cast<uint32_t>(batches->ints[i]);
+    const std::string name = label_of(ids[i], batch);
+    if (!state.emplace(ids[i], batch).second) return wrong(name + " is there twice");
+    const auto expected = vector_of(ids[i], batch, dim);
+    if (points.vectors.size() < (i + 1) * dim * sizeof(float) ||
+        std::memcmp(points.vectors.data() + i * dim * sizeof(float), expected.data(),
+                    dim * sizeof(float)) != 0) {
+      return wrong(name + " has another vector");
+    }
+    const bool labelled = labels != nullptr && labels->is_valid(i);
+    if (labelled != (batch >= kFirstBatchWithLabel)) return wrong(name + " lost its label");
+    if (labelled && labels->string_at(i) != name) return wrong(name + " has another label");
+  }
+  return {};
 }
 
 Status write_batch(Collection& collection, const std::vector<uint64_t>& ids, uint32_t batch,

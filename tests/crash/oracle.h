@@ -29,6 +29,10 @@ enum class Put : uint8_t { kAdd, kAddGenerated, kUpsert };
 Status write_batch(Collection& collection, const std::vector<uint64_t>& ids, uint32_t batch,
                    size_t dim, Put put);
 
+/// Takes points apart into `state`, and checks each against what its batch wrote.
+/// @return kInternal saying what is wrong.
+Status read_points(const Points& points, size_t dim, State& state);
+
 /// Reads all of a collection: by scan, count, get and exact search, which must agree with one
 /// another and with what each point's batch wrote.
 /// @return kInternal saying what is wrong, or the error of a call.

@@ -43,6 +43,7 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
 /// Maps a log file and checks its header.
 /// @error kCorruption, kUnsupportedVersion.
 Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t sequence);
+
 /// Takes the header of a log file. @param file  its first page at least.
 /// @error kCorruption, kUnsupportedVersion.
 Status read_log_header(std::span<const std::byte> file, const std::string& path, uint64_t sequence,

@@ -1,0 +1,97 @@
+"""Databases opened with ``mode="r"``, beside the process that writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import omendb
+import pytest
+
+
+def test_a_reader_sees_each_write_on_its_next_call(tmp_path: Path) -> None:
+    with omendb.open(tmp_path / "db") as writer, omendb.open(tmp_path / "db", mode="r") as reader:
+        assert len(reader) == 0 and reader.collections() == []
+        writer.add(np.eye(8, dtype=np.float32), metadata={"n": list(range(8))})
+        assert len(reader) == 8
+        assert reader.search(np.eye(8, dtype=np.float32)[3], k=1)[0].id == 3
+        writer.delete([3])
+        assert reader.get(3) is None and reader.count("n > 4") == 3
+        docs = writer.collection("docs", dim=2, metric="cosine")
+        docs.add([[1.0, 0.0]], ids=["a"])
+        there = reader.collection("docs")
+        assert there.info() == docs.info() and there.get("a") is not None
+        writer.compact()
+        assert reader.info() == writer.info()
+
+
+def test_a_reader_takes_what_the_writer_makes_of_the_default_collection(tmp_path: Path) -> None:
+    with omendb.open(tmp_path / "db") as writer, omendb.open(tmp_path / "db", mode="r") as reader:
+        assert len(reader) == 0
+        bits = np.eye(16, dtype=bool)
+        binary = writer.collection("default", dtype="binary", metric="hamming")
+        binary.add(bits)
+        assert reader.search(bits[5], k=1)[0].id == 5
+
+
+def test_every_write_of_a_reader_is_refused(tmp_path: Path) -> None:
+    omendb.open(tmp_path / "db").close()
+    with omendb.open(tmp_path / "db", mode="r") as reader:
+        for write in (
+            lambda: reader.add([[1.0]]),
+            lambda: reader.upsert([[1.0]]),
+            lambda: reader.delete([1]),
+            lambda: reader.delete(where="true"),
+            lambda: reader.compact(),
+            lambda: reader.drop("default"),
+        ):
+            with pytest.raises(omendb.ReadOnlyError, match='mode "r"'):
+                write()
+        with pytest.raises(omendb.NotFoundError, match="a reader makes none"):
+            reader.collection("new", dim=3)
+
+
+def test_a_reader_makes_no_folder_and_wants_one_of_the_modes(tmp_path: Path) -> None:
+    with pytest.raises(omendb.NotFoundError, match="there is no database"):
+        omendb.open(tmp_path / "none", mode="r")
+    assert not (tmp_path / "none").exists()
+    for mode in ("w", "", None, 1):
+        with pytest.raises(omendb.InvalidArgumentError, match='expected "r" or "rw"'):
+            omendb.open(tmp_path / "none", mode=mode)  # type: ignore[arg-type]
+
+
+def test_the_error_of_a_second_writer_tells_of_readers(tmp_path: Path) -> None:
+    with (
+        omendb.open(tmp_path / "db"),
+        pytest.raises(omendb.LockedError, match=r'held by pid .*mode "r"'),
+    ):
+        omendb.open(tmp_path / "db")
+
+
+def test_readers_in_other_processes_see_each_write(tmp_path: Path) -> None:
+    script = f"""
+import sys, omendb
+db = omendb.open({str(tmp_path / "db")!r}, mode="r")
+for line in sys.stdin:
+    print(len(db), flush=True)
+"""
+    with omendb.open(tmp_path / "db") as writer:
+        command = [sys.executable, "-c", script]
+        pipes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        for count in range(1, 20):
+            writer.add([[float(count)]])
+            if count % 7 == 0:
+                writer.compact()
+            for pipe in pipes:
+                assert pipe.stdin is not None and pipe.stdout is not None
+                pipe.stdin.write("\n")
+                pipe.stdin.flush()
+                assert int(pipe.stdout.readline()) == count
+        for pipe in pipes:
+            pipe.communicate()
+            assert pipe.returncode == 0

@@ -1,0 +1,122 @@
+// How a reader goes over to the segments that the writer, another process, has written.
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "collection/collection_core.h"
+
+namespace omendb::collection {
+
+namespace {
+
+IdView view_of(const std::variant<uint64_t, std::string>& id) {
+  if (const auto* number = std::get_if<uint64_t>(&id)) return *number;
+  return std::string_view(std::get<std::string>(id));
+}
+
+/// The slots [0, end), added to the dead.
+std::shared_ptr<const segment::Tombstones> with_prefix(
+    const std::shared_ptr<const segment::Tombstones>& dead, uint32_t end) {
+  std::vector<uint32_t> slots(end);
+  for (uint32_t slot = 0; slot < end; ++slot) slots[slot] = slot;
+  return segment::Tombstones::with(dead, slots);
+}
+
+}  // namespace
+
+/// Notes what an operation that is about to be applied ends.
+Status CollectionCore::note_deaths(Lsn lsn, const DeadByPart& dead) {
+  for (size_t p = 0; p < dead.size(); ++p) {
+    const Part& part = staged_->parts[p];
+    for (const uint32_t slot : dead[p]) {
+      IdView id;
+      if (part.memtable != nullptr) {
+        id = part.memtable->ids().at(slot);
+      } else {
+        OMEN_ASSIGN_OR_RETURN(id, part.segment->id(slot));
+      }
+      Journal::Death death{lsn, uint64_t{0}};
+      if (const auto* number = std::get_if<uint64_t>(&id)) {
+        death.id = *number;
+      } else {
+        death.id = std::string(std::get<std::string_view>(id));
+      }
+      journal_->deaths.push_back(std::move(death));
+    }
+  }
+  return {};
+}
+
+/// Opens the segments of `state`, without the rows that died after it.
+Status CollectionCore::open_parts(const CollectionState& state, const Snapshot& now,
+                                  std::vector<Part>& parts) {
+  const CollectionState before = durable_state();
+  const auto as_before = [&](const SegmentState& named) {
+    const auto found = std::ranges::find(before.segments, named.name, &SegmentState::name);
+    return found != before.segments.end() && found->tombstones == named.tombstones;
+  };
+  for (const SegmentState& named : state.segments) {
+    const auto open = std::ranges::find(now.parts, named.name, &Part::segment_name);
+    Part part;
+    if (open != now.parts.end() && as_before(named)) {
+      parts.push_back(*open);  // its dead rows are those of the manifest and all since
+      continue;
+    }
+    if (open != now.parts.end()) {
+      part = *open;
+      part.dead = nullptr;
+      OMEN_RETURN_IF_ERROR(open_tombstones(host_.segments(), named, part));
+    } else {
+      OMEN_ASSIGN_OR_RETURN(part, open_part(host_.segments(), state, named));
+    }
+    std::vector<uint32_t> died;
+    for (const Journal::Death& death : journal_->deaths) {
+      if (death.lsn <= state.flushed) continue;
+      OMEN_ASSIGN_OR_RETURN(const auto slot, part.segment->find(view_of(death.id)));
+      if (slot) died.push_back(*slot);
+    }
+    part.dead = segment::Tombstones::with(part.dead, died);
+    parts.push_back(std::move(part));
+  }
+  return {};
+}
+
+Status CollectionCore::adopt(const CollectionState& state) {
+  MutexLock lock(write_mutex_);
+  OMEN_CHECK(journal_.has_value());
+  const std::shared_ptr<const Snapshot> now = publication_.current();
+  auto next = std::make_shared<Snapshot>(*now);
+  next->parts.clear();
+  OMEN_RETURN_IF_ERROR(open_parts(state, *now, next->parts));
+  std::map<const segment::Memtable*, uint32_t> covered;
+  for (const Journal::Fill& fill : journal_->fills) {
+    if (fill.lsn <= state.flushed) covered[fill.memtable.get()] = fill.end;
+  }
+  for (const Part& part : now->parts) {
+    if (part.memtable == nullptr) continue;
+    const uint32_t rows = covered[part.memtable.get()];
+    if (rows == part.watermark) {
+      if (part.memtable == growing_) growing_ = nullptr;
+      continue;
+    }
+    next->parts.push_back(part);
+    next->parts.back().dead = with_prefix(part.dead, rows);
+  }
+  next->live = 0;
+  for (const Part& part : next->parts) {
+    next->live += part.watermark - segment::dead_count(part.dead);
+    if (part.segment != nullptr) encoder_ = part.segment->shared_encoder();
+  }
+  next->lsn = std::max(now->lsn, state.flushed);
+  next->next_auto_id = std::max(now->next_auto_id, state.next_auto_id);
+  std::erase_if(journal_->fills, [&](const auto& fill) { return fill.lsn <= state.flushed; });
+  std::erase_if(journal_->deaths, [&](const auto& death) { return death.lsn <= state.flushed; });
+  staged_ = next;
+  publication_.replace(std::move(next));
+  MutexLock state_lock(state_mutex_);
+  durable_ = state;
+  return {};
+}
+
+}  // namespace omendb::collection

@@ -1,0 +1,205 @@
+#include "database/follower.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "database/catalog.h"
+#include "database/database_impl.h"
+
+namespace omendb::internal {
+
+using storage::LogFollower;
+
+namespace {
+
+/// How often a view is built anew because the writer has published meanwhile. Each time it has
+/// written a segment, which takes longer than opening those that are new.
+constexpr int kMaxAttempts = 1'000;
+
+Status read_only() {
+  return {StatusCode::kReadOnly, "the database was opened with mode \"r\", for reading only"};
+}
+
+}  // namespace
+
+Follower::Follower(std::shared_ptr<storage::Env> env, std::string path,
+                   const collection::CoreOptions& options, ThreadPool& pool)
+    : env_(std::move(env)),
+      path_(std::move(path)),
+      options_(options),
+      pool_(pool),
+      segments_(env_, storage::join(path_, kSegmentsFolder)),
+      manifests_(env_, path_) {}
+
+Result<Lsn> Follower::append(std::span<const std::span<const std::byte>> /*parts*/) {
+  return read_only();
+}
+
+Status Follower::publish(const collection::CollectionState& /*state*/) {
+  return read_only();
+}
+
+std::vector<std::shared_ptr<collection::CollectionCore>> Follower::cores() const {
+  MutexLock lock(map_mutex_);
+  std::vector<std::shared_ptr<Core>> result;
+  for (const auto& [name, core] : by_name_) result.push_back(core);
+  return result;
+}
+
+std::shared_ptr<collection::CollectionCore> Follower::find(std::string_view name) const {
+  MutexLock lock(map_mutex_);
+  const auto found = by_name_.find(name);
+  if (found != by_name_.end()) return found->second;
+  return name == default_->name() ? default_ : nullptr;
+}
+
+// Callers that wait here for another's look share the next one.
+Status Follower::refresh() {
+  const uint64_t arrival = ++arrivals_;
+  MutexLock lock(mutex_);
+  if (looked_for_ >= arrival) return {};
+  const uint64_t arrived = arrivals_;
+  OMEN_RETURN_IF_ERROR(look());
+  looked_for_ = arrived;
+  return {};
+}
+
+// The log is asked first: what it has lost since, a manifest has replaced by then.
+Status Follower::look() {
+  if (current_ == nullptr || view_.log == nullptr) return build();
+  OMEN_ASSIGN_OR_RETURN(const bool news, view_.log->has_news());
+  OMEN_ASSIGN_OR_RETURN(const bool in_force, current_->still_named());
+  if (!news && in_force) return {};
+  std::optional<storage::Manifest> manifest;
+  if (!in_force) {
+    OMEN_ASSIGN_OR_RETURN(manifest, load_manifest());
+    for (const storage::CollectionMeta& meta : manifest->collections) {
+      if (view_.cores.contains(meta.id)) continue;
+      auto core = open_core(meta);
+      if (!core.ok()) return build();
+      view_.cores[meta.id] = *std::move(core);
+    }
+    view_.next_collection_id = manifest->next_collection_id;
+  }
+  // To the end of the log before going over to the manifest: a merge leaves out rows that died
+  // after the state that the manifest is of, by records that are in the log by now.
+  OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view_));
+  if (outcome == LogFollower::Outcome::kLost) return build();
+  if (!manifest) return {};
+  const Status adopted = adopt(*manifest);
+  if (adopted.ok()) return {};
+  // A file that is gone was merged away since; anything else, opening anew will find again.
+  return build();
+}
+
+// The manifest that is in force, with a hold on the CURRENT that names it or an older one.
+Result<storage::Manifest> Follower::load_manifest() {
+  const std::string path = manifests_.current_path();
+  for (int attempt = 0;; ++attempt) {
+    auto file = env_->open_file(path);
+    if (!file.ok() && file.status().code() != StatusCode::kNotFound) return file.status();
+    auto manifest = manifests_.load();
+    if (manifest.ok() && !*manifest) {
+      return Status(StatusCode::kNotFound, "there is no database at \"" + path_ + "\"");
+    }
+    if (manifest.ok() && file.ok()) {
+      current_ = *std::move(file);
+      return **std::move(manifest);
+    }
+    if (file.ok()) {
+      OMEN_ASSIGN_OR_RETURN(const bool in_force, (*file)->still_named());
+      if (in_force) return manifest.status();
+    }
+    if (attempt >= kMaxAttempts) return manifest.ok() ? file.status() : manifest.status();
+  }
+}
+
+// Opens the database anew: the first time, and when records were lost on the way.
+Status Follower::build() {
+  if (empty_default_ == nullptr) {
+    OMEN_ASSIGN_OR_RETURN(empty_default_, open_core({.name = "default"}));
+  }
+  for (int attempt = 0;; ++attempt) {
+    OMEN_ASSIGN_OR_RETURN(const storage::Manifest manifest, load_manifest());
+    auto view = view_of(manifest);
+    if (view.ok()) {
+      view_ = *std::move(view);
+      show();
+      return {};
+    }
+    OMEN_ASSIGN_OR_RETURN(const bool in_force, current_->still_named());
+    if (in_force || attempt >= kMaxAttempts) return view.status();
+  }
+}
+
+Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
+  View view;
+  view.next_collection_id = manifest.next_collection_id;
+  for (const storage::CollectionMeta& meta : manifest.collections) {
+    OMEN_ASSIGN_OR_RETURN(view.cores[meta.id], open_core(meta));
+  }
+  const std::string folder = storage::join(path_, kLogFolder);
+  view.log = std::make_unique<LogFollower>(env_, folder, manifest.log.trimmed);
+  OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view));
+  if (outcome == LogFollower::Outcome::kUpToDate) {
+    OMEN_RETURN_IF_ERROR(view.log->check_end());
+    return view;
+  }
+  return Status(StatusCode::kCorruption,
+                "the log in \"" + folder + "\" lacks records after number " +
+                    std::to_string(to_int(view.log->position())) + ", which no segment holds");
+}
+
+Result<std::shared_ptr<collection::CollectionCore>> Follower::open_core(
+    const storage::CollectionMeta& meta) {
+  OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core,
+                        Core::open(*this, options_, state_from_meta(meta)));
+  core->follow();
+  return core;
+}
+
+Result<LogFollower::Outcome> Follower::follow_log(View& view) {
+  bool unknown = false;
+  const auto outcome = view.log->read([&](const storage::LogRecord& record) -> Status {
+    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
+    const auto found = view.cores.find(id);
+    // Records of a dropped collection stay in the log until it is trimmed; those of one that is
+    // newer than the manifest have another manifest before them.
+    unknown = found == view.cores.end() && id >= view.next_collection_id;
+    if (unknown) return {StatusCode::kNotFound, "collection " + std::to_string(id)};
+    if (found == view.cores.end()) return {};
+    Core& core = *found->second;
+    if (record.position <= core.durable_state().flushed) return {};
+    return core.replay(record.position, record.payload);
+  });
+  if (unknown) return LogFollower::Outcome::kLost;
+  return outcome;
+}
+
+// Every record that the manifest's segments hold was applied by now.
+Status Follower::adopt(const storage::Manifest& manifest) {
+  for (const storage::CollectionMeta& meta : manifest.collections) {
+    Core& core = *view_.cores.at(meta.id);
+    if (meta_from_state(core.durable_state()) == meta) continue;
+    OMEN_RETURN_IF_ERROR(core.adopt(state_from_meta(meta)));
+  }
+  std::erase_if(view_.cores, [&](const auto& entry) {
+    return entry.first < manifest.next_collection_id &&
+           std::ranges::find(manifest.collections, entry.first, &storage::CollectionMeta::id) ==
+               manifest.collections.end();
+  });
+  show();
+  return {};
+}
+
+// Lets readers find the collections.
+void Follower::show() {
+  std::map<std::string, std::shared_ptr<Core>, std::less<>> by_name;
+  for (const auto& [id, core] : view_.cores) by_name.insert_or_assign(core->name(), core);
+  MutexLock lock(map_mutex_);
+  by_name_ = std::move(by_name);
+  default_ = empty_default_;
+}
+
+}  // namespace omendb::internal

@@ -1,0 +1,90 @@
+// A database that another process writes, as a reader sees it: docs/adr, "Followers without locks".
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/sync.h"
+#include "collection/collection_core.h"
+#include "storage/log/follower.h"
+#include "storage/manifest.h"
+
+namespace omendb::internal {
+
+/// Keeps collections in step with a writer: it reads the log as the writer appends to it, and goes
+/// over to the segments of each new manifest. It takes no lock and changes no file.
+///
+/// A file that a manifest names may be gone when it is opened, and records may be gone from the log
+/// before they are read. Either means that a later manifest is in force, from which all can be
+/// built anew. Thread-safe.
+class Follower final : public collection::Host {
+ public:
+  using Core = collection::CollectionCore;
+
+  Follower(std::shared_ptr<storage::Env> env, std::string path,
+           const collection::CoreOptions& options, ThreadPool& pool);
+
+  /// Brings the collections up to date: every write that was acknowledged before the call began is
+  /// visible when it returns. The first call opens the database.
+  /// @error kNotFound if there is no database, kCorruption, kUnsupportedVersion, kIoError.
+  Status refresh() OMEN_EXCLUDES(mutex_);
+
+  std::vector<std::shared_ptr<Core>> cores() const OMEN_EXCLUDES(map_mutex_);
+  /// @return null if there is none. The collection "default" is there, and empty, before the writer
+  ///         has made it.
+  std::shared_ptr<Core> find(std::string_view name) const OMEN_EXCLUDES(map_mutex_);
+
+  // collection::Host. What would write is refused.
+  Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
+  void start_flush() override {}
+  bool flushing() const override { return false; }
+  Status wait_durable(Lsn) override { return {}; }
+  Status sync(Lsn) override { return {}; }
+  Status publish(const collection::CollectionState& state) override;
+  std::string new_file_name() override { return {}; }
+  segment::SegmentStore& segments() override { return segments_; }
+  ThreadPool& pool() override { return pool_; }
+  void wake(collection::Work, const std::string&) override {}
+
+ private:
+  /// What a manifest and the log after it amount to.
+  struct View {
+    std::map<uint32_t, std::shared_ptr<Core>> cores;  // by id
+    uint32_t next_collection_id = 0;                  // of the manifest
+    std::unique_ptr<storage::LogFollower> log;
+  };
+
+  Status look() OMEN_REQUIRES(mutex_);
+  Result<storage::Manifest> load_manifest() OMEN_REQUIRES(mutex_);
+  Status build() OMEN_REQUIRES(mutex_);
+  Result<View> view_of(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
+  Result<storage::LogFollower::Outcome> follow_log(View& view) OMEN_REQUIRES(mutex_);
+  Status adopt(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
+  Result<std::shared_ptr<Core>> open_core(const storage::CollectionMeta& meta);
+  void show() OMEN_REQUIRES(mutex_) OMEN_EXCLUDES(map_mutex_);
+
+  const std::shared_ptr<storage::Env> env_;
+  const std::string path_;
+  const collection::CoreOptions options_;
+  ThreadPool& pool_;
+  segment::SegmentStore segments_;
+  std::atomic<uint64_t> arrivals_{0};
+
+  Mutex mutex_;                                      // taken before map_mutex_
+  uint64_t looked_for_ OMEN_GUARDED_BY(mutex_) = 0;  // the last arrival that a look has served
+  storage::ManifestStore manifests_ OMEN_GUARDED_BY(mutex_);
+  /// CURRENT as it was read: while it is held open, no other file is taken for it.
+  std::unique_ptr<storage::ReadableFile> current_ OMEN_GUARDED_BY(mutex_);
+  View view_ OMEN_GUARDED_BY(mutex_);
+  std::shared_ptr<Core> empty_default_ OMEN_GUARDED_BY(mutex_);
+
+  mutable Mutex map_mutex_;
+  std::map<std::string, std::shared_ptr<Core>, std::less<>> by_name_ OMEN_GUARDED_BY(map_mutex_);
+  std::shared_ptr<Core> default_ OMEN_GUARDED_BY(map_mutex_);  // if the writer has made none
+};
+
+}  // namespace omendb::internal
