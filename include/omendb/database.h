@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,24 @@ class Collection {
   ///        the ids of the points take more than 2 GiB, as 268 million u64 ids do.
   Result<uint64_t> delete_where(const Filter& where);
 
+  /// Called once with what add() and the like return, from a thread of OpenOptions::executor. It
+  /// throws nothing, takes milliseconds, and does not close the database, which waits for it.
+  template <class T>
+  using Callback = std::function<void(Result<T>)>;
+
+  /// The same writes, for callers that wait for no disk: they check, log and copy the batch, which
+  /// is free again when they return, and call `done` once the write is visible and durable, or has
+  /// failed. No thread is kept for a write; those in flight share flushes. Writes of one thread
+  /// keep their order. close() waits for callbacks.
+  /// @return OK: taken, and `done` will be called. Otherwise nothing was written and `done` is not
+  ///         called: what add() and the like say of their arguments, and kLimitExceeded if
+  ///         OpenOptions::max_writes_in_flight are in flight, or max_sealing_memtables are on their
+  ///         way to the disk; try again when a callback has come.
+  Status add_async(const WriteBatch& batch, Callback<Ids> done);
+  Status upsert_async(const WriteBatch& batch, Callback<Ids> done);
+  Status delete_ids_async(const IdsView& ids, Callback<uint64_t> done);
+  Status delete_where_async(const Filter& where, Callback<uint64_t> done);
+
   /// Looks points up by id; an id may be given several times.
   /// @error kTypeMismatch for ids of the other kind, kInvalidArgument and kLimitExceeded for ids
   ///        that can belong to no point, kNotFound for a column that the collection lacks,
@@ -103,9 +122,19 @@ class Collection {
   /// @error kClosed, and kNotFound once the collection was dropped: as of every call here.
   Result<CollectionInfo> info() const;
 
+  /// Waits until the background has nothing left to do for this collection: no full memtable is to
+  /// be sealed, no merge would pay. Points in a memtable that is not full stay there.
+  /// CollectionInfo tells what is being done; the work goes on whether anybody waits or not.
+  /// @param timeout_ms  none: as long as it takes, which may be for ever beside writers.
+  /// @error kDeadlineExceeded; kNoSpace, kIoError, kCorruption, … that the work failed with
+  ///        meanwhile (it is tried again later); kReadOnly, kClosed.
+  Status optimize(std::optional<uint64_t> timeout_ms = {});
+
   /// Seals what is in memory and merges all segments into one, without the dead; into several
-  /// where there are more than 2,147,483,647 points. Waits.
-  /// @error kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; nothing is lost.
+  /// where there are more than 2,147,483,647 points or than OpenOptions::max_build_bytes allows.
+  /// Waits. close() and drop_collection() end it early.
+  /// @error kLimitExceeded if a segment is too large to be rid of its dead within max_build_bytes;
+  ///        kCorruption, kReadOnly, kNoSpace, kIoError, kClosed; nothing is lost.
   Status compact();
 
   explicit Collection(std::shared_ptr<internal::CollectionHandle> handle);
@@ -138,6 +167,10 @@ class Database {
 
   /// Makes every returned write durable, whatever the durability mode.
   Status flush();
+
+  /// Collection::compact() for one collection after the other. Those dropped meanwhile are passed
+  /// over; an error ends it.
+  Status compact();
 
   /// Makes a complete copy of the database, a folder that opens like any other, while reads and
   /// writes go on. It holds every write that had returned before the call, of each collection

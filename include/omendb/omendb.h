@@ -228,6 +228,8 @@ typedef struct omendb_open_options {
   size_t max_sealing_memtables; /* sealed but unwritten, before writers wait; 0 = 4 */
   int32_t mode;                 /* OMENDB_MODE_*; 0 = READ_WRITE */
   uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait for one that another holds */
+  size_t max_build_bytes;       /* memory that one merge of segments may hold; 0 = 1 GiB */
+  size_t max_writes_in_flight;  /* of those that complete by callback; 0 = 1,024 */
 } omendb_open_options;
 
 /*
@@ -268,6 +270,9 @@ typedef int (*omendb_snapshot_callback)(const omendb_snapshot_progress* progress
 OMENDB_API omendb_status omendb_database_snapshot(omendb_database* db, const char* path,
                                                   omendb_snapshot_callback progress,
                                                   void* context) OMENDB_NOEXCEPT;
+
+/* omendb_collection_compact for each collection. */
+OMENDB_API omendb_status omendb_database_compact(omendb_database* db) OMENDB_NOEXCEPT;
 
 /* The path it was opened with; lives as long as `db`. NULL for NULL. */
 OMENDB_API const char* omendb_database_path(const omendb_database* db) OMENDB_NOEXCEPT;
@@ -369,6 +374,41 @@ OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* colle
                                                         const char* where,
                                                         uint64_t* deleted) OMENDB_NOEXCEPT;
 
+/*
+ * Called once with the outcome of a write that was begun by one of the functions below, from a
+ * thread of the database. `message` says what failed and lives for the call; "" on success. `ids`
+ * holds the points' ids and is the callback's to free; NULL on failure. The callback takes
+ * milliseconds and does not close the database, which waits for it.
+ */
+typedef void (*omendb_ids_callback)(void* context, omendb_status status, const char* message,
+                                    omendb_points* ids);
+typedef void (*omendb_count_callback)(void* context, omendb_status status, const char* message,
+                                      uint64_t deleted);
+
+/*
+ * The same writes for callers that wait for no disk. The arguments are the caller's again when
+ * these return; `callback` comes when the write is visible and durable, or has failed. Unless they
+ * return OMENDB_OK nothing was written and the callback does not come: what add and the like say of
+ * their arguments, and LIMIT_EXCEEDED when too many writes are in flight (max_writes_in_flight) or
+ * too many full memtables on their way to the disk; try again when a callback has come.
+ */
+OMENDB_API omendb_status omendb_collection_add_async(omendb_collection* collection,
+                                                     const omendb_batch* batch,
+                                                     omendb_ids_callback callback,
+                                                     void* context) OMENDB_NOEXCEPT;
+OMENDB_API omendb_status omendb_collection_upsert_async(omendb_collection* collection,
+                                                        const omendb_batch* batch,
+                                                        omendb_ids_callback callback,
+                                                        void* context) OMENDB_NOEXCEPT;
+OMENDB_API omendb_status omendb_collection_delete_ids_async(omendb_collection* collection,
+                                                            const omendb_ids* ids,
+                                                            omendb_count_callback callback,
+                                                            void* context) OMENDB_NOEXCEPT;
+OMENDB_API omendb_status omendb_collection_delete_where_async(omendb_collection* collection,
+                                                              const char* where,
+                                                              omendb_count_callback callback,
+                                                              void* context) OMENDB_NOEXCEPT;
+
 /* Members that choose what comes back with points. All columns: columns = NULL, no_columns = 0. */
 typedef struct omendb_fields {
   size_t size;
@@ -440,6 +480,18 @@ OMENDB_API omendb_status omendb_collection_search(const omendb_collection* colle
                                                   const omendb_search_options* options,
                                                   omendb_result** out) OMENDB_NOEXCEPT;
 
+enum {
+  OMENDB_JOB_SEAL = 1, /* vectors move from memory to a segment */
+  OMENDB_JOB_MERGE = 2 /* segments become one, without the dead */
+};
+
+/* What a collection is having done. */
+typedef struct omendb_job {
+  int32_t kind; /* OMENDB_JOB_* */
+  uint64_t rows_done;
+  uint64_t rows_total;
+} omendb_job;
+
 /* What a collection holds, as one snapshot saw it. Made by the library; may gain members. */
 typedef struct omendb_collection_info {
   size_t size;
@@ -456,6 +508,9 @@ typedef struct omendb_collection_info {
   uint64_t segments;       /* files */
   uint64_t segment_points; /* rows in segments, dead ones included */
   uint64_t segment_bytes;  /* on disk */
+  uint64_t waiting_seals;  /* full memtables that are to become segments, or are becoming one */
+  size_t job_count;
+  const omendb_job* jobs; /* running in the background, or in a compact */
 } omendb_collection_info;
 
 OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* collection,
@@ -463,8 +518,18 @@ OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* col
 OMENDB_API void omendb_collection_info_free(omendb_collection_info* info) OMENDB_NOEXCEPT;
 
 /*
+ * Waits until the background has nothing left to do for the collection: no full memtable is to be
+ * sealed, no merge would pay. `timeout_ms` 0 waits as long as it takes, which may be for ever
+ * beside writers. Fails with DEADLINE_EXCEEDED, with what the work failed with meanwhile, or with
+ * CLOSED.
+ */
+OMENDB_API omendb_status omendb_collection_optimize(omendb_collection* collection,
+                                                    uint64_t timeout_ms) OMENDB_NOEXCEPT;
+
+/*
  * Seals what is in memory and merges all segments into one, without the dead; into several where
- * there are more than 2,147,483,647 points. Waits.
+ * there are more than 2,147,483,647 points or than max_build_bytes allows. Waits; a close or a drop
+ * ends it early.
  */
 OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection) OMENDB_NOEXCEPT;
 

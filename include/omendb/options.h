@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "omendb/executor.h"
 #include "omendb/filter.h"
 #include "omendb/types.h"
 
@@ -43,6 +45,16 @@ struct OpenOptions {
   size_t memtable_bytes = size_t{64} << 20;  ///< 64 KiB..4 GiB
   /// Sealed-but-unwritten memtables a collection may hold before writers wait for the disk.
   size_t max_sealing_memtables = 4;  ///< 1..64
+  /// Memory that one merge of segments may hold besides the files that it maps. It merges fewer
+  /// segments at a time if it must. Two merges may run in the background, and each compact() is
+  /// one.
+  size_t max_build_bytes = size_t{1} << 30;  ///< 1 MiB..1 TiB
+  /// Writes that complete by callback and have not called it yet, of all collections together. One
+  /// more is refused with kLimitExceeded.
+  size_t max_writes_in_flight = 1'024;  ///< 1..1,048,576
+  /// Threads for callbacks and for the parallel parts of searches and adds; held until the database
+  /// is closed and freed. Null: threads of its own, one fewer than this machine has processors.
+  std::shared_ptr<Executor> executor = nullptr;
 };
 
 /// How far Database::snapshot() has come.

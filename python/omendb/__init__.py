@@ -9,7 +9,7 @@ db.close()
 
 from omendb import _core, errors
 from omendb._check import CheckReport, RepairReport, check, repair
-from omendb._database import Collection, CollectionInfo, Database, open
+from omendb._database import Collection, CollectionInfo, Database, Job, open
 from omendb._result import Hit, Point, Points, Result, Results
 from omendb.errors import (
     AlreadyExistsError,
@@ -52,6 +52,7 @@ __all__ = [
     "Hit",
     "InternalError",
     "InvalidArgumentError",
+    "Job",
     "LimitError",
     "LockedError",
     "NoSpaceError",

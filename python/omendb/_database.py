@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, overload
+from typing import Any, Literal, NamedTuple, NoReturn, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,14 @@ Metric = Literal["l2", "cosine", "ip", "hamming"]
 DType = Literal["f32", "f16", "i8", "binary"]
 
 
+class Job(NamedTuple):
+    """What a collection is having done: in the background, or by a call of ``compact``."""
+
+    kind: str  #: "seal" (vectors move from memory to a file) or "merge" (files become one)
+    rows_done: int
+    rows_total: int
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
     """What a collection holds, as one snapshot saw it."""
@@ -45,6 +54,8 @@ class CollectionInfo:
     segments: int  #: files
     segment_points: int  #: rows in files, dead ones included
     segment_bytes: int  #: on disk
+    waiting_seals: int  #: batches of rows in memory that are full and are to become files
+    jobs: tuple[Job, ...]  #: what is being done now
 
 
 class _Verbs:
@@ -265,7 +276,25 @@ class _Verbs:
     def info(self) -> CollectionInfo:
         """What the collection holds: dimension, metric, columns, points, bytes on disk."""
         core = self._core_collection or self._open()
-        return CollectionInfo(**core.info())
+        info = core.info()
+        info["jobs"] = tuple(Job(*job) for job in info["jobs"])
+        return CollectionInfo(**info)
+
+    def optimize(self, timeout: float | None = None) -> None:
+        """Waits until the background has nothing left to do: no file to write, no files to merge.
+
+        Searches are as fast then as the engine makes them by itself. ``info().jobs`` tells how far
+        it is; the work goes on whether anybody waits or not. ``compact()`` does more: it merges all
+        files into one.
+
+        Raises DeadlineError after ``timeout`` seconds, and whatever the work fails with meanwhile.
+        """
+        if timeout is not None and not timeout >= 0:
+            raise InvalidArgumentError(
+                f"timeout is {timeout}; expected seconds, 0 or more, or None"
+            )
+        milliseconds = -1 if timeout is None else math.ceil(min(timeout, 1e9) * 1000)
+        (self._core_collection or self._open()).optimize(milliseconds)
 
     def compact(self) -> None:
         """Writes what is in memory to disk and merges small files. Waits until it is done."""
@@ -546,4 +575,4 @@ def _points(count: int) -> str:
     return "1 point" if count == 1 else f"{count:,} points"
 
 
-__all__ = ["Collection", "CollectionInfo", "Database", "Id", "NDArray", "open"]
+__all__ = ["Collection", "CollectionInfo", "Database", "Id", "Job", "NDArray", "open"]

@@ -129,10 +129,23 @@ class PyCollection {
     out["segments"] = info.segments;
     out["segment_points"] = info.segment_points;
     out["segment_bytes"] = info.segment_bytes;
+    out["waiting_seals"] = info.waiting_seals;
+    nb::list jobs;
+    for (const JobInfo& job : info.jobs) {
+      const char* kind = job.kind == JobKind::kSeal ? "seal" : "merge";
+      jobs.append(nb::make_tuple(kind, job.rows_done, job.rows_total));
+    }
+    out["jobs"] = jobs;
     return out;
   }
 
   std::string_view element() const { return element_name(element_); }
+  /// @param timeout_ms  less than 0 waits as long as it takes.
+  void optimize(int64_t timeout_ms) {
+    std::optional<uint64_t> timeout;
+    if (timeout_ms >= 0) timeout = static_cast<uint64_t>(timeout_ms);
+    unwrap(without_gil([&] { return collection_.optimize(timeout); }));
+  }
   void compact() {
     unwrap(without_gil([&] { return collection_.compact(); }));
   }
@@ -361,6 +374,7 @@ void bind_database(nb::module_& m) {
            nb::arg("where").none(), nb::arg("exact"), nb::arg("recall"), nb::arg("effort"),
            nb::arg("radius").none(), nb::arg("vectors"), nb::arg("fields"), nb::arg("timeout_ms"))
       .def("info", &PyCollection::info, nb::sig("def info(self) -> dict[str, typing.Any]"))
+      .def("optimize", &PyCollection::optimize)
       .def("compact", &PyCollection::compact)
       .def_prop_ro("element", &PyCollection::element);
 }

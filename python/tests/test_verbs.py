@@ -402,3 +402,19 @@ def test_forced_isa_is_the_one_in_use() -> None:
         env={"OMENDB_FORCE_ISA": "scalar", "PYTHONPATH": ":".join(sys.path)},
     ).stdout
     assert "scalar in use" in out
+
+
+def test_optimize_waits_until_the_background_has_nothing_left_to_do(path: Path) -> None:
+    rows = np.random.default_rng(9).standard_normal((4_000, 64), dtype=np.float32)
+    with omendb.open(path, memtable_mb=0.1) as db:
+        for first in range(0, len(rows), 200):
+            db.add(rows[first : first + 200])
+        db.optimize(timeout=120)
+        info = db.info()
+        assert info.waiting_seals == 0 and info.jobs == ()
+        assert 0 < info.segments < 12  # of about 11 that were written, and every 4 are merged
+        assert len(db.search(rows[7], k=3)) == 3
+        with pytest.raises(omendb.InvalidArgumentError, match="timeout is -1"):
+            db.optimize(timeout=-1)
+    with pytest.raises(omendb.ClosedError):
+        db.optimize()

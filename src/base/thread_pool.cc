@@ -66,6 +66,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::submit(std::function<void()> task) {
+  if (executor_ != nullptr) return executor_->post(std::move(task));
   if (threads_.empty()) return task();
   {
     const MutexLock lock(mutex_);
@@ -76,7 +77,7 @@ void ThreadPool::submit(std::function<void()> task) {
 
 void ThreadPool::parallel_for(size_t n, const std::function<void(size_t)>& fn) {
   if (n == 0) return;
-  const size_t helpers = std::min(threads_.size(), n - 1);
+  const size_t helpers = std::min(threads(), n - 1);
   if (helpers == 0) {
     for (size_t i = 0; i < n; ++i) fn(i);
     return;

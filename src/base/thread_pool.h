@@ -1,14 +1,17 @@
 // A small fixed pool of threads.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/sync.h"
+#include "omendb/executor.h"
 
 namespace omendb {
 
@@ -19,11 +22,16 @@ class ThreadPool {
   /// @param threads  fewer if the system refuses more. 0 is allowed: submit() then runs the task at
   ///                 once, in the caller.
   explicit ThreadPool(size_t threads);
+  /// Has no threads of its own: tasks go to `executor`, which may outlive the pool with some of
+  /// those that parallel_for() no longer needs.
+  explicit ThreadPool(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  size_t threads() const { return threads_.size(); }
+  size_t threads() const {
+    return executor_ == nullptr ? threads_.size() : std::max<size_t>(1, executor_->threads());
+  }
 
   /// @param task  throws nothing.
   void submit(std::function<void()> task) OMEN_EXCLUDES(mutex_);
@@ -44,6 +52,7 @@ class ThreadPool {
   std::deque<std::function<void()>> tasks_ OMEN_GUARDED_BY(mutex_);
   bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
+  const std::shared_ptr<Executor> executor_;
 };
 
 }  // namespace omendb

@@ -1,6 +1,7 @@
-/* Exercises every function of omendb.h from plain C: what works, what is refused, who owns what.
- * Takes the path of a scratch folder that does not exist yet. Run it under AddressSanitizer (the
- * dev preset) to have the ownership rules checked as well. */
+/* Exercises every function of omendb.h (those that call back: async_test.c) from plain C: what
+ * works, what is refused, who owns what. Takes the path of a scratch folder that does not exist
+ * yet. Run it under AddressSanitizer (the dev preset) to have the ownership rules checked as well.
+ */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -350,10 +351,14 @@ static void InfoDescribesTheCollection(omendb_collection* docs) {
     years += !strcmp(info->column_names[i], "year") && info->column_types[i] == OMENDB_COLUMN_I64;
   }
   CHECK(years == 1);
+  for (size_t i = 0; i < info->job_count; ++i) {
+    CHECK(info->jobs[i].kind == OMENDB_JOB_SEAL || info->jobs[i].kind == OMENDB_JOB_MERGE);
+    CHECK(info->jobs[i].rows_done <= info->jobs[i].rows_total);
+  }
   omendb_collection_info_free(info);
 }
 
-static void DeletesCountWhatWasThere(omendb_collection* docs) {
+static void DeletesCountWhatWasThere(omendb_database* db, omendb_collection* docs) {
   const uint64_t some[2] = {10, 999};
   omendb_ids ids = u64_ids(some, 2);
   uint64_t deleted = 7;
@@ -364,6 +369,9 @@ static void DeletesCountWhatWasThere(omendb_collection* docs) {
   OK(omendb_collection_delete_where(docs, "year = 2001", &deleted));
   CHECK(deleted == 1);
   OK(omendb_collection_compact(docs));
+  OK(omendb_collection_optimize(docs, 60000));
+  OK(omendb_database_compact(db));
+  FAILS(OMENDB_INVALID_ARGUMENT, "collection is NULL", omendb_collection_optimize(NULL, 0));
   OK(omendb_collection_delete_where(docs, "true", NULL));
   uint64_t count = 7;
   OK(omendb_collection_count(docs, "true", &count));
@@ -567,7 +575,7 @@ int main(int argc, char** argv) {
   ACancelledSearchSaysSoAndAnAmpleTimeoutIsNoLimit(docs);
   GetScanAndCountAgree(docs);
   InfoDescribesTheCollection(docs);
-  DeletesCountWhatWasThere(docs);
+  DeletesCountWhatWasThere(db, docs);
   StringIdsComeBackAsTheyWere(db);
   ErrorTextBelongsToItsThread();
   omendb_collection_free(docs);

@@ -15,17 +15,10 @@ using omendb::capi::read_ids;
 using omendb::capi::read_options;
 using omendb::capi::read_vectors;
 
-namespace {
-
-/// A C batch in C++ words; owns what the WriteBatch borrows.
-struct BatchIn {
-  IdsIn ids;
-  std::vector<omendb::Column> columns;
-  omendb::WriteBatch batch;
-};
+namespace omendb::capi {
 
 Status read_batch(const omendb_batch* batch, BatchIn* out) {
-  if (batch == nullptr) return omendb::capi::null_argument("batch");
+  if (batch == nullptr) return null_argument("batch");
   auto read = read_options(batch, "omendb_batch");
   if (!read.ok()) return read.status();
   const omendb_batch& in = *read;
@@ -37,16 +30,23 @@ Status read_batch(const omendb_batch* batch, BatchIn* out) {
     out->batch.ids = out->ids.view;
   }
   if (in.columns == nullptr && in.column_count != 0) {
-    return omendb::capi::null_argument("batch.columns");
+    return null_argument("batch.columns");
   }
   for (size_t i = 0; i < in.column_count; ++i) {
-    auto column = omendb::capi::read_column(in.columns[i]);
+    auto column = read_column(in.columns[i]);
     if (!column.ok()) return column.status();
     out->columns.push_back(std::move(column).value());
   }
   out->batch.metadata = out->columns;
   return {};
 }
+
+}  // namespace omendb::capi
+
+namespace {
+
+using omendb::capi::BatchIn;
+using omendb::capi::read_batch;
 
 /// add and upsert differ in the verb alone.
 template <class Verb>
@@ -288,6 +288,16 @@ omendb_status omendb_collection_get_info(const omendb_collection* collection,
 
 void omendb_collection_info_free(omendb_collection_info* info) noexcept {
   delete reinterpret_cast<omendb::capi::OwnedInfo*>(info);
+}
+
+omendb_status omendb_collection_optimize(omendb_collection* collection,
+                                         uint64_t timeout_ms) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    std::optional<uint64_t> timeout;
+    if (timeout_ms != 0) timeout = timeout_ms;
+    return collection->collection.optimize(timeout);
+  });
 }
 
 omendb_status omendb_collection_compact(omendb_collection* collection) noexcept {

@@ -206,6 +206,12 @@ omendb_collection_info* new_info(CollectionInfo info) {
   view.segments = from.segments;
   view.segment_points = from.segment_points;
   view.segment_bytes = from.segment_bytes;
+  view.waiting_seals = from.waiting_seals;
+  for (const JobInfo& job : from.jobs) {
+    owned->jobs.push_back({static_cast<int32_t>(job.kind), job.rows_done, job.rows_total});
+  }
+  view.job_count = owned->jobs.size();
+  view.jobs = owned->jobs.data();
   return &owned.release()->view;
 }
 

@@ -26,6 +26,8 @@ Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options
   if (in.interval_ms != 0) out.interval_ms = in.interval_ms;
   if (in.memtable_bytes != 0) out.memtable_bytes = in.memtable_bytes;
   if (in.max_sealing_memtables != 0) out.max_sealing_memtables = in.max_sealing_memtables;
+  if (in.max_build_bytes != 0) out.max_build_bytes = in.max_build_bytes;
+  if (in.max_writes_in_flight != 0) out.max_writes_in_flight = in.max_writes_in_flight;
   out.create_if_missing = in.must_exist == 0;
   if (in.mode < 0 || in.mode > OMENDB_MODE_READ) {
     return Status(StatusCode::kInvalidArgument,
@@ -111,6 +113,13 @@ omendb_status omendb_database_close(omendb_database* db) noexcept {
 
 void omendb_database_free(omendb_database* db) noexcept {
   delete db;
+}
+
+omendb_status omendb_database_compact(omendb_database* db) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(db);
+    return db->db.compact();
+  });
 }
 
 omendb_status omendb_database_flush(omendb_database* db) noexcept {

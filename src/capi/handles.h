@@ -63,6 +63,7 @@ struct OwnedInfo {
   CollectionInfo info;
   std::vector<const char*> column_names;
   std::vector<int32_t> column_types;
+  std::vector<omendb_job> jobs;
 };
 
 omendb_collection_info* new_info(CollectionInfo info);
@@ -94,6 +95,14 @@ struct IdsIn {
 Status read_ids(const omendb_ids& ids, IdsIn* out);
 
 Result<Column> read_column(const omendb_column& column);
+
+/// A C batch in C++ words; owns what the WriteBatch borrows.
+struct BatchIn {
+  IdsIn ids;
+  std::vector<Column> columns;
+  WriteBatch batch;
+};
+Status read_batch(const omendb_batch* batch, BatchIn* out);
 
 /// NULL is the filter that matches everything.
 Result<Filter> read_filter(const char* where);

@@ -120,6 +120,15 @@ Status CollectionCore::check_writable() {
 // --- writes ------------------------------------------------------------------------------------
 
 Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
+  return finish(stage_batch(batch, mode, Wait::kYes));
+}
+
+Status CollectionCore::put_later(const WriteBatch& batch, PutMode mode, Done<Ids> done) {
+  return finish_later(stage_batch(batch, mode, Wait::kNo), std::move(done));
+}
+
+Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch& batch,
+                                                                PutMode mode, Wait wait) {
   OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
   OMEN_ASSIGN_OR_RETURN(
       const CheckedVectors checked,
@@ -138,32 +147,37 @@ Result<Ids> CollectionCore::put(const WriteBatch& batch, PutMode mode) {
   put.collection_id = id_;
   put.vectors = checked.view;
   put.columns = batch.metadata;
-  Ids ids;
-  std::shared_ptr<Pending> pending;
+  Staged<Ids> staged;
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
-    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count)));
-    OMEN_ASSIGN_OR_RETURN(ids, choose_ids(batch, put));
-    OMEN_ASSIGN_OR_RETURN(pending, log_and_stage_put(put, mode));
+    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count), wait));
+    OMEN_ASSIGN_OR_RETURN(staged.value, choose_ids(batch, put));
+    OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
   }
-  OMEN_RETURN_IF_ERROR(or_fail([&] {
-    pending->encoded =
-        fill_while_flushing(host_, pending->lsn, *pending->memtable, pending->first, put.vectors);
-    return finish(pending);
-  }));
-  return ids;
+  or_fail([&] {
+    Pending& pending = *staged.pending;
+    pending.encoded =
+        fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.vectors,
+                            wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
+  });
+  return staged;
 }
 
 /// Waits while as many memtables as allowed are on their way to the disk; then there is one to
 /// write to, or none.
-Status CollectionCore::make_room(uint32_t rows) {
+Status CollectionCore::make_room(uint32_t rows, Wait wait) {
   while (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
     if (frozen_.size() < options_.max_sealing_memtables) {
       freeze_locked();
       return {};
     }
     OMEN_RETURN_IF_ERROR(seal_error_);
+    if (wait == Wait::kNo) {
+      return {StatusCode::kLimitExceeded,
+              "collection \"" + name_ + "\" has " + std::to_string(frozen_.size()) +
+                  " full memtables on their way to the disk; try again when some are there"};
+    }
     room_.wait(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
   }
@@ -308,27 +322,37 @@ std::shared_ptr<Pending> CollectionCore::enqueue(Pending pending) {
 }
 
 Result<uint64_t> CollectionCore::delete_ids(const IdsView& ids) {
+  return finish(stage_delete_ids(ids));
+}
+
+Status CollectionCore::delete_ids_later(const IdsView& ids, Done<uint64_t> done) {
+  return finish_later(stage_delete_ids(ids), std::move(done));
+}
+
+Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_delete_ids(const IdsView& ids) {
   OMEN_RETURN_IF_ERROR(check_open());
-  if (id_count(ids) == 0) return uint64_t{0};
+  if (id_count(ids) == 0) return Staged<uint64_t>();
   OMEN_RETURN_IF_ERROR(check_id_values(ids));
-  std::shared_ptr<Pending> pending;
-  uint64_t deleted = 0;
-  {
-    MutexLock lock(write_mutex_);
-    OMEN_RETURN_IF_ERROR(check_writable());
-    OMEN_RETURN_IF_ERROR(check_id_kind(ids, staged_->id_kind, name_));
-    OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(ids, PutMode::kUpsert));
-    for (const auto& slots : dead) deleted += slots.size();
-    if (deleted == 0) return uint64_t{0};
-    OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
-  }
-  OMEN_RETURN_IF_ERROR(or_fail([&] { return finish(pending); }));
-  return deleted;
+  Staged<uint64_t> staged;
+  MutexLock lock(write_mutex_);
+  OMEN_RETURN_IF_ERROR(check_writable());
+  OMEN_RETURN_IF_ERROR(check_id_kind(ids, staged_->id_kind, name_));
+  OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(ids, PutMode::kUpsert));
+  for (const auto& slots : dead) staged.value += slots.size();
+  if (staged.value > 0) OMEN_RETURN_IF_ERROR(log_delete(ids, dead, staged.pending));
+  return staged;
 }
 
 Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
-  std::shared_ptr<Pending> pending;
-  uint64_t deleted = 0;
+  return finish(stage_delete_where(where));
+}
+
+Status CollectionCore::delete_where_later(const Filter& where, Done<uint64_t> done) {
+  return finish_later(stage_delete_where(where), std::move(done));
+}
+
+Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_delete_where(const Filter& where) {
+  Staged<uint64_t> staged;
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
@@ -350,16 +374,15 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
           strings.push_back(std::get<std::string_view>(id));
         }
       }
-      deleted += dead[p].size();
+      staged.value += dead[p].size();
     }
     OMEN_RETURN_IF_ERROR(check_parts(*now));
-    if (deleted == 0) return uint64_t{0};
+    if (staged.value == 0) return staged;
     const IdsView ids = strings.empty() ? IdsView(std::span<const uint64_t>(numbers))
                                         : IdsView(std::span<const std::string_view>(strings));
-    OMEN_RETURN_IF_ERROR(log_delete(ids, dead, pending));
+    OMEN_RETURN_IF_ERROR(log_delete(ids, dead, staged.pending));
   }
-  OMEN_RETURN_IF_ERROR(or_fail([&] { return finish(pending); }));
-  return deleted;
+  return staged;
 }
 
 Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
@@ -370,8 +393,46 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
   return {};
 }
 
-Status CollectionCore::finish(const std::shared_ptr<Pending>& pending) {
-  return publication_.finish(pending, host_.wait_durable(pending->lsn));
+template <class T>
+Result<T> CollectionCore::finish(Result<Staged<T>> staged) {
+  if (!staged.ok()) return staged.status();
+  if (const auto& pending = staged->pending; pending != nullptr) {
+    OMEN_RETURN_IF_ERROR(
+        or_fail([&] { return publication_.finish(pending, host_.wait_durable(pending->lsn)); }));
+  }
+  return std::move(staged->value);
+}
+
+template <class T>
+Status CollectionCore::finish_later(Result<Staged<T>> staged, Done<T> done) {
+  if (!staged.ok()) return staged.status();
+  // Shared, so that handing it on copies no value and needs no more memory than the hand itself.
+  const auto call =
+      std::make_shared<std::pair<Done<T>, T>>(std::move(done), std::move(staged->value));
+  const auto tell = [this, call](const Status& status) {
+    const auto run = [call](const Status& outcome) {
+      call->first(outcome.ok() ? Result<T>(std::move(call->second)) : Result<T>(outcome));
+    };
+    try {
+      host_.post([run, status] { run(status); });
+    } catch (const std::bad_alloc&) {  // on this thread, then: the call must come
+      run(status);
+    }
+  };
+  if (staged->pending == nullptr) {
+    tell(Status());
+    return {};
+  }
+  const std::shared_ptr<Pending> pending = std::move(staged->pending);
+  std::function<void(const Status&)> told;
+  or_fail([&] { told = tell; });
+  try {
+    publication_.finish_later(pending, std::move(told));
+    host_.when_durable(shared_from_this(), pending->lsn);
+  } catch (const std::bad_alloc&) {  // as in or_fail(); `done` hears of it
+    publication_.fail(Status(StatusCode::kInternal, "out of memory"));
+  }
+  return {};
 }
 
 // --- state -------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class NewFiles;
 /// They write their files without a lock and wait for each other only to commit (commit_mutex_).
 /// Locks are taken in the order compact_mutex_, seal_mutex_, commit_mutex_, write_mutex_,
 /// Publication's, Jobs'.
-class CollectionCore {
+class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
  public:
   /// Opens the segments that `state` names.
   static Result<std::unique_ptr<CollectionCore>> open(Host& host, const CoreOptions& options,
@@ -55,6 +55,19 @@ class CollectionCore {
   Result<Ids> put(const WriteBatch& batch, PutMode mode);
   Result<uint64_t> delete_ids(const IdsView& ids);
   Result<uint64_t> delete_where(const Filter& where);
+
+  /// The same, without waiting for the log: once the operation is visible and durable, or it is
+  /// known that it never will be, `done` is called from Host::post(). Arguments are borrowed for
+  /// the call.
+  /// @error what is known at once, kLimitExceeded where the others would wait for room among it:
+  ///        `done` is not called then.
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+  Status put_later(const WriteBatch& batch, PutMode mode, Done<Ids> done);
+  Status delete_ids_later(const IdsView& ids, Done<uint64_t> done);
+  Status delete_where_later(const Filter& where, Done<uint64_t> done);
+  /// The log is durable up to `lsn`, or never will be: for Host::when_durable().
+  void logged(Lsn lsn, const Status& status) { publication_.logged(lsn, status); }
 
   /// Makes this a reader's copy, which another process writes: it takes every change from replay()
   /// and adopt(), and no write. Before any other call.
@@ -120,7 +133,8 @@ class CollectionCore {
   // Writing: collection_core.cc.
   Status check_open() const;
   Status check_writable() OMEN_REQUIRES(write_mutex_);
-  Status make_room(uint32_t rows) OMEN_REQUIRES(write_mutex_);
+  enum class Wait : uint8_t { kYes, kNo };
+  Status make_room(uint32_t rows, Wait wait) OMEN_REQUIRES(write_mutex_);
   void start_memtable(const Snapshot& base, uint32_t rows) OMEN_REQUIRES(write_mutex_);
   void freeze_locked() OMEN_REQUIRES(write_mutex_);
   /// Rows of the staged state that hold the ids, by part.
@@ -137,7 +151,19 @@ class CollectionCore {
       OMEN_REQUIRES(write_mutex_);
   Result<Ids> choose_ids(const WriteBatch& batch, PutOperation& put) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
-  Status finish(const std::shared_ptr<Pending>& pending);
+  /// What a write is once it is in memory: its place in the log, and what to return.
+  template <class T>
+  struct Staged {
+    std::shared_ptr<Pending> pending;  ///< null if there was nothing to do
+    T value{};
+  };
+  Result<Staged<Ids>> stage_batch(const WriteBatch& batch, PutMode mode, Wait wait);
+  Result<Staged<uint64_t>> stage_delete_ids(const IdsView& ids);
+  Result<Staged<uint64_t>> stage_delete_where(const Filter& where);
+  template <class T>
+  Result<T> finish(Result<Staged<T>> staged);
+  template <class T>
+  Status finish_later(Result<Staged<T>> staged, Done<T> done);
   /// Runs a step that follows the logging of an operation, or its naming in a manifest. If memory
   /// runs out there, what memory holds is no more what the disk does, and no write may follow.
   /// (A step says itself what locks it needs; the analysis cannot see that the caller holds them.)

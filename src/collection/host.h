@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -13,6 +15,8 @@
 #include "segment/segment_store.h"
 
 namespace omendb::collection {
+
+class CollectionCore;
 
 /// What is done for a collection in the background.
 enum class Work : uint8_t { kSeal, kMerge };
@@ -36,6 +40,11 @@ class Host {
   virtual std::string new_file_name() = 0;
   virtual segment::SegmentStore& segments() = 0;
   virtual ThreadPool& pool() = 0;
+  /// Flushes the log for an operation of the collection that nobody waits for, and calls
+  /// CollectionCore::logged() then.
+  virtual void when_durable(std::shared_ptr<CollectionCore> collection, Lsn lsn) = 0;
+  /// Runs the task soon, on a thread that is nobody else's now; the caller may hold locks.
+  virtual void post(std::function<void()> task) = 0;
   /// The collection may have work of that kind for the background. Allocates nothing that it cannot
   /// do without, so that it does not fail.
   virtual void wake(Work work, const std::string& collection) = 0;

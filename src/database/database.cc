@@ -1,6 +1,8 @@
 // The public C++ API, in terms of DatabaseImpl and CollectionCore.
 #include "omendb/database.h"
 
+#include <algorithm>
+#include <chrono>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -131,6 +133,10 @@ Status Database::snapshot(std::string_view path, const SnapshotOptions& options)
                     [&]() -> Status { return impl_->snapshot(std::string(path), options); });
 }
 
+Status Database::compact() {
+  return write_call(*impl_, [&]() -> Status { return impl_->compact(); });
+}
+
 Status Database::close() {
   return impl_->close();
 }
@@ -167,6 +173,60 @@ Result<uint64_t> Collection::delete_ids(const IdsView& ids) {
 Result<uint64_t> Collection::delete_where(const Filter& where) {
   return write_call(
       *handle_, [&](CollectionCore& core) -> Result<uint64_t> { return core.delete_where(where); });
+}
+
+namespace {
+
+/// Begins a write that completes by callback. It holds the database open, as a call does, until the
+/// callback has returned.
+template <class T, class Begin>
+Status call_later(const std::shared_ptr<CollectionHandle>& handle, Collection::Callback<T> done,
+                  Begin begin) {
+  DatabaseImpl& database = *handle->database;
+  OMEN_RETURN_IF_ERROR(database.check_writable());
+  return within_memory([&]() -> Status {
+    OMEN_RETURN_IF_ERROR(database.enter_async());
+    // Whatever way this ends, unless the callback is to come.
+    std::unique_ptr<DatabaseImpl, void (*)(DatabaseImpl*)> leaving(
+        &database, [](DatabaseImpl* left) { left->leave_async(); });
+    OMEN_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> core, handle->core());
+    // Of the handle, it holds the collection alone: were it the last to hold the database, that
+    // would be closed here, on a thread that it waits for.
+    auto last = [&database, core, done = std::move(done)](Result<T> result) mutable {
+      database.run_callback([&] { done(std::move(result)); });
+      done = nullptr;
+      database.leave_async();
+    };
+    OMEN_RETURN_IF_ERROR(begin(*core, std::move(last)));
+    leaving.release();
+    return {};
+  });
+}
+
+}  // namespace
+
+Status Collection::add_async(const WriteBatch& batch, Callback<Ids> done) {
+  return call_later<Ids>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.put_later(batch, CollectionCore::PutMode::kAdd, std::move(last));
+  });
+}
+
+Status Collection::upsert_async(const WriteBatch& batch, Callback<Ids> done) {
+  return call_later<Ids>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.put_later(batch, CollectionCore::PutMode::kUpsert, std::move(last));
+  });
+}
+
+Status Collection::delete_ids_async(const IdsView& ids, Callback<uint64_t> done) {
+  return call_later<uint64_t>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.delete_ids_later(ids, std::move(last));
+  });
+}
+
+Status Collection::delete_where_async(const Filter& where, Callback<uint64_t> done) {
+  return call_later<uint64_t>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.delete_where_later(where, std::move(last));
+  });
 }
 
 Result<GetResult> Collection::get(const IdsView& ids, const GetOptions& options) const {
@@ -219,6 +279,20 @@ Result<CollectionInfo> Collection::info() const {
       }
     }
     return info;
+  });
+}
+
+Status Collection::optimize(std::optional<uint64_t> timeout_ms) {
+  return write_call(*handle_, [&](CollectionCore& core) -> Status {
+    // A year is as good as for ever, and far from where the clock's numbers end.
+    constexpr uint64_t kLongestMs = uint64_t{365} * 24 * 3'600 * 1'000;
+    collection::Jobs::Deadline deadline;
+    if (timeout_ms) {
+      const uint64_t until =
+          storage::steady_micros() + std::min(*timeout_ms, kLongestMs) * uint64_t{1'000};
+      deadline.emplace(std::chrono::microseconds(until));
+    }
+    return core.optimize(deadline);
   });
 }
 

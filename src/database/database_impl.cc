@@ -16,6 +16,9 @@ namespace {
 constexpr uint64_t kMaxLogBytes = uint64_t{1} << 30;
 constexpr uint64_t kAppendsBetweenLooks = 256;
 
+/// The database whose callback this thread runs.
+thread_local const DatabaseImpl* in_callback_of = nullptr;
+
 std::string describe(const CollectionOptions& options) {
   return "dim " + std::to_string(options.dim) + ", " + std::string(metric_name(options.metric)) +
          ", " + std::string(element_name(options.element));
@@ -47,6 +50,33 @@ void DatabaseImpl::leave() {
   if (--calls_ == 0) calls_ended_.notify_all();
 }
 
+Status DatabaseImpl::enter_async() {
+  OMEN_RETURN_IF_ERROR(enter());
+  if (++writes_in_flight_ <= options_.max_writes_in_flight) return {};
+  leave_async();
+  return {StatusCode::kLimitExceeded,
+          std::to_string(options_.max_writes_in_flight) +
+              " writes are in flight, which is max_writes_in_flight; try again when a callback has "
+              "come"};
+}
+
+void DatabaseImpl::leave_async() {
+  --writes_in_flight_;
+  leave();
+}
+
+void DatabaseImpl::run_callback(const std::function<void()>& callback) {
+  const DatabaseImpl* outer = std::exchange(in_callback_of, this);
+  callback();
+  in_callback_of = outer;
+}
+
+void DatabaseImpl::post(std::function<void()> task) {
+  // A pool without threads would run it here, under the locks of whoever brings the news.
+  if (pool_.threads() > 0) return pool_.submit(std::move(task));
+  completions_.post(std::move(task));
+}
+
 Status DatabaseImpl::check_process() const {
   if (forks() == forks_) return {};
   return {StatusCode::kClosed,
@@ -73,8 +103,21 @@ Status DatabaseImpl::flush() {
   return log_->sync(log_->last_appended());
 }
 
+Status DatabaseImpl::compact() {
+  for (const auto& core : cores()) {
+    const Status compacted = core->compact();
+    if (compacted.code() != StatusCode::kNotFound) OMEN_RETURN_IF_ERROR(compacted);  // dropped
+  }
+  return {};
+}
+
 Status DatabaseImpl::close() {
   OMEN_RETURN_IF_ERROR(check_process());
+  if (in_callback_of == this) {
+    return {StatusCode::kInvalidArgument,
+            "close() was called from the callback of a write, which it would wait for; close from "
+            "another thread"};
+  }
   {
     MutexLock lock(calls_mutex_);
     if (closing_) {  // by another, who may be at it still
@@ -103,6 +146,7 @@ Status DatabaseImpl::close() {
 
 Status DatabaseImpl::shut_down() {
   background_.stop();
+  completions_.stop();
   Status result;
   if (log_ != nullptr) {
     for (const auto& core : cores()) {

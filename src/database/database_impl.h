@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "collection/collection_core.h"
 #include "database/background.h"
+#include "database/completions.h"
 #include "database/follower.h"
 #include "omendb/database.h"
 #include "storage/log/log.h"
@@ -46,6 +47,7 @@ class DatabaseImpl final : public collection::Host {
   Status drop_collection(std::string_view name);
   std::vector<std::shared_ptr<collection::CollectionCore>> cores() const;
   Status flush();
+  Status compact();
   Status snapshot(const std::string& path, const SnapshotOptions& options);  // snapshot.cc
   Status close();
 
@@ -60,6 +62,12 @@ class DatabaseImpl final : public collection::Host {
 
   Status enter();
   void leave();
+  /// The same for a write that completes by callback, until the callback has returned.
+  /// @error kLimitExceeded if too many are in flight.
+  Status enter_async();
+  void leave_async();
+  /// Runs a callback of the caller's, from which close() is refused.
+  void run_callback(const std::function<void()>& callback);
 
   // collection::Host
   Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
@@ -73,6 +81,10 @@ class DatabaseImpl final : public collection::Host {
   /// One thread fewer than this machine has processors: the caller of a search or an add takes
   /// part.
   ThreadPool& pool() override { return pool_; }
+  void when_durable(std::shared_ptr<collection::CollectionCore> core, Lsn lsn) override {
+    completions_.when_durable(std::move(core), lsn);
+  }
+  void post(std::function<void()> task) override;
   void wake(collection::Work work, const std::string& name) override {
     background_.wake(work, find_core(name));
   }
@@ -123,7 +135,7 @@ class DatabaseImpl final : public collection::Host {
   std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
       OMEN_GUARDED_BY(map_mutex_);
 
-  ThreadPool pool_{std::max(1U, std::thread::hardware_concurrency()) - 1};
+  ThreadPool pool_;
 
   std::unique_ptr<Follower> follower_;  // a reader's; it has no lock_, no log_ and no background_
 
@@ -133,6 +145,9 @@ class DatabaseImpl final : public collection::Host {
   bool closing_ OMEN_GUARDED_BY(calls_mutex_) = false;
   bool closed_ OMEN_GUARDED_BY(calls_mutex_) = false;
 
+  std::atomic<size_t> writes_in_flight_{0};
+  Completions completions_{[this](Lsn lsn) { return log_->wait_durable(lsn); },
+                           [this](auto task) { pool_.submit(std::move(task)); }};
   Background background_{[this] { return cores(); }, [this] { limit_log(); }};
 };
 

@@ -48,6 +48,8 @@ class Follower final : public collection::Host {
   std::string new_file_name() override { return {}; }
   segment::SegmentStore& segments() override { return segments_; }
   ThreadPool& pool() override { return pool_; }
+  void when_durable(std::shared_ptr<Core>, Lsn) override {}
+  void post(std::function<void()> task) override { task(); }
   void wake(collection::Work, const std::string&) override {}
 
  private:

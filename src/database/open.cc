@@ -38,6 +38,10 @@ Status check_options(std::string_view path, const OpenOptions& options) {
       check_range("memtable_bytes", options.memtable_bytes, 64 << 10, uint64_t{4} << 30));
   OMEN_RETURN_IF_ERROR(check_range("max_sealing_memtables", options.max_sealing_memtables, 1, 64));
   OMEN_RETURN_IF_ERROR(check_range("lock_timeout_ms", options.lock_timeout_ms, 0, 86'400'000));
+  OMEN_RETURN_IF_ERROR(
+      check_range("max_build_bytes", options.max_build_bytes, 1 << 20, uint64_t{1} << 40));
+  OMEN_RETURN_IF_ERROR(
+      check_range("max_writes_in_flight", options.max_writes_in_flight, 1, 1 << 20));
   if (options.durability == Durability::kInterval) {
     OMEN_RETURN_IF_ERROR(check_range("interval_ms", options.interval_ms, 1, 60'000));
   }
@@ -80,10 +84,15 @@ DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
     : path_(std::move(path)),
       forks_(forks()),
       options_(options),
-      core_options_{options.memtable_bytes, options.max_sealing_memtables},
+      core_options_{.memtable_bytes = options.memtable_bytes,
+                    .max_sealing_memtables = options.max_sealing_memtables,
+                    .max_build_bytes = options.max_build_bytes},
       env_(std::move(env)),
       segments_(env_, join(path_, kSegmentsFolder)),
-      manifest_store_(env_, path_) {}
+      manifest_store_(env_, path_),
+      pool_(options.executor == nullptr
+                ? ThreadPool(std::max(1U, std::thread::hardware_concurrency()) - 1)
+                : ThreadPool(options.executor)) {}
 
 Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
                                                          const OpenOptions& options,
@@ -113,6 +122,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
   OMEN_RETURN_IF_ERROR(database->replay_log());
+  database->completions_.start();
   if (tending == Tending::kBackground) database->background_.start();
   return database;
 }

@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kDim = 64;
-constexpr OpenOptions kReader = {.mode = OpenMode::kRead};
-constexpr OpenOptions kSmall = {.durability = Durability::kNone, .memtable_bytes = 64 << 10};
+const OpenOptions kReader = {.mode = OpenMode::kRead};
+const OpenOptions kSmall = {.durability = Durability::kNone, .memtable_bytes = 64 << 10};
 
 /// The operating system's files, where nothing may be changed.
 class ReadOnlyEnv final : public storage::Env {

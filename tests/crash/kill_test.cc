@@ -20,7 +20,7 @@ namespace omendb::crash {
 namespace {
 
 constexpr uint32_t kWriters = 2;
-constexpr OpenOptions kOptions = {.memtable_bytes = 64 << 10};
+const OpenOptions kOptions = {.memtable_bytes = 64 << 10};
 
 /// One collection a writer: batches of two writers have no order between them.
 std::string collection_of(uint32_t writer) {

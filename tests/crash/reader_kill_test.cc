@@ -22,7 +22,7 @@ namespace omendb::crash {
 namespace {
 
 constexpr size_t kReaders = 4;
-constexpr OpenOptions kOptions = {.memtable_bytes = 64 << 10};
+const OpenOptions kOptions = {.memtable_bytes = 64 << 10};
 constexpr char kCollection[] = "points";
 
 /// What the processes tell each other.

@@ -42,6 +42,8 @@ class FakeHost final : public Host {
   }
   segment::SegmentStore& segments() override { return segments_; }
   ThreadPool& pool() override { return pool_; }
+  void when_durable(std::shared_ptr<CollectionCore>, Lsn) override {}
+  void post(std::function<void()> task) override { task(); }
   void wake(Work, const std::string&) override {}
 
   /// Runs once, in the middle of the next seal or merge.

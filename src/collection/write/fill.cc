@@ -13,7 +13,7 @@ constexpr size_t kChunkBytes = size_t{256} << 10;
 }  // namespace
 
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
-                         const VectorsView& vectors) {
+                         const VectorsView& vectors, Flush flush) {
   constexpr uint32_t kBlock = segment::Memtable::kBlockRows;
   const auto rows = static_cast<uint32_t>(vectors.count);
   const size_t chunk_rows =
@@ -38,7 +38,7 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
   };
   // A lone writer flushes itself, which saves it a thread switch there and back, if there is a
   // thread to fill meanwhile.
-  const bool lone = host.pool().threads() > 0 && !host.flushing();
+  const bool lone = flush == Flush::kMayWait && host.pool().threads() > 0 && !host.flushing();
   if (!lone) host.start_flush();
   const size_t flushes = lone ? 1 : 0;
   host.pool().parallel_for(flushes + chunks + 1, [&](size_t i) {

@@ -18,20 +18,61 @@ std::shared_ptr<Pending> Publication::enqueue(Pending staged) {
 }
 
 Status Publication::finish(const std::shared_ptr<Pending>& staged, const Status& logged) {
-  MutexLock lock(mutex_);
-  staged->filled = true;
-  if (logged.ok()) {
-    durable_ = std::max(durable_, staged->lsn);
-    publish_ready();
-  } else if (log_error_.ok()) {
-    log_error_ = logged;
-    changed_.notify_all();
+  News news;
+  {
+    MutexLock lock(mutex_);
+    staged->filled = true;
+    news = note_logged(staged->lsn, logged);
   }
+  tell(news);
+  MutexLock lock(mutex_);
   while (!is_published(staged->lsn) && log_error_.ok()) changed_.wait(mutex_);
   return is_published(staged->lsn) ? Status() : log_error_;
 }
 
-void Publication::publish_ready() {
+void Publication::finish_later(const std::shared_ptr<Pending>& staged,
+                               std::function<void(const Status&)> done) {
+  News news;
+  {
+    MutexLock lock(mutex_);
+    staged->filled = true;
+    staged->done = std::move(done);
+    news = log_error_.ok() ? publish_ready() : give_up(log_error_);
+  }
+  tell(news);
+}
+
+void Publication::logged(Lsn lsn, const Status& logged) {
+  News news;
+  {
+    MutexLock lock(mutex_);
+    news = note_logged(lsn, logged);
+  }
+  tell(news);
+}
+
+Publication::News Publication::note_logged(Lsn lsn, const Status& logged) {
+  if (!logged.ok()) return give_up(logged);
+  durable_ = std::max(durable_, lsn);
+  return publish_ready();
+}
+
+Publication::News Publication::give_up(const Status& why) {
+  if (log_error_.ok()) log_error_ = why;
+  changed_.notify_all();
+  News news;
+  for (const auto& staged : pending_) {
+    if (staged->done) news.emplace_back(std::exchange(staged->done, nullptr), log_error_);
+  }
+  return news;
+}
+
+void Publication::tell(const News& news) {
+  for (const auto& [done, status] : news) done(status);
+}
+
+Publication::News Publication::publish_ready() {
+  News news;
   size_t ready = 0;
   for (; ready < pending_.size(); ++ready) {
     const Pending& staged = *pending_[ready];
@@ -40,20 +81,27 @@ void Publication::publish_ready() {
       staged.memtable->publish(staged.first, staged.rows, staged.encoded);
     }
   }
-  if (ready == 0) return;
+  if (ready == 0) return news;
   auto visible = std::make_shared<Snapshot>(*pending_[ready - 1]->snapshot);
   for (Part& part : visible->parts) {
     if (part.memtable != nullptr) part.rows = part.memtable->view(part.watermark);
   }
+  for (size_t i = 0; i < ready; ++i) {
+    if (pending_[i]->done) news.emplace_back(std::exchange(pending_[i]->done, nullptr), Status());
+  }
   replace(std::move(visible));
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(ready));
   changed_.notify_all();
+  return news;
 }
 
-void Publication::fail(Status why) {
-  MutexLock lock(mutex_);
-  if (log_error_.ok()) log_error_ = std::move(why);
-  changed_.notify_all();
+void Publication::fail(const Status& why) {
+  News news;
+  {
+    MutexLock lock(mutex_);
+    news = give_up(why);
+  }
+  tell(news);
 }
 
 Status Publication::wait(Lsn lsn) {

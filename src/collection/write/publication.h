@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "base/sync.h"
 #include "collection/state.h"
@@ -19,6 +22,8 @@ struct Pending {
   uint32_t rows = 0;
   bool encoded = false;  ///< see Memtable::fill()
   bool filled = false;   ///< Publication's
+  /// Publication's: what finish_later() was given.
+  std::function<void(const Status&)> done = {};
 };
 
 /// Holds the snapshot that readers see, and the operations that it does not show yet. Those become
@@ -40,6 +45,14 @@ class Publication {
   ///                has every operation that is not visible yet.
   Status finish(const std::shared_ptr<Pending>& staged, const Status& logged) OMEN_EXCLUDES(mutex_);
 
+  /// The same without waiting: `done` is called once, by the thread that makes the operation
+  /// visible or finds that it never will be, which may hold locks: it hands the news on and
+  /// returns.
+  void finish_later(const std::shared_ptr<Pending>& staged, std::function<void(const Status&)> done)
+      OMEN_EXCLUDES(mutex_);
+  /// Everything up to `lsn` is durable, or never will be.
+  void logged(Lsn lsn, const Status& logged) OMEN_EXCLUDES(mutex_);
+
   /// Returns when everything up to `lsn` that was enqueued is visible, or why it never will be.
   Status wait(Lsn lsn) OMEN_EXCLUDES(mutex_);
   /// The same for everything enqueued.
@@ -47,7 +60,7 @@ class Publication {
 
   /// Gives up what is not visible yet, and all that comes: memory and log differ from now on, and
   /// the log is what counts when the database is opened again.
-  void fail(Status why) OMEN_EXCLUDES(mutex_);
+  void fail(const Status& why) OMEN_EXCLUDES(mutex_);
 
   /// Why nothing is published any more; OK while all is well.
   Status log_error() const OMEN_EXCLUDES(mutex_);
@@ -62,7 +75,12 @@ class Publication {
       OMEN_EXCLUDES(mutex_);
 
  private:
-  void publish_ready() OMEN_REQUIRES(mutex_);
+  /// Those of whom to tell, and what.
+  using News = std::vector<std::pair<std::function<void(const Status&)>, Status>>;
+  News publish_ready() OMEN_REQUIRES(mutex_);
+  News give_up(const Status& why) OMEN_REQUIRES(mutex_);
+  News note_logged(Lsn lsn, const Status& logged) OMEN_REQUIRES(mutex_);
+  static void tell(const News& news);
   bool is_published(Lsn lsn) const OMEN_REQUIRES(mutex_) {
     return pending_.empty() || pending_.front()->lsn > lsn;
   }

@@ -1,0 +1,86 @@
+/* Writes that call back, from plain C. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "omendb/omendb.h"
+
+#define CHECK(condition)                                                               \
+  do {                                                                                 \
+    if (!(condition)) {                                                                \
+      fprintf(stderr, "%s:%d: %s\n  last error: %s\n", __FILE__, __LINE__, #condition, \
+              omendb_last_error());                                                    \
+      exit(1);                                                                         \
+    }                                                                                  \
+  } while (0)
+#define OK(call) CHECK((call) == OMENDB_OK)
+
+enum { DIM = 4, ROWS = 5 };
+
+static const float kVectors[ROWS][DIM] = {
+    {0, 0, 0, 0}, {1, 0, 0, 0}, {2, 0, 0, 0}, {3, 0, 0, 0}, {4, 0, 0, 0}};
+static const uint64_t kIds[ROWS] = {10, 11, 12, 13, 14};
+
+/* What callbacks said. */
+struct Heard {
+  pthread_mutex_t mutex;
+  pthread_cond_t came;
+  int calls;
+  omendb_status status;
+  uint64_t count;
+};
+
+static void hear(struct Heard* heard, omendb_status status, uint64_t count) {
+  pthread_mutex_lock(&heard->mutex);
+  heard->calls++;
+  if (status != OMENDB_OK) heard->status = status;
+  heard->count += count;
+  pthread_cond_signal(&heard->came);
+  pthread_mutex_unlock(&heard->mutex);
+}
+
+static void hear_ids(void* context, omendb_status status, const char* message, omendb_points* ids) {
+  hear(context, message == NULL ? OMENDB_INTERNAL : status, omendb_points_count(ids));
+  omendb_points_free(ids);
+}
+
+static void hear_count(void* context, omendb_status status, const char* message, uint64_t count) {
+  hear(context, message == NULL ? OMENDB_INTERNAL : status, count);
+}
+
+static void wait_for_calls(struct Heard* heard, int calls) {
+  pthread_mutex_lock(&heard->mutex);
+  while (heard->calls < calls) pthread_cond_wait(&heard->came, &heard->mutex);
+  pthread_mutex_unlock(&heard->mutex);
+}
+
+int main(void) {
+  omendb_database* db = NULL;
+  omendb_collection* later = NULL;
+  OK(omendb_database_open(":memory:", NULL, &db));
+  OK(omendb_database_collection(db, "later", NULL, &later));
+  struct Heard heard = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, OMENDB_OK, 0};
+  omendb_batch batch = {
+      .size = sizeof batch,
+      .vectors = {.data = kVectors, .count = ROWS, .dim = DIM, .element = OMENDB_ELEMENT_F32},
+      .ids = {.kind = OMENDB_ID_U64, .count = ROWS, .u64 = kIds}};
+  OK(omendb_collection_add_async(later, &batch, hear_ids, &heard));
+  OK(omendb_collection_upsert_async(later, &batch, hear_ids, &heard));
+  wait_for_calls(&heard, 2);
+  CHECK(heard.status == OMENDB_OK && heard.count == 2 * ROWS);
+  omendb_ids one = {.kind = OMENDB_ID_U64, .count = 1, .u64 = kIds};
+  heard.count = 0;
+  OK(omendb_collection_delete_ids_async(later, &one, hear_count, &heard));
+  OK(omendb_collection_delete_where_async(later, "true", hear_count, &heard));
+  wait_for_calls(&heard, 4);
+  CHECK(heard.status == OMENDB_OK && heard.count == ROWS);
+  CHECK(omendb_collection_add_async(later, &batch, NULL, NULL) == OMENDB_INVALID_ARGUMENT);
+  CHECK(strstr(omendb_last_error(), "callback is NULL") != NULL);
+  CHECK(omendb_collection_delete_where_async(later, "a =", hear_count, &heard) ==
+        OMENDB_INVALID_FILTER);
+  CHECK(heard.calls == 4);
+  omendb_collection_free(later);
+  omendb_database_free(db);
+  return 0;
+}

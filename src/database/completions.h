@@ -1,0 +1,54 @@
+// Who waits for the log in place of those who do not wait for their writes.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "base/sync.h"
+#include "collection/host.h"
+
+namespace omendb::internal {
+
+/// One thread waits for the log on behalf of all writes that complete by callback: it flushes what
+/// was appended so far, tells the collections, and flushes what came meanwhile. Thread-safe.
+class Completions {
+ public:
+  using Core = std::shared_ptr<collection::CollectionCore>;
+
+  /// @param wait_durable  of the log.
+  /// @param run           runs a task that post() was given.
+  Completions(std::function<Status(Lsn)> wait_durable,
+              std::function<void(std::function<void()>)> run)
+      : wait_durable_(std::move(wait_durable)), run_(std::move(run)) {}
+  ~Completions() { stop(); }
+  Completions(const Completions&) = delete;
+  Completions& operator=(const Completions&) = delete;
+
+  void start();
+  void stop() OMEN_EXCLUDES(mutex_);
+
+  /// Tells the collection when its operation is durable, or why it never will be.
+  void when_durable(Core core, Lsn lsn) OMEN_EXCLUDES(mutex_);
+  /// Has a task run that belongs to no thread that is here now.
+  void post(std::function<void()> task) OMEN_EXCLUDES(mutex_);
+
+ private:
+  using Waiting = std::map<Core, Lsn>;
+
+  void run() OMEN_EXCLUDES(mutex_);
+  void flush(const Waiting& waiting);
+
+  const std::function<Status(Lsn)> wait_durable_;
+  const std::function<void(std::function<void()>)> run_;
+  Mutex mutex_;
+  CondVar wake_;
+  Waiting waiting_ OMEN_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> tasks_ OMEN_GUARDED_BY(mutex_);
+  bool stop_ OMEN_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace omendb::internal
