@@ -89,9 +89,10 @@ enum {
   OMENDB_CLOSED = 14,              /* the database was closed */
   OMENDB_LIMIT_EXCEEDED = 15,      /* a stated maximum was passed */
   OMENDB_UNIMPLEMENTED = 16,       /* not available in this build */
-  OMENDB_INTERNAL = 17,            /* a broken invariant, or no memory; please report the former */
-  OMENDB_DEADLINE_EXCEEDED = 18,   /* the time that the caller gave ran out first */
-  OMENDB_CANCELLED = 19            /* the caller stopped it */
+  OMENDB_INTERNAL = 17,          /* a broken invariant that could be contained; please report it */
+  OMENDB_DEADLINE_EXCEEDED = 18, /* the time that the caller gave ran out first */
+  OMENDB_CANCELLED = 19,         /* the caller stopped it */
+  OMENDB_OUT_OF_MEMORY = 20      /* the system gave no memory */
 };
 
 /* What the last failing call of this thread had to say; "" before the first. Never NULL. */

@@ -33,6 +33,7 @@ enum class StatusCode : int32_t {
   kInternal = 17,            ///< A broken invariant that could be contained; please report it.
   kDeadlineExceeded = 18,    ///< The time that the caller gave ran out first.
   kCancelled = 19,           ///< The caller stopped it.
+  kOutOfMemory = 20,         ///< The system gave no memory; nothing was changed by the call.
 };
 
 /// The frozen, lower-case name of a code, e.g. "invalid_argument".

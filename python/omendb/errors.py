@@ -25,6 +25,7 @@ __all__ = [
     "NotADatabaseError",
     "NotFoundError",
     "OmendbError",
+    "OutOfMemoryError",
     "ReadOnlyError",
     "StorageError",
     "TypeMismatchError",
@@ -127,6 +128,10 @@ class CancelledError(OmendbError, RuntimeError):
     """The caller stopped it."""
 
 
+class OutOfMemoryError(OmendbError, MemoryError):
+    """The system gave no memory. The call changed nothing."""
+
+
 #: By omendb::StatusCode, whose numbers are frozen.
 _BY_CODE: dict[int, type[OmendbError]] = {
     1: InvalidArgumentError,
@@ -148,6 +153,7 @@ _BY_CODE: dict[int, type[OmendbError]] = {
     17: InternalError,
     18: DeadlineError,
     19: CancelledError,
+    20: OutOfMemoryError,
 }
 
 _ERRNO = {

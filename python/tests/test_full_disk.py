@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,40 @@ def test_a_full_disk_refuses_writes_and_takes_them_again(small_disk: Path) -> No
     with omendb.open(small_disk / "db") as again:
         assert len(again) == written - 1000
         assert again.get(written - 1) is not None
+
+
+FILE_SIZE_LIMIT = """
+import resource, signal, sys
+import numpy as np
+import omendb
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # as in a program that is not Python: it kills
+db = omendb.open(sys.argv[1])
+vectors = np.random.default_rng(3).standard_normal((500, 128), dtype=np.float32)
+db.add(vectors)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+try:
+    while True:
+        db.add(vectors)
+except omendb.NoSpaceError as error:
+    assert "file size limit" in str(error), error
+    assert "ulimit -f" in str(error), error
+written = len(db)
+assert db.search(vectors[3], k=1)[0].distance == 0
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+db.add(vectors)
+db.close()
+with omendb.open(sys.argv[1]) as again:
+    assert len(again) == written + 500
+"""
+
+
+def test_a_file_size_limit_is_named_and_kills_nobody(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FILE_SIZE_LIMIT, str(tmp_path / "db")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_memory_is_a_memory_error() -> None:
+    error = omendb.errors.from_status(20, "out of memory")
+    assert isinstance(error, MemoryError)
+    assert isinstance(error, omendb.OutOfMemoryError)

@@ -24,6 +24,7 @@ std::string_view status_code_name(StatusCode code) {
     case StatusCode::kInternal: return "internal";
     case StatusCode::kDeadlineExceeded: return "deadline_exceeded";
     case StatusCode::kCancelled: return "cancelled";
+    case StatusCode::kOutOfMemory: return "out_of_memory";
   }
   return "unknown";
 }

@@ -44,6 +44,7 @@ OMENDB_SAME(OMENDB_UNIMPLEMENTED, kUnimplemented);
 OMENDB_SAME(OMENDB_INTERNAL, kInternal);
 OMENDB_SAME(OMENDB_DEADLINE_EXCEEDED, kDeadlineExceeded);
 OMENDB_SAME(OMENDB_CANCELLED, kCancelled);
+OMENDB_SAME(OMENDB_OUT_OF_MEMORY, kOutOfMemory);
 #undef OMENDB_SAME
 
 constexpr const char* kStatusNames[] = {"ok",
@@ -65,8 +66,9 @@ constexpr const char* kStatusNames[] = {"ok",
                                         "unimplemented",
                                         "internal",
                                         "deadline_exceeded",
-                                        "cancelled"};
-static_assert(std::size(kStatusNames) == OMENDB_CANCELLED + 1);
+                                        "cancelled",
+                                        "out_of_memory"};
+static_assert(std::size(kStatusNames) == OMENDB_OUT_OF_MEMORY + 1);
 
 }  // namespace
 }  // namespace omendb::capi

@@ -27,7 +27,7 @@ omendb_status fenced(Body&& body) noexcept {
   try {
     return report(std::forward<Body>(body)());
   } catch (const std::bad_alloc&) {
-    return fail(StatusCode::kInternal, "out of memory");
+    return fail(StatusCode::kOutOfMemory, "out of memory");
   } catch (...) {
     return fail(StatusCode::kInternal, "an unexpected exception; please report it");
   }

@@ -29,7 +29,7 @@ auto within_memory(Body body) -> decltype(body()) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kInternal, "out of memory");
+    return Status(StatusCode::kOutOfMemory, "out of memory");
   }
 }
 

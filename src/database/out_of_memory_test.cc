@@ -148,6 +148,7 @@ TEST_F(OutOfMemoryTest, ASearchThatRunsOutOfMemoryAnywhereSaysSoAndTheNextOneAns
     if (found.ok()) {
       EXPECT_EQ(found->distances, expected->distances);
     } else {
+      EXPECT_EQ(found.status().code(), StatusCode::kOutOfMemory);
       EXPECT_EQ(found.status().message(), "out of memory");
     }
     if (!fired) break;
@@ -169,6 +170,7 @@ TEST_F(OutOfMemoryTest, AScanThatRunsOutOfMemoryAnywhereSaysSoAndPassesNoPointOv
       const auto points = scan->next();
       allocations_left = -1;
       if (!points.ok()) {
+        EXPECT_EQ(points.status().code(), StatusCode::kOutOfMemory);
         EXPECT_EQ(points.status().message(), "out of memory");
         ++failures;
         continue;

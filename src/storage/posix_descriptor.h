@@ -16,6 +16,11 @@
 namespace omendb::storage {
 
 inline Status os_error(std::string_view operation, const std::string& path, int error) {
+  if (error == EFBIG) {
+    return {StatusCode::kNoSpace, std::string(operation) + " \"" + path +
+                                      "\": the file would pass the file size limit of this process "
+                                      "(ulimit -f) or of its file system"};
+  }
   StatusCode code = StatusCode::kIoError;
   if (error == ENOSPC || error == EDQUOT) code = StatusCode::kNoSpace;
   if (error == ENOENT) code = StatusCode::kNotFound;

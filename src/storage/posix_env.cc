@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -42,6 +43,14 @@ int reserve_fd(int fd, uint64_t size) {
 #endif
 }
 
+/// Whether a file may end at `end`. The system would answer a write past the limit with a signal
+/// that ends the process, unless the program ignores it.
+bool within_size_limit(uint64_t end) {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+         end <= limit.rlim_cur;
+}
+
 class PosixWritableFile final : public WritableFile {
  public:
   PosixWritableFile(Descriptor fd, std::string path, uint64_t size)
@@ -56,6 +65,9 @@ class PosixWritableFile final : public WritableFile {
     iovec vectors[kVectors];
     size_t part = 0;
     size_t within = 0;  // bytes of parts[part] already written
+    uint64_t end = offset;
+    for (const auto bytes : parts) end += bytes.size();
+    if (!within_size_limit(end)) return os_error("write", path_, EFBIG);
     for (;;) {
       int count = 0;
       for (size_t i = part, skip = within; i < parts.size() && count < int{kVectors}; ++i) {
@@ -82,6 +94,7 @@ class PosixWritableFile final : public WritableFile {
 
   Status reserve(uint64_t size) override {
     if (size <= size_) return {};
+    if (!within_size_limit(size)) return os_error("make room in", path_, EFBIG);
     while (reserve_fd(fd_.get(), size) != 0) {
       if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
       if (errno != EINTR) return os_error("make room in", path_, errno);
