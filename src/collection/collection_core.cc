@@ -29,6 +29,27 @@ size_t column_bytes(std::span<const Column> columns) {
   return bytes;
 }
 
+Ids copy_of(const IdsView& ids) {
+  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
+    return std::vector<uint64_t>(numbers->begin(), numbers->end());
+  }
+  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
+    return std::vector<std::string>(strings->begin(), strings->end());
+  }
+  return {};
+}
+
+/// `views` holds what a view of strings needs; `original` says whether there are ids at all.
+IdsView view_of(const Ids& ids, std::vector<std::string_view>& views, const IdsView& original) {
+  if (std::holds_alternative<std::monostate>(original)) return {};
+  if (const auto* numbers = std::get_if<std::vector<uint64_t>>(&ids)) {
+    return std::span<const uint64_t>(*numbers);
+  }
+  const auto& strings = std::get<std::vector<std::string>>(ids);
+  views.assign(strings.begin(), strings.end());
+  return std::span<const std::string_view>(views);
+}
+
 /// What the manifest names and is not there is damage; "not found" would say that of the database.
 Status named_by_manifest(const Status& status) {
   if (status.code() != StatusCode::kNotFound) return status;
@@ -129,11 +150,15 @@ Status CollectionCore::put_later(const WriteBatch& batch, PutMode mode, Done<Ids
 
 Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch& batch,
                                                                 PutMode mode, Wait wait) {
+  // Ids are checked, logged and returned from a copy: the caller may change its array meanwhile.
+  Ids ids = copy_of(batch.ids);
+  std::vector<std::string_view> views;
+  const IdsView given = view_of(ids, views, batch.ids);
   OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
   OMEN_ASSIGN_OR_RETURN(
       const CheckedVectors checked,
       check_vectors(batch.vectors, before->spec, name_, {"vector", batch.first_row}));
-  OMEN_RETURN_IF_ERROR(check_ids(batch.ids, batch.vectors.count, batch.first_row));
+  OMEN_RETURN_IF_ERROR(check_ids(given, batch.vectors.count, batch.first_row));
   OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, batch.vectors.count));
   const size_t vector_total =
       checked.view.count * vector_bytes(checked.view.element, checked.view.dim);
@@ -147,12 +172,13 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   put.collection_id = id_;
   put.vectors = checked.view;
   put.columns = batch.metadata;
+  put.ids = given;
   Staged<Ids> staged;
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
     OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count), wait));
-    OMEN_ASSIGN_OR_RETURN(staged.value, choose_ids(batch, put));
+    OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
     OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
   }
   or_fail([&] {
@@ -161,6 +187,7 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
         fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.vectors,
                             wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
   });
+  staged.value = std::move(ids);
   return staged;
 }
 
@@ -184,15 +211,9 @@ Status CollectionCore::make_room(uint32_t rows, Wait wait) {
   return {};
 }
 
-Result<Ids> CollectionCore::choose_ids(const WriteBatch& batch, PutOperation& put) {
-  OMEN_RETURN_IF_ERROR(check_id_kind(batch.ids, staged_->id_kind, name_));
-  put.ids = batch.ids;
-  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&batch.ids)) {
-    return Ids(std::vector<uint64_t>(numbers->begin(), numbers->end()));
-  }
-  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&batch.ids)) {
-    return Ids(std::vector<std::string>(strings->begin(), strings->end()));
-  }
+Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
+  OMEN_RETURN_IF_ERROR(check_id_kind(put.ids, staged_->id_kind, name_));
+  if (!std::holds_alternative<std::monostate>(put.ids)) return {};
   put.first_id = staged_->next_auto_id;
   if (put.first_id > UINT64_MAX - put.vectors.count) {
     return Status(StatusCode::kLimitExceeded,
@@ -200,7 +221,8 @@ Result<Ids> CollectionCore::choose_ids(const WriteBatch& batch, PutOperation& pu
   }
   std::vector<uint64_t> generated(put.vectors.count);
   for (size_t i = 0; i < generated.size(); ++i) generated[i] = put.first_id + i;
-  return Ids(std::move(generated));
+  ids = Ids(std::move(generated));
+  return {};
 }
 
 Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation& put,
@@ -430,7 +452,7 @@ Status CollectionCore::finish_later(Result<Staged<T>> staged, Done<T> done) {
     publication_.finish_later(pending, std::move(told));
     host_.when_durable(shared_from_this(), pending->lsn);
   } catch (const std::bad_alloc&) {  // as in or_fail(); `done` hears of it
-    publication_.fail(Status(StatusCode::kInternal, "out of memory"));
+    publication_.fail(Status(StatusCode::kOutOfMemory, "out of memory"));
   }
   return {};
 }

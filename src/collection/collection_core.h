@@ -149,7 +149,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   Status log_delete(const IdsView& ids, const DeadByPart& dead, std::shared_ptr<Pending>& pending)
       OMEN_REQUIRES(write_mutex_);
-  Result<Ids> choose_ids(const WriteBatch& batch, PutOperation& put) OMEN_REQUIRES(write_mutex_);
+  Status choose_ids(PutOperation& put, Ids& ids) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
   /// What a write is once it is in memory: its place in the log, and what to return.
   template <class T>
@@ -172,7 +172,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
     try {
       return step();
     } catch (const std::bad_alloc&) {
-      publication_.fail(Status(StatusCode::kInternal, "out of memory"));
+      publication_.fail(Status(StatusCode::kOutOfMemory, "out of memory"));
       throw;
     }
   }

@@ -158,7 +158,7 @@ Result<CheckReport> check(std::string_view path) {
     OMEN_ASSIGN_OR_RETURN(auto folder, internal::Untouched::find(std::string(path)));
     return internal::Check(std::move(folder)).run();
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kInternal, "out of memory");
+    return Status(StatusCode::kOutOfMemory, "out of memory");
   }
 }
 

@@ -136,7 +136,7 @@ Status DatabaseImpl::close() {
   try {
     result = shut_down();
   } catch (const std::bad_alloc&) {  // what was acknowledged is in the log
-    result = Status(StatusCode::kInternal, "out of memory");
+    result = Status(StatusCode::kOutOfMemory, "out of memory");
   }
   MutexLock lock(calls_mutex_);
   closed_ = true;

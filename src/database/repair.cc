@@ -324,7 +324,7 @@ Result<RepairReport> repair(std::string_view path, std::string_view into) {
   try {
     return internal::repair(std::string(path), std::string(into));
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kInternal, "out of memory");
+    return Status(StatusCode::kOutOfMemory, "out of memory");
   }
 }
 

@@ -28,7 +28,9 @@ std::vector<float> CenterSum::mean() const {
   std::vector<float> mean(sum_.size());
   if (count_ == 0) return mean;
   for (size_t i = 0; i < sum_.size(); ++i) {
-    mean[i] = static_cast<float>(sum_[i] / static_cast<double>(count_));
+    const auto x = static_cast<float>(sum_[i] / static_cast<double>(count_));
+    // Values were checked to be finite, but a caller may have changed its array since.
+    mean[i] = std::isfinite(x) ? x : 0.0F;
   }
   return mean;
 }

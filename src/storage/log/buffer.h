@@ -20,16 +20,19 @@ class LogBuffer {
   std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
   void clear() { size_ = 0; }
 
-  /// Adds a frame whose checksum and durable LSN are set by seal().
-  void add(const LogFrame& frame, std::span<const std::span<const std::byte>> parts) {
+  /// Adds a frame, whose header checksum and durable LSN are set by seal(). The payload's checksum
+  /// is that of the copy: the caller's memory may change at any time.
+  void add(LogFrame frame, std::span<const std::span<const std::byte>> parts) {
     std::byte* out = grow(log_frame_bytes(frame.length));
-    std::memcpy(out, &frame, sizeof(frame));
+    std::byte* const header = out;
     out += sizeof(frame);
     for (const auto part : parts) {
       if (part.empty()) continue;
       std::memcpy(out, part.data(), part.size());
       out += part.size();
     }
+    frame.payload_crc = crc32c::of({header + sizeof(frame), frame.length});
+    std::memcpy(header, &frame, sizeof(frame));
     std::memset(out, 0, log_padding(frame.length));
   }
 

@@ -150,7 +150,7 @@ Status FileLog::without_mutex(Work work) {
   try {
     status = work();
   } catch (const std::bad_alloc&) {
-    status = Status(StatusCode::kInternal, "out of memory");
+    status = Status(StatusCode::kOutOfMemory, "out of memory");
   }
   mutex_.lock();
   return status;

@@ -60,6 +60,39 @@ Status LogOutput::write(LogFrame frame, std::span<const std::span<const std::byt
   return {};
 }
 
+Status LogOutput::write_in_pieces(LogFrame frame, std::span<const std::span<const std::byte>> parts,
+                                  Lsn durable, std::span<std::byte> piece) {
+  uint64_t at = offset + sizeof(frame);
+  frame.payload_crc = 0;
+  size_t filled = 0;
+  const auto write_piece = [&]() -> Status {
+    const auto bytes = piece.first(filled);
+    frame.payload_crc = crc32c::extend(frame.payload_crc, bytes);
+    OMEN_RETURN_IF_ERROR(file->write_at(at, bytes));
+    at += filled;
+    filled = 0;
+    return {};
+  };
+  for (auto part : parts) {
+    while (!part.empty()) {
+      const size_t n = std::min(part.size(), piece.size() - filled);
+      std::memcpy(piece.data() + filled, part.data(), n);
+      filled += n;
+      part = part.subspan(n);
+      if (filled == piece.size()) OMEN_RETURN_IF_ERROR(write_piece());
+    }
+  }
+  OMEN_RETURN_IF_ERROR(write_piece());
+  const std::span<const std::byte> end[] = {std::span(kLogEnd).first(log_padding(frame.length)),
+                                            kLogEnd};
+  OMEN_RETURN_IF_ERROR(file->write_at(at, end));
+  frame.durable_lsn = to_int(durable);
+  frame.header_crc = log_frame_crc(frame, seed);
+  OMEN_RETURN_IF_ERROR(file->write_at(offset, std::as_bytes(std::span(&frame, 1))));
+  offset += log_frame_bytes(frame.length);
+  return {};
+}
+
 Result<std::vector<uint64_t>> LogFolder::scan() {
   OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
   if (!there) OMEN_RETURN_IF_ERROR(env_->make_directory(directory_));

@@ -22,8 +22,12 @@ struct LogOutput {
 
   /// Writes gathered frames, and zeros after them: the log ends there for now.
   Status write(LogBuffer& frames, Lsn durable);
-  /// Writes one large record from where it lies.
+  /// Writes one large record, whose checksum `frame` has, from where it lies.
   Status write(LogFrame frame, std::span<const std::span<const std::byte>> parts, Lsn durable);
+  /// Writes one large record that may change meanwhile: what goes to the file is what was copied to
+  /// `piece`, of which the checksum is taken. The header comes last, and makes it a record.
+  Status write_in_pieces(LogFrame frame, std::span<const std::span<const std::byte>> parts,
+                         Lsn durable, std::span<std::byte> piece);
 };
 
 /// Not thread-safe, but for `directory()`; the log calls it from one thread at a time.
