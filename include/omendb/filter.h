@@ -12,7 +12,7 @@
 
 namespace omendb {
 
-struct FilterNode;  // the syntax tree; see src/filter/tree.h
+struct FilterTree;  // the syntax tree; see src/filter/tree.h
 
 /// A constant in a filter. Timestamps are written as ISO 8601 strings or as `timestamp '…'`, and
 /// take their meaning from the column they meet.
@@ -56,14 +56,15 @@ class Filter {
   static Filter any_of(std::vector<Filter> parts);  ///< no parts: matches nothing
   static Filter negate(Filter part);
 
-  bool empty() const { return root_ == nullptr; }
+  bool empty() const { return tree_ == nullptr; }
   /// Canonical text that parse() takes back to the same tree; "true" if empty.
   std::string to_string() const;
-  const FilterNode* root() const { return root_.get(); }
+  const FilterTree* tree() const { return tree_.get(); }  ///< null if empty
 
  private:
-  explicit Filter(std::shared_ptr<const FilterNode> root) : root_(std::move(root)) {}
-  std::shared_ptr<const FilterNode> root_;
+  explicit Filter(std::shared_ptr<const FilterTree> tree) : tree_(std::move(tree)) {}
+
+  std::shared_ptr<const FilterTree> tree_;
 };
 
 }  // namespace omendb

@@ -22,7 +22,7 @@ struct BoundNode {
     kConstant,     ///< truth, whatever the row
     kAnd,          ///< children
     kOr,           ///< children
-    kNot,          ///< children[0]
+    kNot,          ///< the child
     kIsNull,       ///< never NULL itself
     kNever,        ///< FALSE for any value
     kBool,         ///< bool_table[value]
@@ -52,16 +52,19 @@ struct BoundNode {
   std::vector<double> doubles;
   std::vector<std::string> strings;
   LikePattern like;
-  std::vector<BoundNode> children;
+  std::vector<uint32_t> children;  ///< in BoundFilter::nodes, before this one
+
+  bool is_leaf() const { return children.empty(); }
 };
 
 struct BoundFilter {
-  BoundNode root;
-  uint32_t depth = 1;                         ///< levels of the tree
+  std::vector<BoundNode> nodes;               ///< the root is the last; none: matches everything
+  uint32_t depth = 0;                         ///< levels of the tree
   std::vector<column::ColumnSchema> columns;  ///< that it reads
 
+  const BoundNode& root() const { return nodes.back(); }
   bool matches_everything() const {
-    return root.op == BoundNode::Op::kConstant && root.truth == Truth::kTrue;
+    return nodes.empty() || (root().op == BoundNode::Op::kConstant && root().truth == Truth::kTrue);
   }
 };
 

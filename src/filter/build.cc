@@ -1,106 +1,87 @@
 // Filters without text: the builders of omendb::Filter.
-#include <algorithm>
-
 #include "filter/tree.h"
 
 namespace omendb {
 
-using filter::join_filters;
-using NodePtr = std::shared_ptr<const FilterNode>;
-using Kind = FilterNode::Kind;
-
 namespace {
 
-NodePtr test_node(Kind kind, std::string column, std::vector<FilterValue> values) {
-  auto node = std::make_shared<FilterNode>();
-  node->kind = kind;
-  node->column = std::move(column);
-  node->values = std::move(values);
-  return node;
+using TestKind = FilterTest::Kind;
+using NodeKind = FilterNode::Kind;
+
+FilterTest test_of(TestKind kind, std::string column, std::vector<FilterValue> values) {
+  FilterTest test;
+  test.kind = kind;
+  test.column = std::move(column);
+  test.values = std::move(values);
+  return test;
 }
 
-NodePtr constant_node(bool value) {
-  auto node = std::make_shared<FilterNode>();
-  node->constant = value;
-  return node;
+std::shared_ptr<const FilterTree> tree_of(FilterTest test) {
+  auto tree = std::make_shared<FilterTree>();
+  tree->add_test(std::move(test));
+  return tree;
 }
 
-NodePtr joined(Kind kind, std::vector<NodePtr> parts) {
-  for (NodePtr& part : parts) {
-    if (part == nullptr) part = constant_node(true);
+/// A tree that is too deep keeps no nodes: it is going to be refused, and may go on growing.
+std::shared_ptr<const FilterTree> joined(NodeKind kind, const std::vector<Filter>& parts) {
+  auto tree = std::make_shared<FilterTree>();
+  for (const Filter& part : parts) {
+    if (part.empty()) {
+      tree->add_constant(true);
+    } else {
+      tree->append(*part.tree());
+    }
   }
-  return join_filters(kind, std::move(parts));
+  if (!tree->too_deep) tree->join(kind, static_cast<uint32_t>(parts.size()));
+  if (tree->too_deep) tree->nodes.clear();
+  return tree;
 }
 
 }  // namespace
 
-NodePtr filter::join_filters(Kind kind, std::vector<NodePtr> children) {
-  auto node = std::make_shared<FilterNode>();
-  uint32_t depth = 0;
-  for (const NodePtr& child : children) {
-    depth = std::max(depth, child->depth);
-    if (child->kind == Kind::kTooDeep) return child;
-  }
-  if (depth >= kMaxFilterDepth) {
-    node->kind = Kind::kTooDeep;
-    return node;
-  }
-  node->kind = kind;
-  node->depth = depth + 1;
-  node->children = std::move(children);
-  return node;
-}
-
 Filter Filter::compare(std::string column, Compare op, FilterValue value) {
-  auto node = std::make_shared<FilterNode>();
-  node->kind = Kind::kCompare;
-  node->compare = op;
-  node->column = std::move(column);
-  node->values.push_back(std::move(value));
-  return Filter(std::move(node));
+  FilterTest test = test_of(TestKind::kCompare, std::move(column), {std::move(value)});
+  test.compare = op;
+  return Filter(tree_of(std::move(test)));
 }
 
 Filter Filter::in(std::string column, std::vector<FilterValue> values) {
-  return Filter(test_node(Kind::kIn, std::move(column), std::move(values)));
+  return Filter(tree_of(test_of(TestKind::kIn, std::move(column), std::move(values))));
 }
 
 Filter Filter::like(std::string column, std::string pattern) {
-  return Filter(test_node(Kind::kLike, std::move(column), {std::move(pattern)}));
+  return Filter(tree_of(test_of(TestKind::kLike, std::move(column), {std::move(pattern)})));
 }
 
 Filter Filter::between(std::string column, FilterValue low, FilterValue high) {
-  return Filter(test_node(Kind::kBetween, std::move(column), {std::move(low), std::move(high)}));
+  return Filter(
+      tree_of(test_of(TestKind::kBetween, std::move(column), {std::move(low), std::move(high)})));
 }
 
 Filter Filter::is_null(std::string column) {
-  return Filter(test_node(Kind::kIsNull, std::move(column), {}));
+  return Filter(tree_of(test_of(TestKind::kIsNull, std::move(column), {})));
 }
 
 Filter Filter::contains(std::string column, FilterValue value) {
-  return Filter(test_node(Kind::kContains, std::move(column), {std::move(value)}));
+  return Filter(tree_of(test_of(TestKind::kContains, std::move(column), {std::move(value)})));
 }
 
 Filter Filter::all_of(std::vector<Filter> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return std::move(parts[0]);
-  std::vector<NodePtr> nodes;
-  nodes.reserve(parts.size());
-  for (Filter& part : parts) nodes.push_back(std::move(part.root_));
-  return Filter(joined(Kind::kAnd, std::move(nodes)));
+  return Filter(joined(NodeKind::kAnd, parts));
 }
 
 Filter Filter::any_of(std::vector<Filter> parts) {
-  if (parts.empty()) return Filter(constant_node(false));
   if (parts.size() == 1) return std::move(parts[0]);
-  std::vector<NodePtr> nodes;
-  nodes.reserve(parts.size());
-  for (Filter& part : parts) nodes.push_back(std::move(part.root_));
-  return Filter(joined(Kind::kOr, std::move(nodes)));
+  if (!parts.empty()) return Filter(joined(NodeKind::kOr, parts));
+  auto nothing = std::make_shared<FilterTree>();
+  nothing->add_constant(false);
+  return Filter(std::move(nothing));
 }
 
 Filter Filter::negate(Filter part) {
-  std::vector<NodePtr> nodes = {std::move(part.root_)};
-  return Filter(joined(Kind::kNot, std::move(nodes)));
+  return Filter(joined(NodeKind::kNot, {std::move(part)}));
 }
 
 }  // namespace omendb

@@ -38,10 +38,7 @@ struct Truths {
 class FilterRun {
  public:
   FilterRun(const BoundFilter& filter, const column::ColumnSource& source)
-      : filter_(filter),
-        truths_(filter.depth),
-        wanted_(filter.depth),
-        inputs_(filter.columns.size()) {
+      : filter_(filter), frames_(filter.depth), inputs_(filter.columns.size()) {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       inputs_[i].reader = source.find(filter.columns[i].name);
     }
@@ -58,20 +55,29 @@ class FilterRun {
     ColumnBatch batch;
   };
 
-  /// Sets `out` for the rows in `wanted`, and to neither elsewhere.
-  Status eval(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out);
-  Status eval_joined(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out);
-  Status eval_test(const BoundNode& node, const Bits& wanted, Truths& out);
+  /// A parent, some of whose children have been evaluated.
+  struct Frame {
+    const BoundNode* node;
+    size_t done;    // children
+    Bits wanted;    // rows that its own parent asks for
+    Bits open;      // rows that it still asks its children for
+    Truths truths;  // so far
+  };
+
+  /// Sets result_ for the rows in `wanted`, and to neither elsewhere.
+  Status eval(const Bits& wanted);
+  Status eval_leaf(const BoundNode& node, const Bits& wanted);
   Result<const ColumnBatch*> load(Input& input);
+  static void begin(Frame& frame, const BoundNode& node, const Bits& wanted);
+  /// Takes result_, which is that of the frame's next child. @return whether it needs another one.
+  bool absorb(Frame& frame) const;
 
   const BoundFilter& filter_;
-  // One place a level of the tree, so that no depth of it can exhaust the stack.
-  std::vector<Truths> truths_;
-  std::vector<Bits> wanted_;
+  std::vector<Frame> frames_;  // one a level of the tree, so that no depth can exhaust the stack
   std::vector<Input> inputs_;
   uint32_t first_ = 0;
   uint32_t rows_ = 0;
-  Truths root_;
+  Truths result_;
 };
 
 Status FilterRun::check_types() const {
@@ -93,8 +99,8 @@ Result<const Bits*> FilterRun::run_batch(uint32_t first, uint32_t n) {
   Bits all{};
   std::fill_n(all.begin(), n / 64, ~uint64_t{0});
   if (n % 64 != 0) all[n / 64] = (uint64_t{1} << (n % 64)) - 1;
-  OMEN_RETURN_IF_ERROR(eval(filter_.root, all, 0, root_));
-  return &root_.is_true;
+  OMEN_RETURN_IF_ERROR(eval(all));
+  return &result_.is_true;
 }
 
 Result<const ColumnBatch*> FilterRun::load(Input& input) {
@@ -105,45 +111,52 @@ Result<const ColumnBatch*> FilterRun::load(Input& input) {
   return &input.batch;
 }
 
-Status FilterRun::eval(const BoundNode& node, const Bits& wanted, uint32_t level, Truths& out) {
-  switch (node.op) {
-    case Op::kConstant:
-      out.is_true = node.truth == Truth::kTrue ? wanted : Bits{};
-      out.is_false = node.truth == Truth::kFalse ? wanted : Bits{};
-      return {};
-    case Op::kNot:
-      OMEN_RETURN_IF_ERROR(eval(node.children[0], wanted, level + 1, out));
-      std::swap(out.is_true, out.is_false);
-      return {};
-    case Op::kAnd:
-    case Op::kOr: return eval_joined(node, wanted, level, out);
-    default: return eval_test(node, wanted, out);
+Status FilterRun::eval(const Bits& wanted) {
+  const BoundNode* node = &filter_.root();
+  const Bits* asked = &wanted;
+  for (size_t level = 0;;) {
+    if (!node->is_leaf()) {
+      Frame& frame = frames_[level++];
+      begin(frame, *node, *asked);
+    } else {
+      OMEN_RETURN_IF_ERROR(eval_leaf(*node, *asked));
+      while (level > 0 && !absorb(frames_[level - 1])) result_ = frames_[--level].truths;
+      if (level == 0) return {};
+    }
+    const Frame& frame = frames_[level - 1];
+    node = &filter_.nodes[frame.node->children[frame.done]];
+    asked = &frame.open;
   }
+}
+
+void FilterRun::begin(Frame& frame, const BoundNode& node, const Bits& wanted) {
+  frame.node = &node;
+  frame.done = 0;
+  frame.wanted = wanted;
+  frame.open = wanted;
+  const bool is_and = node.op == Op::kAnd;
+  (is_and ? frame.truths.is_false : frame.truths.is_true).fill(0);
+  (is_and ? frame.truths.is_true : frame.truths.is_false) = wanted;
 }
 
 /// `and` is FALSE as soon as a child is; `or` is TRUE as soon as one is: the same loop with the two
 /// roles changed. Rows once decided are not asked for again.
-Status FilterRun::eval_joined(const BoundNode& node, const Bits& wanted, uint32_t level,
-                              Truths& out) {
-  const bool is_and = node.op == Op::kAnd;
-  Bits& decided = is_and ? out.is_false : out.is_true;
-  Bits& unanimous = is_and ? out.is_true : out.is_false;
-  decided.fill(0);
-  unanimous = wanted;
-  Truths& child = truths_[level];
-  Bits& open = wanted_[level];
-  const Bits& child_decides = is_and ? child.is_false : child.is_true;
-  const Bits& child_agrees = is_and ? child.is_true : child.is_false;
-  for (const BoundNode& part : node.children) {
-    for (size_t w = 0; w < kBatchWords; ++w) open[w] = wanted[w] & ~decided[w];
-    if (!any(open)) break;
-    OMEN_RETURN_IF_ERROR(eval(part, open, level + 1, child));
-    for (size_t w = 0; w < kBatchWords; ++w) {
-      decided[w] |= child_decides[w];
-      unanimous[w] &= child_agrees[w];
-    }
+bool FilterRun::absorb(Frame& frame) const {
+  if (frame.node->op == Op::kNot) {
+    frame.truths = {result_.is_false, result_.is_true};
+    return false;
   }
-  return {};
+  const bool is_and = frame.node->op == Op::kAnd;
+  Bits& decided = is_and ? frame.truths.is_false : frame.truths.is_true;
+  Bits& unanimous = is_and ? frame.truths.is_true : frame.truths.is_false;
+  const Bits& child_decides = is_and ? result_.is_false : result_.is_true;
+  const Bits& child_agrees = is_and ? result_.is_true : result_.is_false;
+  for (size_t w = 0; w < kBatchWords; ++w) {
+    decided[w] |= child_decides[w];
+    unanimous[w] &= child_agrees[w];
+    frame.open[w] = frame.wanted[w] & ~decided[w];
+  }
+  return ++frame.done < frame.node->children.size() && any(frame.open);
 }
 
 /// matches[r] = test(r) for every row: for tests so cheap that skipping rows would cost more.
@@ -251,7 +264,13 @@ void Matcher::run() const {
   }
 }
 
-Status FilterRun::eval_test(const BoundNode& node, const Bits& wanted, Truths& out) {
+Status FilterRun::eval_leaf(const BoundNode& node, const Bits& wanted) {
+  Truths& out = result_;
+  if (node.op == Op::kConstant) {
+    out.is_true = node.truth == Truth::kTrue ? wanted : Bits{};
+    out.is_false = node.truth == Truth::kFalse ? wanted : Bits{};
+    return {};
+  }
   Input& input = inputs_[node.column];
   if (input.reader == nullptr) {
     out.is_true = node.op == Op::kIsNull ? wanted : Bits{};

@@ -78,27 +78,30 @@ class Oracle {
  public:
   explicit Oracle(const Table& table) : table_(table) {}
 
-  Tri eval(const FilterNode& node, size_t row) const {
+  Tri eval(const Filter& filter, size_t row) const {
     using Kind = FilterNode::Kind;
-    Tri result;
-    switch (node.kind) {
-      case Kind::kConstant: return node.constant;
-      case Kind::kNot: return tri_not(eval(*node.children[0], row));
-      case Kind::kAnd:
-        result = true;
-        for (const auto& child : node.children) result = tri_and(result, eval(*child, row));
-        return result;
-      case Kind::kOr:
-        result = false;
-        for (const auto& child : node.children) result = tri_or(result, eval(*child, row));
-        return result;
-      default: return eval_test(node, row);
+    if (filter.empty()) return true;
+    std::vector<Tri> values;  // of subtrees that wait for their parent
+    for (const FilterNode& node : filter.tree()->nodes) {
+      Tri result = node.constant;
+      if (node.kind == Kind::kTest) result = eval_test(*node.test, row);
+      if (node.kind == Kind::kAnd) result = true;
+      if (node.kind == Kind::kOr) result = false;
+      for (size_t i = 0; i < node.children; ++i) {
+        const Tri child = values[values.size() - node.children + i];
+        if (node.kind == Kind::kAnd) result = tri_and(result, child);
+        if (node.kind == Kind::kOr) result = tri_or(result, child);
+        if (node.kind == Kind::kNot) result = tri_not(child);
+      }
+      values.resize(values.size() - node.children);
+      values.push_back(result);
     }
+    return values.back();
   }
 
  private:
-  Tri eval_test(const FilterNode& node, size_t row) const {
-    using Kind = FilterNode::Kind;
+  Tri eval_test(const FilterTest& node, size_t row) const {
+    using Kind = FilterTest::Kind;
     using Compare = Filter::Compare;
     const auto found = table_.find(node.column);
     const bool null = found == table_.end() || !found->second.is_valid(row);
@@ -249,26 +252,26 @@ class RandomFilter {
   std::mt19937& rng_;
 };
 
-/// Whether two trees are the same, wherever they were written.
-inline bool same_tree(const FilterNode* a, const FilterNode* b) {
-  if (a == nullptr || b == nullptr) return a == b;
-  // As texts, so that NaN equals itself and 0.0 is not -0.0.
-  const auto values = [](const FilterNode& node) {
-    std::string text;
-    for (const FilterValue& value : node.values) {
-      text += std::to_string(value.index()) + value_text(value) + "\n";
+/// A tree as text that says everything of it but where it was written.
+inline std::string tree_text(const Filter& filter) {
+  std::string text;
+  if (filter.empty()) return text;
+  for (const FilterNode& node : filter.tree()->nodes) {
+    text += std::to_string(static_cast<int>(node.kind)) + " of " + std::to_string(node.children);
+    text += node.constant ? " +" : " -";
+    if (node.test != nullptr) {
+      const FilterTest& test = *node.test;
+      text += std::to_string(static_cast<int>(test.kind)) + " " + test.column;
+      if (test.kind == FilterTest::Kind::kCompare) {
+        text += " " + std::to_string(static_cast<int>(test.compare));
+      }
+      for (const FilterValue& value : test.values) {
+        text += " " + std::to_string(value.index()) + " " + value_text(value);
+      }
     }
-    return text;
-  };
-  if (a->kind != b->kind || a->column != b->column || values(*a) != values(*b) ||
-      a->compare != b->compare || a->constant != b->constant ||
-      a->children.size() != b->children.size()) {
-    return false;
+    text += "\n";
   }
-  for (size_t i = 0; i < a->children.size(); ++i) {
-    if (!same_tree(a->children[i].get(), b->children[i].get())) return false;
-  }
-  return true;
+  return text;
 }
 
 }  // namespace omendb::filter::testing

@@ -1,4 +1,5 @@
-// Recursive descent over the grammar in omendb/filter.h.
+// The grammar in omendb/filter.h. Parentheses, `and`, `or` and `not` are kept on a stack of groups
+// of its own rather than on the thread's, so that a text's depth costs heap and nothing else.
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -14,28 +15,37 @@ namespace filter {
 
 namespace {
 
-using Kind = FilterNode::Kind;
-using NodePtr = std::shared_ptr<const FilterNode>;
+using NodeKind = FilterNode::Kind;
+using TestKind = FilterTest::Kind;
 
 class FilterParser {
  public:
   explicit FilterParser(std::string_view text)
       : text_(std::make_shared<std::string>(text)), lexer_(*text_) {}
 
-  Result<NodePtr> parse() {
+  Result<FilterTree> parse() {
     OMEN_RETURN_IF_ERROR(advance());
     if (token_.kind == Token::Kind::kEnd) {
       return error("the filter is empty; write true to match every point");
     }
-    OMEN_ASSIGN_OR_RETURN(NodePtr root, parse_or());
-    if (root->kind == Kind::kTooDeep) return too_deep();
-    if (token_.kind != Token::Kind::kEnd) {
-      return error("expected and, or or the end of the filter, found " + token_.described());
+    for (bool more = true; more;) {
+      OMEN_RETURN_IF_ERROR(parse_openings());
+      OMEN_RETURN_IF_ERROR(parse_test());
+      OMEN_RETURN_IF_ERROR(parse_closings(more));
     }
-    return root;
+    if (tree_.too_deep) return error(too_deep_text());
+    return std::move(tree_);
   }
 
  private:
+  /// What stands between two parentheses, or all of the text, as far as it has been read. Its
+  /// finished parts lie at the end of tree_.
+  struct Group {
+    uint32_t ors = 0;   ///< finished operands of `or`
+    uint32_t ands = 0;  ///< finished operands of `and` since the last `or`
+    uint32_t nots = 0;  ///< `not`s before the operand that is being read
+  };
+
   Status advance() {
     before_ = std::string(token_.raw);
     OMEN_ASSIGN_OR_RETURN(token_, lexer_.next());
@@ -43,9 +53,6 @@ class FilterParser {
   }
   Status error(const std::string& message) const {
     return filter_error(*text_, token_.at, message);
-  }
-  Status too_deep() const {
-    return error("the filter is nested deeper than " + std::to_string(kMaxFilterDepth) + " levels");
   }
   Status expected(const std::string& what) const {
     const std::string after = before_.empty() ? "" : " after \"" + before_ + "\"";
@@ -56,68 +63,67 @@ class FilterParser {
     return advance();
   }
 
-  Result<NodePtr> parse_or() { return parse_joined(Kind::kOr, "or"); }
-  Result<NodePtr> parse_joined(Kind kind, std::string_view word);
-  Result<NodePtr> parse_not();
-  Result<NodePtr> parse_group();
-  Result<NodePtr> parse_test();
-  Status parse_operator(FilterNode& test, bool* negated);
-  Status parse_in(FilterNode& test);
-  Status parse_is_null(FilterNode& test, bool* negated);
-  Status parse_value(FilterNode& test);
+  Status parse_openings();
+  Status parse_closings(bool& more);
+  Status parse_test();
+  Status parse_operator(FilterTest& test, bool& negated);
+  Status parse_in(FilterTest& test);
+  Status parse_is_null(FilterTest& test, bool& negated);
+  Status parse_value(FilterTest& test);
   Result<FilterValue> timestamp_value();
   Status bad_value() const;
 
   std::shared_ptr<std::string> text_;
   FilterLexer lexer_;
   Token token_;
-  std::string before_;    // the token before, as written
+  std::string before_;  // the token before, as written
+  FilterTree tree_;
+  std::vector<Group> groups_ = {Group()};
   uint32_t nesting_ = 0;  // open parentheses and nots
 };
 
-/// expr "or" expr …, or expr "and" expr …, which binds tighter.
-Result<NodePtr> FilterParser::parse_joined(Kind kind, std::string_view word) {
-  const auto part = [&] {
-    return kind == Kind::kOr ? parse_joined(Kind::kAnd, "and") : parse_not();
-  };
-  OMEN_ASSIGN_OR_RETURN(NodePtr first, part());
-  if (!token_.is_word(word)) return first;
-  std::vector<NodePtr> parts = {std::move(first)};
-  while (token_.is_word(word)) {
+/// The `not`s and parentheses before a test.
+Status FilterParser::parse_openings() {
+  while (token_.is_word("not") || token_.is_symbol("(")) {
+    if (++nesting_ >= kMaxFilterDepth) return error(too_deep_text());
+    if (token_.is_symbol("(")) {
+      groups_.emplace_back();
+    } else {
+      ++groups_.back().nots;
+    }
     OMEN_RETURN_IF_ERROR(advance());
-    OMEN_ASSIGN_OR_RETURN(NodePtr next, part());
-    parts.push_back(std::move(next));
   }
-  return join_filters(kind, std::move(parts));
+  return {};
 }
 
-Result<NodePtr> FilterParser::parse_not() {
-  const bool opens = token_.is_word("not") || token_.is_symbol("(");
-  if (!opens) return parse_test();
-  if (++nesting_ >= kMaxFilterDepth) {
-    return error("the filter is nested deeper than " + std::to_string(kMaxFilterDepth) + " levels");
+/// What follows an operand, up to the `and` or `or` that another one follows, or to the end.
+Status FilterParser::parse_closings(bool& more) {
+  for (;;) {
+    Group& group = groups_.back();
+    for (; group.nots > 0; --group.nots, --nesting_) tree_.join(NodeKind::kNot, 1);
+    ++group.ands;
+    if (token_.is_word("and")) return advance();
+    if (group.ands > 1) tree_.join(NodeKind::kAnd, group.ands);
+    group.ands = 0;
+    ++group.ors;
+    if (token_.is_word("or")) return advance();
+    if (group.ors > 1) tree_.join(NodeKind::kOr, group.ors);
+    if (groups_.size() == 1) break;
+    OMEN_RETURN_IF_ERROR(expect_symbol(")"));
+    groups_.pop_back();
+    --nesting_;
   }
-  const bool negated = token_.is_word("not");
-  OMEN_RETURN_IF_ERROR(advance());
-  auto result = negated ? parse_not() : parse_group();
-  --nesting_;
-  if (!result.ok() || !negated) return result;
-  std::vector<NodePtr> child = {std::move(result).value()};
-  return join_filters(Kind::kNot, std::move(child));
+  if (token_.kind != Token::Kind::kEnd) {
+    return error("expected and, or or the end of the filter, found " + token_.described());
+  }
+  more = false;
+  return {};
 }
 
-Result<NodePtr> FilterParser::parse_group() {
-  OMEN_ASSIGN_OR_RETURN(NodePtr inner, parse_or());
-  OMEN_RETURN_IF_ERROR(expect_symbol(")"));
-  return inner;
-}
-
-Result<NodePtr> FilterParser::parse_test() {
-  auto test = std::make_shared<FilterNode>();
+Status FilterParser::parse_test() {
   if (token_.is_word("true") || token_.is_word("false")) {
-    test->constant = token_.is_word("true");
-    OMEN_RETURN_IF_ERROR(advance());
-    return NodePtr(test);
+    tree_.add_constant(token_.is_word("true"));
+    return advance();
   }
   const bool word = token_.kind == Token::Kind::kWord;
   if (word && is_filter_keyword(token_.raw)) {
@@ -125,66 +131,67 @@ Result<NodePtr> FilterParser::parse_test() {
                  " (a column of that name is written in double quotes)");
   }
   if (!word && token_.kind != Token::Kind::kQuotedName) return expected("a column name");
-  test->text = text_;
-  test->column = token_.text;
-  test->column_at = static_cast<uint32_t>(token_.at);
+  FilterTest test;
+  test.text = text_;
+  test.column = token_.text;
+  test.column_at = static_cast<uint32_t>(token_.at);
   OMEN_RETURN_IF_ERROR(advance());
   bool negated = false;
-  OMEN_RETURN_IF_ERROR(parse_operator(*test, &negated));
-  if (!negated) return NodePtr(test);
-  std::vector<NodePtr> child = {std::move(test)};
-  return join_filters(Kind::kNot, std::move(child));
+  OMEN_RETURN_IF_ERROR(parse_operator(test, negated));
+  tree_.add_test(std::move(test));
+  if (negated) tree_.join(NodeKind::kNot, 1);
+  return {};
 }
 
-Status FilterParser::parse_operator(FilterNode& test, bool* negated) {
+Status FilterParser::parse_operator(FilterTest& test, bool& negated) {
   using Compare = Filter::Compare;
   static constexpr std::pair<std::string_view, Compare> kCompares[] = {
       {"=", Compare::kEq}, {"==", Compare::kEq}, {"!=", Compare::kNe}, {"<>", Compare::kNe},
       {"<", Compare::kLt}, {"<=", Compare::kLe}, {">", Compare::kGt},  {">=", Compare::kGe}};
   for (const auto& [symbol, compare] : kCompares) {
     if (!token_.is_symbol(symbol)) continue;
-    test.kind = Kind::kCompare;
+    test.kind = TestKind::kCompare;
     test.compare = compare;
     OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
   if (token_.is_word("is")) return parse_is_null(test, negated);
   if (token_.is_word("not")) {
-    *negated = true;
+    negated = true;
     OMEN_RETURN_IF_ERROR(advance());
   }
   if (token_.is_word("in")) return parse_in(test);
   if (token_.is_word("like")) {
-    test.kind = Kind::kLike;
+    test.kind = TestKind::kLike;
     OMEN_RETURN_IF_ERROR(advance());
     if (token_.kind != Token::Kind::kString) return expected("a pattern in single quotes");
     return parse_value(test);
   }
   if (token_.is_word("contains")) {
-    test.kind = Kind::kContains;
+    test.kind = TestKind::kContains;
     OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
   if (token_.is_word("between")) {
-    test.kind = Kind::kBetween;
+    test.kind = TestKind::kBetween;
     OMEN_RETURN_IF_ERROR(advance());
     OMEN_RETURN_IF_ERROR(parse_value(test));
     if (!token_.is_word("and")) return expected("and");
     OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
-  if (*negated) return expected("in, like, between or contains");
+  if (negated) return expected("in, like, between or contains");
   const bool ends = token_.kind == Token::Kind::kEnd || token_.is_word("and") ||
                     token_.is_word("or") || token_.is_symbol(")");
   if (!ends) return expected("an operator such as =, <, in, like, between or is");
-  test.kind = Kind::kCompare;  // a bool column on its own
+  test.kind = TestKind::kCompare;  // a bool column on its own
   test.values = {true};
   test.values_at = {test.column_at};
   return {};
 }
 
-Status FilterParser::parse_in(FilterNode& test) {
-  test.kind = Kind::kIn;
+Status FilterParser::parse_in(FilterTest& test) {
+  test.kind = TestKind::kIn;
   OMEN_RETURN_IF_ERROR(advance());
   OMEN_RETURN_IF_ERROR(expect_symbol("("));
   if (token_.is_symbol(")")) return advance();
@@ -196,19 +203,19 @@ Status FilterParser::parse_in(FilterNode& test) {
   }
 }
 
-Status FilterParser::parse_is_null(FilterNode& test, bool* negated) {
-  test.kind = Kind::kIsNull;
+Status FilterParser::parse_is_null(FilterTest& test, bool& negated) {
+  test.kind = TestKind::kIsNull;
   OMEN_RETURN_IF_ERROR(advance());
   if (token_.is_word("not")) {
-    *negated = true;
+    negated = true;
     OMEN_RETURN_IF_ERROR(advance());
   }
-  if (!token_.is_word("null")) return expected(*negated ? "null" : "null or not null");
+  if (!token_.is_word("null")) return expected(negated ? "null" : "null or not null");
   return advance();
 }
 
 /// Appends one value to the test.
-Status FilterParser::parse_value(FilterNode& test) {
+Status FilterParser::parse_value(FilterTest& test) {
   test.values_at.push_back(static_cast<uint32_t>(token_.at));
   FilterValue value;
   if (token_.kind == Token::Kind::kInteger) {
@@ -266,9 +273,10 @@ Result<Filter> Filter::parse(std::string_view text) {
                                 "the filter is not valid UTF-8 from here on");
   }
   filter::FilterParser parser(text);
-  OMEN_ASSIGN_OR_RETURN(auto root, parser.parse());
-  if (root->kind == FilterNode::Kind::kConstant && root->constant) return Filter();
-  return Filter(std::move(root));
+  OMEN_ASSIGN_OR_RETURN(FilterTree tree, parser.parse());
+  const FilterNode& root = tree.nodes.back();
+  if (root.kind == FilterNode::Kind::kConstant && root.constant) return Filter();
+  return Filter(std::make_shared<const FilterTree>(std::move(tree)));
 }
 
 }  // namespace omendb

@@ -121,90 +121,91 @@ std::string_view compare_text(Filter::Compare compare) {
   return "=";
 }
 
-/// Writes a tree; its depth is bounded, so is the recursion.
+/// The test, or `column not in (…)` and the like.
+std::string test_text(const FilterTest& test, bool negated = false) {
+  using Kind = FilterTest::Kind;
+  std::string out = column_text(test.column);
+  if (negated && test.kind != Kind::kIsNull) out += " not";
+  const auto value = [&](size_t i) { return value_text(test.values[i]); };
+  switch (test.kind) {
+    case Kind::kCompare:
+      return out + " " + std::string(compare_text(test.compare)) + " " + value(0);
+    case Kind::kLike: return out + " like " + value(0);
+    case Kind::kContains: return out + " contains " + value(0);
+    case Kind::kBetween: return out + " between " + value(0) + " and " + value(1);
+    case Kind::kIsNull: return out + (negated ? " is not null" : " is null");
+    case Kind::kIn: break;
+  }
+  out += " in (";
+  for (size_t i = 0; i < test.values.size(); ++i) out += (i > 0 ? ", " : "") + value(i);
+  return out + ")";
+}
+
+/// Writes a tree: the texts of subtrees wait on a stack for their parent.
 class TextWriter {
  public:
-  void write(const FilterNode& node, bool negated = false) {
-    using Kind = FilterNode::Kind;
-    switch (node.kind) {
-      case Kind::kConstant: out_ += node.constant ? "true" : "false"; return;
-      case Kind::kAnd: write_children(node, " and "); return;
-      case Kind::kOr: write_children(node, " or "); return;
-      case Kind::kNot: write_not(*node.children[0]); return;
-      case Kind::kTooDeep:
-        out_ += "<nested deeper than " + std::to_string(kMaxFilterDepth) + " levels>";
-        return;
-      default: write_test(node, negated);
+  std::string write(const FilterTree& tree) {
+    for (const FilterNode& node : tree.nodes) {
+      switch (node.kind) {
+        case Kind::kConstant: written_.push_back({node.constant ? "true" : "false", &node}); break;
+        case Kind::kTest: written_.push_back({test_text(*node.test), &node}); break;
+        case Kind::kNot: written_.back() = {not_text(written_.back()), &node}; break;
+        case Kind::kAnd: join(node, " and "); break;
+        case Kind::kOr: join(node, " or "); break;
+      }
     }
+    return std::move(written_.back().text);
   }
-  std::string take() { return std::move(out_); }
 
  private:
-  void write_children(const FilterNode& node, std::string_view separator) {
-    for (size_t i = 0; i < node.children.size(); ++i) {
-      const FilterNode& child = *node.children[i];
-      if (i > 0) out_ += separator;
-      // `and` binds tighter than `or`; a join inside one of its own kind keeps its parentheses, so
-      // that the tree comes back as it is.
-      write_in_parentheses(child, child.kind == node.kind || child.kind == FilterNode::Kind::kOr);
-    }
+  using Kind = FilterNode::Kind;
+  struct Written {
+    std::string text;
+    const FilterNode* root;
+  };
+
+  static std::string in_parentheses(std::string text, bool parentheses) {
+    return parentheses ? "(" + std::move(text) + ")" : std::move(text);
   }
 
-  void write_not(const FilterNode& child) {
-    using Kind = FilterNode::Kind;
-    switch (child.kind) {
-      case Kind::kIn:
-      case Kind::kLike:
-      case Kind::kBetween:
-      case Kind::kIsNull:
-      case Kind::kContains: write(child, true); return;
-      default:
-        out_ += "not ";
-        write_in_parentheses(child, child.kind == Kind::kAnd || child.kind == Kind::kOr);
+  static std::string not_text(Written& child) {
+    const bool is_test = child.root->kind == Kind::kTest;
+    if (is_test && child.root->test->kind != FilterTest::Kind::kCompare) {
+      return test_text(*child.root->test, true);
     }
+    const bool joined = child.root->kind == Kind::kAnd || child.root->kind == Kind::kOr;
+    return "not " + in_parentheses(std::move(child.text), joined);
   }
 
-  void write_in_parentheses(const FilterNode& node, bool parentheses) {
-    if (parentheses) out_ += '(';
-    write(node);
-    if (parentheses) out_ += ')';
+  /// `and` binds tighter than `or`; a join inside one of its own kind keeps its parentheses, so
+  /// that the tree comes back as it is.
+  void join(const FilterNode& node, std::string_view separator) {
+    const size_t first = written_.size() - node.children;
+    std::string text;
+    for (size_t i = first; i < written_.size(); ++i) {
+      const Kind kind = written_[i].root->kind;
+      if (i > first) text += separator;
+      text += in_parentheses(std::move(written_[i].text), kind == node.kind || kind == Kind::kOr);
+    }
+    written_.resize(first);
+    written_.push_back({std::move(text), &node});
   }
 
-  void write_test(const FilterNode& node, bool negated) {
-    using Kind = FilterNode::Kind;
-    out_ += column_text(node.column);
-    if (negated && node.kind != Kind::kIsNull) out_ += " not";
-    switch (node.kind) {
-      case Kind::kCompare:
-        out_ += " " + std::string(compare_text(node.compare)) + " " + value_text(node.values[0]);
-        return;
-      case Kind::kLike: out_ += " like " + value_text(node.values[0]); return;
-      case Kind::kContains: out_ += " contains " + value_text(node.values[0]); return;
-      case Kind::kBetween:
-        out_ += " between " + value_text(node.values[0]) + " and " + value_text(node.values[1]);
-        return;
-      case Kind::kIsNull: out_ += negated ? " is not null" : " is null"; return;
-      default: break;
-    }
-    out_ += " in (";
-    for (size_t i = 0; i < node.values.size(); ++i) {
-      if (i > 0) out_ += ", ";
-      out_ += value_text(node.values[i]);
-    }
-    out_ += ')';
-  }
-
-  std::string out_;
+  std::vector<Written> written_;
 };
 
 }  // namespace
+
+std::string too_deep_text() {
+  return "the filter is nested deeper than " + std::to_string(kMaxFilterDepth) + " levels";
+}
+
 }  // namespace filter
 
 std::string Filter::to_string() const {
-  if (root_ == nullptr) return "true";
-  filter::TextWriter writer;
-  writer.write(*root_);
-  return writer.take();
+  if (tree_ == nullptr) return "true";
+  if (tree_->too_deep) return "<" + filter::too_deep_text() + ">";
+  return filter::TextWriter().write(*tree_);
 }
 
 }  // namespace omendb
