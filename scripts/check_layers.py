@@ -35,7 +35,13 @@ ARROWS: dict[str, set[str]] = {
 FACES = {"capi", "python", "server", "cli"}
 
 # Public headers that hold plain values, or say what runs here: the vocabulary of every layer.
-VALUE_HEADERS = {"omendb/status.h", "omendb/types.h", "omendb/executor.h", "omendb/filter.h", "omendb/runtime.h"}
+VALUE_HEADERS = {
+    "omendb/status.h",
+    "omendb/types.h",
+    "omendb/executor.h",
+    "omendb/filter.h",
+    "omendb/runtime.h",
+}
 # What calls take and return: for the layers that implement them.
 CALL_HEADERS = {"omendb/options.h", "omendb/results.h"}
 MAY_SEE_CALLS = {"collection"}

@@ -31,8 +31,8 @@ class JobControl {
   /// The share of the work that is done, in rows; at most rows_total().
   uint64_t rows_done() const {
     const uint64_t total = rows_total();
-    const uint64_t done = steps_done_.load(std::memory_order_relaxed) /
-                          passes_.load(std::memory_order_relaxed);
+    const uint64_t done =
+        steps_done_.load(std::memory_order_relaxed) / passes_.load(std::memory_order_relaxed);
     return done < total ? done : total;
   }
   uint64_t rows_total() const { return rows_total_.load(std::memory_order_relaxed); }

@@ -198,7 +198,7 @@ Status call_later(const std::shared_ptr<CollectionHandle>& handle, Collection::C
       database.leave_async();
     };
     OMEN_RETURN_IF_ERROR(begin(*core, std::move(last)));
-    leaving.release();
+    static_cast<void>(leaving.release());  // the callback leaves
     return {};
   });
 }

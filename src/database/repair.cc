@@ -49,8 +49,8 @@ class Losses {
   void finish() {
     for (const auto& [key, group] : groups_) {
       const auto& [file, before, after] = key;
-      std::string sentence = "\"" + file + "\": " + before;
-      sentence += std::to_string(group.count) + (group.count == 1 ? " point" : " points");
+      std::string sentence = "\"" + file + "\": ";
+      sentence += before + std::to_string(group.count) + (group.count == 1 ? " point" : " points");
       sentence += after + ": ";
       for (size_t i = 0; i < group.named.size(); ++i) {
         if (i > 0) sentence += ", ";

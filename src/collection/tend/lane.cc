@@ -26,18 +26,18 @@ void Lane::stop() {
   thread_.join();
 }
 
-void Lane::add(Core core) {
+void Lane::add(const Core& core) {
   if (core == nullptr) return;
   const MutexLock lock(mutex_);
   try {
-    enqueue(std::move(core));
+    enqueue(core);
   } catch (const std::bad_alloc&) {
     all_ = true;  // it is among them
   }
   wake_.notify_all();
 }
 
-void Lane::enqueue(Core core) {
+void Lane::enqueue(const Core& core) {
   if (in_line_.contains(core.get())) return;
   line_.push_back(core);
   in_line_.insert(core.get());
@@ -94,7 +94,7 @@ bool Lane::do_turn(Turn turn, const Core& core) {
     all = std::exchange(all_, false);
   }
   if (!all) return true;
-  for (Core& each : work_.all()) add(std::move(each));
+  for (const Core& each : work_.all()) add(each);
   return true;
 }
 

@@ -41,7 +41,7 @@ class Lane {
   void stop() OMEN_EXCLUDES(mutex_);
 
   /// The collection may have work; if it has none, its turn is a short one.
-  void add(Core core) OMEN_EXCLUDES(mutex_);
+  void add(const Core& core) OMEN_EXCLUDES(mutex_);
   void add_all() OMEN_EXCLUDES(mutex_);
   void wake() OMEN_EXCLUDES(mutex_);
 
@@ -50,7 +50,7 @@ class Lane {
 
   void run() OMEN_EXCLUDES(mutex_);
   Turn next_turn(Core& core) OMEN_EXCLUDES(mutex_);
-  void enqueue(Core core) OMEN_REQUIRES(mutex_);
+  void enqueue(const Core& core) OMEN_REQUIRES(mutex_);
   void enqueue_failed() OMEN_REQUIRES(mutex_);
   bool do_turn(Turn turn, const Core& core);
 
