@@ -1,5 +1,7 @@
 #include "database/catalog.h"
 
+#include <algorithm>
+
 namespace omendb::internal {
 
 collection::CollectionState state_from_meta(const storage::CollectionMeta& meta) {
@@ -32,6 +34,12 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
     meta.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones});
   }
   return meta;
+}
+
+Lsn durable_mark(const storage::Manifest& manifest) {
+  Lsn mark = std::max(manifest.log.trimmed, manifest.log.durable);
+  for (const auto& collection : manifest.collections) mark = std::max(mark, collection.flushed);
+  return mark;
 }
 
 }  // namespace omendb::internal

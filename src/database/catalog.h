@@ -9,4 +9,7 @@ namespace omendb::internal {
 collection::CollectionState state_from_meta(const storage::CollectionMeta& meta);
 storage::CollectionMeta meta_from_state(const collection::CollectionState& state);
 
+/// Up to where the log must reach: beyond everything that the manifest has taken from it.
+Lsn durable_mark(const storage::Manifest& manifest);
+
 }  // namespace omendb::internal

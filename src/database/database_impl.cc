@@ -326,7 +326,14 @@ Status DatabaseImpl::sync(Lsn lsn) {
 Status DatabaseImpl::publish_manifest() {
   OMEN_RETURN_IF_ERROR(lock_->check());
   manifest_.next_file_number = next_file_number_;
-  if (log_ != nullptr) manifest_.log.epoch = log_->epoch();
+  if (log_ != nullptr) {
+    const storage::LogMark mark = log_->mark();
+    manifest_.log.sequence = mark.sequence;
+    manifest_.log.epoch = mark.epoch;
+    manifest_.log.durable = durable_mark(manifest_);
+    // What a manifest says to be there must be there before it.
+    OMEN_RETURN_IF_ERROR(log_->sync(manifest_.log.durable));
+  }
   return manifest_store_.publish(manifest_);
 }
 

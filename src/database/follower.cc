@@ -143,7 +143,9 @@ Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
   view.log = std::make_unique<LogFollower>(env_, folder, manifest.log.trimmed);
   OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view));
   if (outcome == LogFollower::Outcome::kUpToDate) {
-    OMEN_RETURN_IF_ERROR(view.log->check_end());
+    storage::LogMark mark = manifest.log;
+    mark.durable = durable_mark(manifest);
+    OMEN_RETURN_IF_ERROR(view.log->check_end(mark));
     return view;
   }
   return Status(StatusCode::kCorruption,

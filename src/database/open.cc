@@ -213,6 +213,7 @@ Status DatabaseImpl::replay_log() {
   {
     MutexLock lock(manifest_mutex_);
     mark = manifest_.log;
+    mark.durable = durable_mark(manifest_);
   }
   for (const auto& core : cores()) by_id[core->id()] = {core, core->durable_state().flushed};
   const auto replay = [&](const storage::LogRecord& record) -> Status {
@@ -227,7 +228,10 @@ Status DatabaseImpl::replay_log() {
       log_, storage::FileLog::open(env_, join(path_, kLogFolder), log_options(options_), mark,
                                    replay, &recovery));
   recovery_notes_ = std::move(recovery.notes);
-  return {};
+  // From the first on, a manifest names a log file: then a folder without it is damaged.
+  MutexLock lock(manifest_mutex_);
+  const bool begun = mark.sequence == 0 && log_->mark().sequence != 0;
+  return begun ? publish_manifest() : Status();
 }
 
 }  // namespace omendb::internal

@@ -79,9 +79,8 @@ class Segments {
 
   Result<std::shared_ptr<DatabaseImpl>> open(storage::Manifest manifest) {
     strike_unreadable(manifest);
-    for (const auto& meta : manifest.collections) {
-      manifest.log.trimmed = std::max(manifest.log.trimmed, meta.flushed);
-    }
+    // The log goes, so the manifest must not name its files.
+    manifest.log = {.trimmed = durable_mark(manifest), .epoch = manifest.log.epoch};
     OMEN_RETURN_IF_ERROR(remove_log());
     storage::ManifestStore store(folder_.env(), folder_.path());
     OMEN_RETURN_IF_ERROR(store.publish(manifest));
@@ -230,14 +229,15 @@ Status copy_segments(DatabaseImpl& from, DatabaseImpl& to, Losses& losses) {
 class LogCopy {
  public:
   LogCopy(const storage::Manifest& manifest, DatabaseImpl& to, Losses& losses)
-      : to_(to), losses_(losses) {
+      : to_(to), losses_(losses), mark_(manifest.log) {
+    mark_.durable = durable_mark(manifest);
     for (const auto& meta : manifest.collections) known_[meta.id] = {meta.name, meta.flushed};
   }
 
   Status run(const Untouched& folder) {
     std::vector<std::string> gaps;
     const Status read = storage::salvage_log(
-        *folder.env(), join(folder.path(), kLogFolder),
+        *folder.env(), join(folder.path(), kLogFolder), mark_,
         [&](const storage::LogRecord& record) {
           const Status done = apply(record);
           if (!done.ok()) {
@@ -279,6 +279,7 @@ class LogCopy {
 
   DatabaseImpl& to_;
   Losses& losses_;
+  storage::LogMark mark_;
   std::map<uint32_t, Known> known_;
 };
 

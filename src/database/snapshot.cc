@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "database/catalog.h"
 #include "database/database_impl.h"
 #include "database/new_folder.h"
 
@@ -71,9 +72,7 @@ std::vector<std::string> files_of(const storage::Manifest& manifest) {
 
 /// The manifest of a copy that holds no log: nothing beyond the segments is wanted.
 storage::Manifest without_log(storage::Manifest manifest) {
-  for (const auto& collection : manifest.collections) {
-    manifest.log.trimmed = std::max(manifest.log.trimmed, collection.flushed);
-  }
+  manifest.log = {.trimmed = durable_mark(manifest), .epoch = manifest.log.epoch};
   return manifest;
 }
 

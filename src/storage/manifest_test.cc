@@ -17,7 +17,7 @@ Manifest example() {
   manifest.database_uuid = {1, 2, 3};
   manifest.next_collection_id = 9;
   manifest.next_file_number = 17;
-  manifest.log = {.trimmed = Lsn{5}, .epoch = Epoch{3}};
+  manifest.log = {.trimmed = Lsn{5}, .durable = Lsn{7}, .sequence = 2, .epoch = Epoch{3}};
   manifest.collections.push_back(
       {4,
        "docs",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <random>
 #include <set>
@@ -11,6 +12,7 @@
 #include "database/database_impl.h"
 #include "oracle.h"
 #include "storage/env.h"
+#include "storage/log/format.h"
 
 namespace omendb::crash {
 namespace {
@@ -147,6 +149,83 @@ class DamageTest : public testing::Test {
   Folder folder_;
   std::vector<State> states_;  // after 0, 1, … of the operations in the log; the last is the truth
 };
+
+/// Two collections: what is in the log alone of the one lies before what the other has in segments.
+class TwoCollectionsTest : public ::testing::Test {
+ protected:
+  TwoCollectionsTest() {
+    const auto env = storage::Env::in_memory();
+    auto database = open_database(env);
+    EXPECT_TRUE(database.ok());
+    add(*database, "b", 0, 1);
+    for (uint64_t i = 0; i < 20; ++i) add(*database, "a", i * 10, 10);
+    EXPECT_TRUE(database->collection("a")->compact().ok());
+    folder_ = read_folder(*env);
+  }
+
+  static void add(Database& database, const char* name, uint64_t first, size_t count) {
+    std::vector<uint64_t> ids;
+    for (size_t i = 0; i < count; ++i) ids.push_back(first + i);
+    auto collection = database.collection(name);
+    ASSERT_TRUE(write_batch(*collection, ids, 1, kDim, Put::kAdd).ok());
+  }
+
+  std::string log_file() const {
+    std::string found;
+    for (const auto& [path, bytes] : folder_) {
+      if (path.ends_with(".wal")) found = path;
+    }
+    return found;
+  }
+
+  static void expect_reported(const Folder& folder, const std::string& what) {
+    const auto database = open_database(write_folder(folder));
+    ASSERT_FALSE(database.ok()) << what << " went unnoticed";
+    EXPECT_EQ(database.status().code(), StatusCode::kCorruption) << database.status().to_string();
+    EXPECT_NE(database.status().message().find(".wal"), std::string::npos)
+        << database.status().to_string();
+  }
+
+  Folder folder_;
+};
+
+TEST_F(TwoCollectionsTest, ALogThatIsGoneIsReportedAndNotTakenForATrimmedOne) {
+  ASSERT_TRUE(open_database(write_folder(folder_)).ok());
+  Folder without = folder_;
+  std::erase_if(without, [](const auto& file) { return file.first.ends_with(".wal"); });
+  expect_reported(without, "a missing log");
+}
+
+TEST_F(TwoCollectionsTest, ALogThatIsCutBeforeASealedSegmentIsReported) {
+  const std::string path = log_file();
+  const Bytes whole = folder_.at(path);
+  uint64_t offset = storage::kLogHeaderBytes;
+  while (offset + sizeof(storage::LogFrame) <= whole.size()) {
+    storage::LogFrame frame;
+    std::memcpy(&frame, whole.data() + offset, sizeof(frame));
+    if (frame.lsn == 0) break;
+    for (const bool zeros : {false, true}) {
+      Folder cut = folder_;
+      cut[path].resize(offset);
+      if (zeros) cut[path].resize(whole.size());
+      expect_reported(cut, "a cut before record " + std::to_string(frame.lsn));
+    }
+    offset += storage::log_frame_bytes(frame.length);
+  }
+  EXPECT_GT(offset, storage::kLogHeaderBytes);
+}
+
+TEST_F(TwoCollectionsTest, AClosedDatabaseWithoutItsLogFileIsReported) {
+  const auto env = write_folder(folder_);
+  {
+    auto database = open_database(env);
+    ASSERT_TRUE(database.ok()) << database.status().to_string();
+    ASSERT_TRUE(database->close().ok());
+  }
+  Folder closed = read_folder(*env);
+  std::erase_if(closed, [](const auto& file) { return file.first.ends_with(".wal"); });
+  expect_reported(closed, "a missing log");
+}
 
 size_t samples() {
   return std::getenv("OMENDB_LONG") != nullptr ? 20'000 : 150;

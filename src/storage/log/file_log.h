@@ -15,7 +15,7 @@
 
 namespace omendb::storage {
 
-/// A record of this size or more is written from where it lies, without a copy in the buffer.
+/// A record of this size or more is written in pieces, without a whole copy in the buffer.
 inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 
 struct LogOptions {
@@ -29,8 +29,8 @@ class FileLog final : public Log {
  public:
   /// Visits each record after `mark.trimmed`, then is ready to append. Damage before the durable
   /// mark (not a torn tail) is kCorruption that names file and offset.
-  /// @param mark      of the latest manifest. If the log ends before `trimmed` (it was not synced,
-  ///                  and the segments were), appending goes on after it.
+  /// So is a log that ends before `mark.durable`, or that lacks a file.
+  /// @param mark      of the latest manifest.
   /// @param recovery  may be null.
   static Result<std::unique_ptr<Log>> open(std::shared_ptr<Env> env, std::string directory,
                                            const LogOptions& options, const LogMark& mark,
@@ -56,6 +56,10 @@ class FileLog final : public Log {
   }
   Status trim(Lsn lsn) override;
   uint64_t bytes() const override;
+  LogMark mark() const override {
+    const MutexLock lock(mutex_);
+    return {.sequence = files_.empty() ? 0 : files_.back().sequence, .epoch = epoch_};
+  }
 
  private:
   struct LogFile {
@@ -93,8 +97,10 @@ class FileLog final : public Log {
   Status begin_file(uint64_t bytes) OMEN_REQUIRES(mutex_);
   void use_file(Lsn first) OMEN_REQUIRES(mutex_);
 
-  Status take_over_tail(const LogContents& contents, Lsn after, LogRecovery* recovery)
+  Status take_over(const LogContents& contents, Lsn after, LogRecovery* recovery)
       OMEN_EXCLUDES(mutex_);
+  Status go_on_in_last(const LogContents& contents) OMEN_EXCLUDES(mutex_);
+  Status end_file(const LogInput& input, uint64_t offset, Lsn first);
   Status keep_tail(const LogContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
   Status retire_before(Lsn lsn) OMEN_EXCLUDES(mutex_);
   void fail(Status status) OMEN_REQUIRES(mutex_);

@@ -36,9 +36,12 @@ class LogTest : public testing::Test {
   void SetUp() override { ASSERT_TRUE(env_->make_directory("db").ok()); }
 
   Opened open(uint64_t from = 0, LogOptions options = {}) {
+    return open(LogMark{.trimmed = Lsn{from}, .durable = Lsn{from}}, options);
+  }
+  Opened open(const LogMark& mark, LogOptions options = {}) {
     Opened opened;
     auto log = FileLog::open(
-        env_, kFolder, options, {.trimmed = Lsn{from}},
+        env_, kFolder, options, mark,
         [&](const LogRecord& record) {
           opened.records.emplace(to_int(record.position), text_of(record.payload));
           opened.epochs.push_back(record.epoch);
@@ -220,18 +223,128 @@ TEST_F(LogTest, FilesRotateAndTrimmedOnesAreReused) {
   EXPECT_TRUE(again.recovery.notes.empty()) << again.recovery.notes.front();
 }
 
-TEST_F(LogTest, ALogThatIsTrimmedWholeLeavesAnEmptyFolderAndGoesOnCounting) {
+TEST_F(LogTest, ALogThatIsTrimmedWholeKeepsASmallFileAndGoesOnInIt) {
+  for (uint64_t last = 2; last < 8; last += 2) {
+    auto opened = open(last - 2);
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    EXPECT_TRUE(opened.recovery.notes.empty());
+    add_durable(*opened.log, "one");
+    add_durable(*opened.log, std::string(100'000, 'x'));
+    ASSERT_TRUE(opened.log->trim(Lsn{last}).ok());
+    EXPECT_LE(opened.log->bytes(), 2 * kLogHeaderBytes);
+    opened.log.reset();
+    ASSERT_EQ(files().size(), 1u);
+    EXPECT_LE(contents(files().front()).size(), 2 * kLogHeaderBytes);
+  }
+  auto opened = open(6);
+  ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+  const std::string before = files().front();
+  EXPECT_EQ(add(*opened.log, "seven"), Lsn{7});
+  opened.log.reset();
+  EXPECT_EQ(files(), std::vector{before}) << "a file without a record is written on";
+}
+
+// Ten records in files of two or three each, and what a manifest would say of them.
+class MissingFilesTest : public LogTest {
+ protected:
+  void SetUp() override {
+    LogTest::SetUp();
+    auto opened = open(0, options_);
+    mark_ = opened.log->mark();  // as of the database's creation
+    for (int i = 0; i < 10; ++i) add_durable(*opened.log, std::string(1'500, 'x'));
+    late_mark_ = opened.log->mark();
+    opened.log.reset();
+    for (const std::string& name : files()) {
+      if (name.ends_with(".wal")) names_.push_back(name);
+    }
+    ASSERT_GE(names_.size(), 4u);
+  }
+  void expect_missing(const LogMark& mark, const std::string& name) {
+    const auto opened = open(mark, options_);
+    EXPECT_EQ(opened.status.code(), StatusCode::kCorruption) << opened.status.to_string();
+    EXPECT_NE(opened.status.message().find(name), std::string::npos) << opened.status.message();
+  }
+  void remove(const std::string& name) { ASSERT_TRUE(env_->remove_file(join(kFolder, name)).ok()); }
+
+  const LogOptions options_{.file_bytes = 8 << 10};
+  LogMark mark_;
+  LogMark late_mark_;
+  std::vector<std::string> names_;
+};
+
+TEST_F(MissingFilesTest, AMissingFirstFileIsReported) {
+  remove(names_.front());
+  expect_missing(mark_, names_[1]);  // it begins too late
+}
+
+TEST_F(MissingFilesTest, AMissingFileInTheMiddleIsReported) {
+  remove(names_[1]);
+  expect_missing(mark_, names_[1]);
+}
+
+TEST_F(MissingFilesTest, AMissingLastFileIsReported) {
+  remove(names_.back());
+  expect_missing(mark_, names_.back());
+}
+
+TEST_F(MissingFilesTest, MissingLastFilesAreReported) {
+  remove(names_.back());
+  remove(names_[names_.size() - 2]);
+  expect_missing(mark_, names_[names_.size() - 2]);
+}
+
+TEST_F(MissingFilesTest, AFolderWithoutAnyFileIsReported) {
+  for (const std::string& name : names_) remove(name);
+  expect_missing(mark_, names_.front());
+  expect_missing(late_mark_, names_.back());
+}
+
+TEST_F(MissingFilesTest, AMissingLastFileIsReportedAfterAnOpeningThatWroteToANewOne) {
+  {
+    auto opened = open(mark_, options_);
+    ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+    add_durable(*opened.log, "eleven");
+  }
+  const std::string last = files().back();
+  ASSERT_GT(last, names_.back());
+  remove(last);
+  expect_missing(mark_, last);
+}
+
+TEST_F(LogTest, ALogThatIsCutBetweenRecordsBeforeTheDurableMarkIsReported) {
+  LogMark mark;
   {
     auto opened = open();
-    add_durable(*opened.log, "one");
-    add_durable(*opened.log, "two");
-    ASSERT_TRUE(opened.log->trim(Lsn{2}).ok());
-    EXPECT_EQ(opened.log->bytes(), 0u);
+    mark = opened.log->mark();
+    for (int i = 0; i < 3; ++i) add_durable(*opened.log, "12345678");
   }
-  EXPECT_TRUE(files().empty());
-  auto opened = open(2);
-  ASSERT_TRUE(opened.status.ok());
-  EXPECT_EQ(add(*opened.log, "three"), Lsn{3});
+  const std::string name = files().front();
+  const auto whole = contents(name);
+  for (uint64_t durable = 0; durable <= 3; ++durable) {
+    for (uint64_t left = 0; left <= 3; ++left) {
+      for (const bool zeros : {false, true}) {
+        auto cut = whole;
+        cut.resize(kLogHeaderBytes + left * log_frame_bytes(8));
+        if (zeros) cut.resize(whole.size());
+        env_ = Env::in_memory();
+        ASSERT_TRUE(env_->make_directory("db").ok());
+        ASSERT_TRUE(env_->make_directory(kFolder).ok());
+        replace(name, cut);
+        mark.durable = Lsn{durable};
+        const auto opened = open(mark);
+        if (left >= durable) {
+          ASSERT_TRUE(opened.status.ok()) << opened.status.to_string();
+          EXPECT_EQ(opened.records.size(), left);
+          continue;
+        }
+        ASSERT_EQ(opened.status.code(), StatusCode::kCorruption) << left << " of " << durable;
+        EXPECT_NE(opened.status.message().find(name), std::string::npos);
+        EXPECT_NE(opened.status.message().find("ends after record " + std::to_string(left)),
+                  std::string::npos)
+            << opened.status.message();
+      }
+    }
+  }
 }
 
 TEST_F(LogTest, AReplayErrorStopsTheOpening) {

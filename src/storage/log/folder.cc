@@ -93,6 +93,19 @@ Status LogOutput::write_in_pieces(LogFrame frame, std::span<const std::span<cons
   return {};
 }
 
+Status LogOutput::write_continued(Lsn first) {
+  LogFrame frame{
+      .lsn = to_int(first), .durable_lsn = to_int(first) - 1, .kind = LogFrameKind::kContinued};
+  frame.header_crc = log_frame_crc(frame, seed);
+  OMEN_RETURN_IF_ERROR(file->write_at(offset, std::as_bytes(std::span(&frame, 1))));
+  return file->sync();
+}
+
+Result<LogOutput> LogFolder::reopen(uint64_t sequence, uint32_t seed, uint64_t offset) {
+  OMEN_ASSIGN_OR_RETURN(auto file, env_->reopen_file(path(sequence)));
+  return LogOutput{std::move(file), sequence, seed, offset};
+}
+
 Result<std::vector<uint64_t>> LogFolder::scan() {
   OMEN_ASSIGN_OR_RETURN(const bool there, env_->exists(directory_));
   if (!there) OMEN_RETURN_IF_ERROR(env_->make_directory(directory_));

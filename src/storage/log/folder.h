@@ -28,6 +28,9 @@ struct LogOutput {
   /// `piece`, of which the checksum is taken. The header comes last, and makes it a record.
   Status write_in_pieces(LogFrame frame, std::span<const std::span<const std::byte>> parts,
                          Lsn durable, std::span<std::byte> piece);
+  /// Ends the file, durably: record `first` is in the next one, which is there by now. All before
+  /// it is durable.
+  Status write_continued(Lsn first);
 };
 
 /// Not thread-safe, but for `directory()`; the log calls it from one thread at a time.
@@ -50,6 +53,8 @@ class LogFolder {
   Result<LogOutput> begin(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room);
   /// Removes a file that was begun and not published.
   void abandon();
+  /// Opens a file of the log to write on.
+  Result<LogOutput> reopen(uint64_t sequence, uint32_t seed, uint64_t offset);
   /// Gives it its name. When this returns, that survives a power cut.
   Status publish(uint64_t sequence);
 

@@ -14,6 +14,11 @@ constexpr uint64_t kReadAhead = uint64_t{256} << 10;
 /// often at most: each time the writer has trimmed its log meanwhile.
 constexpr int kMaxLooks = 1'000;
 
+Status missing_file(const std::string& path, const std::string& who) {
+  return {StatusCode::kCorruption,
+          "\"" + path + "\" is missing: " + who + " it as a file of the log"};
+}
+
 }  // namespace
 
 LogFollower::LogFollower(std::shared_ptr<Env> env, std::string directory, Lsn from)
@@ -57,13 +62,17 @@ Result<bool> LogFollower::superseded() const {
 Result<LogFollower::Outcome> LogFollower::read(const LogVisitor& visit) {
   uint64_t last_file = 0;  // what is begun later is another call's concern
   for (bool first = true;; first = false) {
-    bool lost = false;
     if (source_) {
       OMEN_ASSIGN_OR_RETURN(const bool over, superseded());
       // Frames were written before the next file got its name: now all of them are here.
-      OMEN_RETURN_IF_ERROR(visit_frames(visit, lost));
-      if (lost) return Outcome::kLost;
-      if (!over || (!first && source_->header.sequence >= last_file)) return Outcome::kUpToDate;
+      OMEN_ASSIGN_OR_RETURN(const Stop stop, visit_frames(visit));
+      if (stop == Stop::kLost) return Outcome::kLost;
+      // A writer that recovers ends a file over the first of the records that it has copied to the
+      // next one: they may have been here when the call began.
+      const bool ended = stop == Stop::kEnded;
+      const uint64_t sequence = source_->header.sequence;
+      const bool more = first || sequence < last_file || (sequence == last_file && ended);
+      if (!more || !(over || ended)) return Outcome::kUpToDate;
     }
     if (first) {
       OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
@@ -128,19 +137,19 @@ Result<uint64_t> LogFollower::end_of_frames() const {
     LogFrame frame;
     const bool whole =
         read_frame_header(std::span(header).first(size), 0, source_->header.crc, frame);
-    if (!whole || frame.lsn != lsn) return end;
+    if (!whole || frame.lsn != lsn || frame.kind != LogFrameKind::kRecord) return end;
     end += log_frame_bytes(frame.length);
   }
 }
 
 // Visits the frames that are in the source when the call begins.
-Status LogFollower::visit_frames(const LogVisitor& visit, bool& lost) {
+Result<LogFollower::Stop> LogFollower::visit_frames(const LogVisitor& visit) {
   OMEN_ASSIGN_OR_RETURN(const uint64_t end, end_of_frames());
   LogFrame frame;
   std::span<const std::byte> payload;
   while (source_->offset < end) {
     OMEN_ASSIGN_OR_RETURN(const bool whole, next_frame(frame, payload));
-    if (!whole || frame.lsn != source_->next) break;
+    if (!whole || frame.lsn != source_->next || frame.kind != LogFrameKind::kRecord) break;
     const Lsn lsn{frame.lsn};
     if (lsn > position_) {
       OMEN_RETURN_IF_ERROR(visit({lsn, ShardId{frame.shard}, Epoch{frame.epoch}, payload}));
@@ -148,19 +157,52 @@ Status LogFollower::visit_frames(const LogVisitor& visit, bool& lost) {
       epoch_ = Epoch{frame.epoch};
       visited_ = true;
     } else if (lsn == position_ && visited_ && Epoch{frame.epoch} != epoch_) {
-      lost = true;  // another record stands where a visited one was
-      return {};
+      return Stop::kLost;  // another record stands where a visited one was
     }
     source_->offset += log_frame_bytes(frame.length);
     ++source_->next;
   }
   // A file that was begun by a later writer holds every record that this one kept.
-  lost = visited_ && source_->next <= to_int(position_);
-  return {};
+  if (visited_ && source_->next <= to_int(position_)) return Stop::kLost;
+  OMEN_ASSIGN_OR_RETURN(const bool ended, continues_elsewhere());
+  return ended ? Stop::kEnded : Stop::kNoMore;
 }
 
-Status LogFollower::check_end() {
-  if (!source_) return {};
+// Whether a frame at the source's offset says that the log goes on in the next file.
+Result<bool> LogFollower::continues_elsewhere() const {
+  std::array<std::byte, sizeof(LogFrame)> header;
+  OMEN_ASSIGN_OR_RETURN(const size_t size, source_->file->read_at(source_->offset, header));
+  LogFrame frame;
+  return read_frame_header(std::span(header).first(size), 0, source_->header.crc, frame) &&
+         frame.kind == LogFrameKind::kContinued && frame.lsn == source_->next;
+}
+
+Status LogFollower::check_end(const LogMark& mark) {
+  if (!source_) {
+    return mark.sequence == 0 ? Status() : missing_file(path(mark.sequence), "the manifest names");
+  }
+  const uint64_t sequence = source_->header.sequence;
+  if (sequence < mark.sequence) return missing_file(path(mark.sequence), "the manifest names");
+  OMEN_ASSIGN_OR_RETURN(const bool ended, continues_elsewhere());
+  if (ended) {
+    // In this order: the writer makes the next file first, and removes this one first.
+    OMEN_ASSIGN_OR_RETURN(const bool followed, env_->exists(path(sequence + 1)));
+    OMEN_ASSIGN_OR_RETURN(const bool named, source_->file->still_named());
+    if (followed || !named) return {};
+    return missing_file(path(sequence + 1), "the one before it names");
+  }
+  OMEN_RETURN_IF_ERROR(check_rest());
+  const uint64_t durable = to_int(std::max(mark.durable, mark.trimmed));
+  if (durable < source_->next) return {};
+  return {StatusCode::kCorruption,
+          "\"" + source_->path + "\": offset " + std::to_string(source_->offset) +
+              ": the log ends after record " + std::to_string(source_->next - 1) +
+              "; it was durable up to record " + std::to_string(durable) +
+              ", as the manifest knows"};
+}
+
+// Tells zeros that a writer left from a damaged record.
+Status LogFollower::check_rest() {
   const uint64_t next = source_->next;
   uint64_t durable = 0;
   std::vector<std::byte> bytes(kReadAhead);

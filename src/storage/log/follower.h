@@ -40,8 +40,11 @@ class LogFollower {
 
   /// Tells the end of the log from damage in it, where read() has stopped. Reads the rest of the
   /// file.
-  /// @error kCorruption with file and offset.
-  Status check_end();
+  /// @param mark  of a manifest that was in force when read() began. If it still is when this has
+  ///              failed, the log is damaged; if not, the writer may have trimmed it meanwhile.
+  /// @error kCorruption with file and offset for a damaged record, for a log that ends before
+  ///        `mark`, and for a missing file.
+  Status check_end(const LogMark& mark);
 
   Lsn position() const { return position_; }  ///< of the last record that was visited
 
@@ -54,6 +57,12 @@ class LogFollower {
     uint64_t offset = kLogHeaderBytes;  // of the next frame
     uint64_t next = 0;                  // its LSN
   };
+  /// Where the reading of the source has stopped.
+  enum class Stop : uint8_t {
+    kNoMore,  ///< behind its last record so far
+    kEnded,   ///< behind its last record, and the log goes on in the next file
+    kLost,    ///< before a visited record that was taken back
+  };
   /// What becomes of the source.
   enum class Switch : uint8_t { kMoved, kNone, kLost };
 
@@ -62,8 +71,10 @@ class LogFollower {
   Result<std::optional<Source>> open_source(uint64_t sequence) const;
   Result<Switch> find_source();
   Result<bool> superseded() const;
+  Result<bool> continues_elsewhere() const;
+  Status check_rest();
   Result<uint64_t> end_of_frames() const;
-  Status visit_frames(const LogVisitor& visit, bool& lost);
+  Result<Stop> visit_frames(const LogVisitor& visit);
   Result<bool> next_frame(LogFrame& frame, std::span<const std::byte>& payload);
   Status refill(uint64_t bytes);
 

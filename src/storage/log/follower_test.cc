@@ -134,7 +134,7 @@ TEST_F(LogFollowerTest, DamageBeforeARecordThatWasDurableIsNotTheEndOfTheLog) {
   log.reset();
   LogFollower sound(env_, kFolder, Lsn{0});
   EXPECT_EQ(read(sound), Outcome::kUpToDate);
-  EXPECT_TRUE(sound.check_end().ok());
+  EXPECT_TRUE(sound.check_end({}).ok());
   const size_t second = kLogHeaderBytes + log_frame_bytes(text_of(1).size());
   const std::byte flipped[] = {std::byte{0xff}};
   const std::string path = join(kFolder, log_file_name(1));
@@ -142,7 +142,7 @@ TEST_F(LogFollowerTest, DamageBeforeARecordThatWasDurableIsNotTheEndOfTheLog) {
   LogFollower damaged(env_, kFolder, Lsn{0});
   EXPECT_EQ(read(damaged), Outcome::kUpToDate);
   EXPECT_EQ(to_int(damaged.position()), 1U);
-  const Status status = damaged.check_end();
+  const Status status = damaged.check_end({});
   EXPECT_EQ(status.code(), StatusCode::kCorruption);
   EXPECT_NE(status.message().find("offset " + std::to_string(second)), std::string::npos)
       << status.message();

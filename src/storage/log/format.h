@@ -44,6 +44,13 @@ static_assert(offsetof(LogFileHeader, nonce) == 32);
 static_assert(offsetof(LogFileHeader, epoch) == 40);
 static_assert(offsetof(LogFileHeader, crc) == 60);
 
+enum class LogFrameKind : uint32_t {
+  kRecord = 0,
+  /// The last frame of a file: its LSN is in the next file. Written once that file is there, so
+  /// that a last file which ends in one shows that files after it were removed.
+  kContinued = 1,
+};
+
 /// Before each payload, which zeros fill up to a multiple of 8. A header of zeros ends the log.
 struct LogFrame {
   uint32_t header_crc;   // of the rest of this header, seeded with the file header's crc
@@ -52,8 +59,8 @@ struct LogFrame {
   uint64_t durable_lsn;  // known to be synced when this was written
   uint32_t length;       // of the payload
   uint32_t shard;
-  uint32_t epoch;     // of the writer
-  uint32_t reserved;  // 0
+  uint32_t epoch;  // of the writer
+  LogFrameKind kind;
 };
 static_assert(sizeof(LogFrame) == 40);
 static_assert(offsetof(LogFrame, payload_crc) == 4);
@@ -62,6 +69,7 @@ static_assert(offsetof(LogFrame, durable_lsn) == 16);
 static_assert(offsetof(LogFrame, length) == 24);
 static_assert(offsetof(LogFrame, shard) == 28);
 static_assert(offsetof(LogFrame, epoch) == 32);
+static_assert(offsetof(LogFrame, kind) == 36);
 
 inline constexpr std::array<std::byte, sizeof(LogFrame)> kLogEnd{};
 

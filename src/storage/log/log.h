@@ -24,10 +24,12 @@ struct LogRecord {
 /// Is called with records in the order of their positions. An error stops the reading.
 using LogVisitor = std::function<Status(const LogRecord&)>;
 
-/// What a manifest keeps of its log.
+/// What a manifest keeps of its log, so that opening notices when part of the log is gone.
 struct LogMark {
-  Lsn trimmed{};  ///< records up to here are needed no more
-  Epoch epoch{};  ///< of the writer that published it
+  Lsn trimmed{};          ///< records up to here are needed no more
+  Lsn durable{};          ///< the log was synced at least up to here; `trimmed` or later
+  uint64_t sequence = 0;  ///< of the newest log file; 0 = no file was begun yet
+  Epoch epoch{};          ///< of the writer that published it
   bool operator==(const LogMark&) const = default;
 };
 
@@ -65,6 +67,8 @@ class Log {
   /// made durable that they are needed no more.
   virtual Status trim(Lsn lsn) = 0;
   virtual uint64_t bytes() const = 0;  ///< of records not yet trimmed
+  /// For the next manifest: where the log is now. The caller fills in `trimmed` and `durable`.
+  virtual LogMark mark() const = 0;
 };
 
 }  // namespace omendb::storage

@@ -26,7 +26,7 @@ std::string text_of(uint64_t lsn) {
 struct Model {
   uint64_t issued = 0;
   uint64_t acknowledged = 0;
-  uint64_t trimmed = 0;  // as the manifest would hold it
+  LogMark mark;  // as the manifest would hold it
 };
 
 struct Recovered {
@@ -35,12 +35,13 @@ struct Recovered {
   uint64_t last = 0;
 };
 
-Recovered open_log(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, uint64_t from) {
+Recovered open_log(const std::shared_ptr<FaultEnv>& env, const LogOptions& options,
+                   const LogMark& mark) {
   Recovered result;
-  uint64_t expected = from;
+  uint64_t expected = to_int(mark.trimmed);
   LogRecovery recovery;
   auto log = FileLog::open(
-      env, kFolder, options, {.trimmed = Lsn{from}},
+      env, kFolder, options, mark,
       [&](const LogRecord& record) {
         const std::string text(reinterpret_cast<const char*>(record.payload.data()),
                                record.payload.size());
@@ -58,11 +59,12 @@ Recovered open_log(const std::shared_ptr<FaultEnv>& env, const LogOptions& optio
 // Appends in groups, waits, rotates, trims, reopens, until done or refused.
 void run_workload(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, Model& model) {
   for (int session = 0; session < 3; ++session) {
-    auto opened = open_log(env, options, model.trimmed);
+    auto opened = open_log(env, options, model.mark);
     if (!opened.status.ok()) return;
     EXPECT_GE(opened.last, model.acknowledged);
     EXPECT_LE(opened.last, model.issued);
     model.issued = opened.last;  // what was dropped will be written anew
+    if (model.mark.sequence == 0) model.mark = opened.log->mark();
     for (int step = 0; step < 9; ++step) {
       Lsn last{};
       for (int i = 0; i < 1 + step % 3; ++i) {
@@ -77,8 +79,14 @@ void run_workload(const std::shared_ptr<FaultEnv>& env, const LogOptions& option
       if (!durable.ok()) return;
       if (options.sync_on_wait || step % 4 == 3) model.acknowledged = to_int(last);
       if (step == 6) {
-        model.trimmed = model.acknowledged - std::min<uint64_t>(model.acknowledged, 4);
-        if (!opened.log->trim(Lsn{model.trimmed}).ok()) return;
+        // In the last session it is trimmed whole.
+        const uint64_t kept = session == 2 ? 0 : 4;
+        if (session == 2 && !opened.log->sync(last).ok()) return;
+        if (session == 2) model.acknowledged = to_int(last);
+        model.mark = opened.log->mark();
+        model.mark.durable = Lsn{model.acknowledged};
+        model.mark.trimmed = Lsn{model.acknowledged - std::min(model.acknowledged, kept)};
+        if (!opened.log->trim(model.mark.trimmed).ok()) return;
       }
     }
   }
@@ -94,7 +102,7 @@ std::shared_ptr<FaultEnv> fresh_env(uint64_t seed) {
 // @return whether recovery showed what it must, twice, with an append between.
 bool recovers(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, const Model& model,
               Survival survival, std::string& why) {
-  auto opened = open_log(env, options, model.trimmed);
+  auto opened = open_log(env, options, model.mark);
   if (!opened.status.ok()) {
     why = opened.status.to_string();
     return false;
@@ -112,7 +120,7 @@ bool recovers(const std::shared_ptr<FaultEnv>& env, const LogOptions& options, c
   }
   opened.log.reset();
   env->restart(survival);  // a second power cut: what was recovered and added must be there
-  const auto again = open_log(env, options, model.trimmed);
+  const auto again = open_log(env, options, model.mark);
   if (!again.status.ok() || again.last != to_int(*lsn)) {
     why = "after a second crash: " + again.status.to_string() + ", up to " +
           std::to_string(again.last) + " of " + std::to_string(to_int(*lsn));
@@ -145,11 +153,11 @@ Tally try_everything(Fault fault, Survival survival, bool sync_on_wait, bool res
     if (recovers(env, options, model, survival, why)) continue;
     ++tally.failures;
     if (tally.first.empty()) {
-      tally.first = "fault " + std::to_string(static_cast<int>(fault)) + " at operation " +
-                    std::to_string(at) + ", survival " +
-                    std::to_string(static_cast<int>(survival)) + ": " + why + "; acknowledged " +
-                    std::to_string(model.acknowledged) + ", issued " +
-                    std::to_string(model.issued) + ", trimmed " + std::to_string(model.trimmed);
+      tally.first =
+          "fault " + std::to_string(static_cast<int>(fault)) + " at operation " +
+          std::to_string(at) + ", survival " + std::to_string(static_cast<int>(survival)) + ": " +
+          why + "; acknowledged " + std::to_string(model.acknowledged) + ", issued " +
+          std::to_string(model.issued) + ", trimmed " + std::to_string(to_int(model.mark.trimmed));
     }
   }
 }
@@ -200,7 +208,7 @@ TEST(LogCrashTest, NegativeControlADiskThatIgnoresDirectorySyncIsFoundOut) {
 
 TEST(LogCrashTest, AfterAFailedFlushTheLogIsReadOnlyUntilReopened) {
   const auto env = fresh_env(1);
-  auto opened = open_log(env, {}, 0);
+  auto opened = open_log(env, {}, {});
   const std::string text = text_of(1);
   const std::span<const std::byte> part = as_bytes(text);
   const auto first = opened.log->append(ShardId{}, std::span(&part, 1));
@@ -216,7 +224,7 @@ TEST(LogCrashTest, AfterAFailedFlushTheLogIsReadOnlyUntilReopened) {
   EXPECT_EQ(refused.status().code(), StatusCode::kReadOnly);
   EXPECT_NE(refused.status().message().find("Input/output error"), std::string::npos);
   opened.log.reset();
-  EXPECT_TRUE(open_log(env, {}, 0).status.ok());
+  EXPECT_TRUE(open_log(env, {}, {}).status.ok());
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Result<Scan> scan_frames(const LogInput& input, uint64_t until, Lsn from, Epoch 
   scan.epoch = to_int(epoch);
   LogFrame frame;
   while (scan.next < until && read_log_frame(file, scan.offset, input.header.crc, frame) &&
-         frame.lsn == scan.next) {
+         frame.lsn == scan.next && frame.kind == LogFrameKind::kRecord) {
     if (frame.epoch < scan.epoch) {
       return corrupt(input.path, scan.offset,
                      "record " + std::to_string(frame.lsn) + " has epoch " +
@@ -72,9 +72,34 @@ Rest examine_rest(const LogInput& input, const Scan& scan) {
   return rest;
 }
 
-Status read_last(const LogInput& input, Lsn from, Epoch before, const LogVisitor& replay,
+// A frame behind the last record says that the next file was begun.
+bool is_continued(const LogInput& input, const Scan& scan) {
+  LogFrame frame;
+  return read_frame_header(input.mapped->bytes(), scan.offset, input.header.crc, frame) &&
+         frame.kind == LogFrameKind::kContinued && frame.lsn == scan.next;
+}
+
+// The log ends behind `scan`, which must not be before what is known to have been durable.
+Status check_end(const LogInput& input, const Scan& scan, const LogMark& mark) {
+  const Lsn durable = std::max(mark.durable, mark.trimmed);
+  if (is_continued(input, scan)) {
+    return corrupt(input.path, scan.offset,
+                   "the log goes on in file " + log_file_name(input.header.sequence + 1) +
+                       ", which is missing with record " + std::to_string(scan.next) +
+                       " and all after it");
+  }
+  if (to_int(durable) < scan.next) return {};
+  return corrupt(input.path, scan.offset,
+                 "the log ends after record " + std::to_string(scan.next - 1) +
+                     "; it was durable up to record " + std::to_string(to_int(durable)) +
+                     ", as the manifest knows");
+}
+
+Status read_last(const LogInput& input, const LogMark& mark, Epoch before, const LogVisitor& replay,
                  LogContents& contents) {
+  const Lsn from = mark.trimmed;
   OMEN_ASSIGN_OR_RETURN(const Scan scan, scan_frames(input, UINT64_MAX, from, before, replay));
+  OMEN_RETURN_IF_ERROR(check_end(input, scan, mark));
   const Rest rest = examine_rest(input, scan);
   if (rest.durable >= scan.next) {
     return corrupt(input.path, scan.offset,
@@ -83,6 +108,7 @@ Status read_last(const LogInput& input, Lsn from, Epoch before, const LogVisitor
                        std::to_string(rest.durable));
   }
   contents.torn = rest.something || rest.cut;
+  contents.blank = !contents.torn && scan.offset == kLogHeaderBytes;
   if (rest.cut && !rest.something) {
     contents.note = "the end of \"" + input.path + "\" is missing: if a record followed number " +
                     std::to_string(scan.next - 1) + ", it is lost";
@@ -142,7 +168,9 @@ bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_
                        LogFrame& frame) {
   if (offset > file.size() || file.size() - offset < sizeof(LogFrame)) return false;
   std::memcpy(&frame, file.data() + offset, sizeof(frame));
-  return frame.lsn != 0 && frame.header_crc == log_frame_crc(frame, seed) && frame.reserved == 0;
+  return frame.lsn != 0 && frame.header_crc == log_frame_crc(frame, seed) &&
+         (frame.kind == LogFrameKind::kRecord ||
+          (frame.kind == LogFrameKind::kContinued && frame.length == 0));
 }
 
 std::optional<uint64_t> durable_mark_in(std::span<const std::byte> bytes, uint32_t seed,
@@ -173,7 +201,12 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
   contents.epoch = mark.epoch;
   contents.last = from;
   contents.durable = from;
-  if (sequences.empty()) return contents;
+  if (sequences.empty() || sequences.back() < mark.sequence) {
+    if (mark.sequence == 0) return contents;
+    return Status(StatusCode::kCorruption,
+                  "\"" + folder.path(mark.sequence) +
+                      "\" is missing: the manifest names it as a file of the log");
+  }
   contents.last_sequence = sequences.back();
   // Newest first, down to the file where the first wanted record is.
   for (size_t i = sequences.size(); i-- > 0;) {
@@ -184,6 +217,11 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
       continue;
     }
     OMEN_ASSIGN_OR_RETURN(auto input, open_log_file(env, folder.path(sequences[i]), sequences[i]));
+    if (!contents.live.empty() && contents.live.back().header.sequence != sequences[i] + 1) {
+      return Status(StatusCode::kCorruption, "\"" + folder.path(sequences[i] + 1) +
+                                                 "\" is missing: the files of the log before and "
+                                                 "after it are there");
+    }
     contents.live.push_back(std::move(input));
   }
   std::ranges::reverse(contents.live);
@@ -199,12 +237,14 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
     OMEN_ASSIGN_OR_RETURN(const Scan scan,
                           scan_frames(contents.live[i], until, from, epoch, replay));
     epoch = Epoch{scan.epoch};
+    contents.live[i].end = scan.offset;
+    contents.live[i].continued = is_continued(contents.live[i], scan);
     if (scan.next >= until) continue;
     return corrupt(contents.live[i].path, scan.offset,
                    "record " + std::to_string(scan.next) + " is damaged or missing, and was " +
                        "durable: the next file begins at record " + std::to_string(until));
   }
-  OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), from, epoch, replay, contents));
+  OMEN_RETURN_IF_ERROR(read_last(contents.live.back(), mark, epoch, replay, contents));
   // Zeros that stand for lost bytes must not pass for a torn tail.
   for (const LogInput& input : contents.live) OMEN_RETURN_IF_ERROR(input.mapped->check());
   return contents;

@@ -19,6 +19,8 @@ struct LogInput {
   std::string path;
   LogFileHeader header{};
   std::shared_ptr<const MappedFile> mapped;
+  uint64_t end = kLogHeaderBytes;  ///< past its last record
+  bool continued = false;          ///< a frame there says that the next file was begun
 };
 
 /// What the log holds.
@@ -32,11 +34,13 @@ struct LogContents {
   Lsn durable{};
   uint64_t tail_offset = 0;  ///< in the last live file: where the first record after `durable` is
   bool torn = false;         ///< something was dropped
+  bool blank = false;        ///< the last live file holds nothing but its header
   std::string note;          ///< about that, for people
 };
 
 /// Finds the files, replays each record after `mark.trimmed`, and applies the torn-tail rule.
-/// @error kCorruption with file and offset for damage before the durable mark; replay's own.
+/// @error kCorruption with file and offset for damage before the durable mark, for a log that ends
+///        before `mark.durable`, and for files that are missing; replay's own.
 Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const uint64_t> sequences,
                              const LogMark& mark, const LogVisitor& replay);
 

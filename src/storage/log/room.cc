@@ -43,11 +43,7 @@ Status FileLog::recover(const LogMark& mark, const LogVisitor& replay, LogRecove
     }
   }
   OMEN_RETURN_IF_ERROR(folder_.retire(contents.unused));
-  // What may be in the system's cache alone goes to a new file, whose bytes are surely new: after a
-  // failed flush the old file's pages can look clean and be lost.
-  if (contents.last > kept || (contents.torn && contents.last > from)) {
-    OMEN_RETURN_IF_ERROR(take_over_tail(contents, kept, recovery));
-  }
+  OMEN_RETURN_IF_ERROR(take_over(contents, kept, recovery));
   OMEN_RETURN_IF_ERROR(retire_before(from));
   if (recovery != nullptr) {
     recovery->last = contents.last;
@@ -56,35 +52,69 @@ Status FileLog::recover(const LogMark& mark, const LogVisitor& replay, LogRecove
   return {};
 }
 
-// On a full disk the old file stays, and nothing can be appended; all there is can be read.
-Status FileLog::take_over_tail(const LogContents& contents, Lsn after, LogRecovery* recovery) {
-  const Status kept = keep_tail(contents, after);
-  if (kept.code() != StatusCode::kNoSpace) return kept;
+// On a full disk the old files stay, and nothing can be appended; all there is can be read.
+Status FileLog::take_over(const LogContents& contents, Lsn after, LogRecovery* recovery) {
+  const Status taken = contents.blank ? go_on_in_last(contents) : keep_tail(contents, after);
+  if (taken.code() != StatusCode::kNoSpace) return taken;
   output_ = {};
   flushing_.clear();
   folder_.abandon();
   if (recovery != nullptr) {
-    recovery->notes.push_back("read-only, as there is no room to write: " + kept.message());
+    recovery->notes.push_back("read-only, as there is no room to write: " + taken.message());
   }
   const MutexLock lock(mutex_);
-  fail(kept);
+  fail(taken);
   return {};
 }
 
+// A last file that holds no record yet takes the next.
+Status FileLog::go_on_in_last(const LogContents& contents) {
+  const LogFileHeader& header = contents.live.back().header;
+  // Its header was synced before it got its name; whether the name was, who gave it may not know.
+  OMEN_RETURN_IF_ERROR(env_->sync_directory(folder_.directory()));
+  OMEN_ASSIGN_OR_RETURN(output_, folder_.reopen(header.sequence, header.crc, kLogHeaderBytes));
+  if (contents.live.size() > 1) {
+    // A crash may have come between the beginning of the last file and the end of the one before.
+    const LogInput& before = contents.live[contents.live.size() - 2];
+    if (!before.continued) {
+      OMEN_RETURN_IF_ERROR(end_file(before, before.end, Lsn{header.first_lsn}));
+    }
+  }
+  const MutexLock lock(mutex_);
+  syncable_ = output_.file;
+  planned_ = secured_ = output_.offset;
+  return {};
+}
+
+// Says in a file of an earlier life that the log goes on in the next.
+Status FileLog::end_file(const LogInput& input, uint64_t offset, Lsn first) {
+  const LogFileHeader& header = input.header;
+  OMEN_ASSIGN_OR_RETURN(LogOutput file, folder_.reopen(header.sequence, header.crc, offset));
+  // A file that was cut may lack the zeros behind its last record.
+  const std::vector<std::byte> lost(offset - std::min(offset, file.file->size()));
+  if (!lost.empty()) OMEN_RETURN_IF_ERROR(file.file->append(lost));
+  return file.write_continued(first);
+}
+
 // Copies the records after `after` to a new file, which takes the log's name when it is complete.
+// What may be in the system's cache alone gets bytes that are surely new: after a failed flush the
+// old file's pages can look clean and be lost.
 Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
-  const LogInput& input = contents.live.back();
-  const auto bytes = input.mapped->bytes();
   OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), epoch_, 0));
   uint64_t offset = contents.tail_offset;
+  uint64_t kept_end = offset;
   LogFrame frame;
   // The records that were replayed, and no frame behind them that claims one of their numbers.
-  for (Lsn lsn = next(contents.durable); lsn <= contents.last; lsn = next(lsn)) {
+  for (Lsn lsn = next(contents.durable); !contents.live.empty() && lsn <= contents.last;
+       lsn = next(lsn)) {
+    const LogInput& input = contents.live.back();
+    const auto bytes = input.mapped->bytes();
     const bool whole = read_log_frame(bytes, offset, input.header.crc, frame);
     if (!whole || frame.lsn != to_int(lsn)) break;
     const std::span<const std::byte> payload[] = {
         bytes.subspan(offset + sizeof(frame), frame.length)};
     offset += log_frame_bytes(frame.length);
+    if (lsn <= after) kept_end = offset;
     if (lsn <= after) continue;
     if (frame.length >= kDirectBytes || flushing_.size() >= kDirectBytes) {
       OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
@@ -96,10 +126,16 @@ Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
       flushing_.add(frame, payload);
     }
   }
-  OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
-  flushing_.clear();
-  OMEN_RETURN_IF_ERROR(output_.file->sync());
+  if (contents.last > after) {
+    OMEN_RETURN_IF_ERROR(output_.write(flushing_, after));
+    flushing_.clear();
+    OMEN_RETURN_IF_ERROR(output_.file->sync());
+  }
   OMEN_RETURN_IF_ERROR(folder_.publish(++last_sequence_));
+  // The copies are durable now; the frame may lie over the first of the originals.
+  if (!contents.live.empty()) {
+    OMEN_RETURN_IF_ERROR(end_file(contents.live.back(), kept_end, next(after)));
+  }
   const MutexLock lock(mutex_);
   use_file(next(after));
   return {};
@@ -137,7 +173,8 @@ Status FileLog::extend_file(uint64_t end) {
 }
 
 // Goes on in a new file, with room for a frame of so many bytes. The old one is synced first, so
-// that a file's existence proves every record before it.
+// that a file's existence proves every record before it, and ended when the new one is there, so
+// that the old one proves the new one's existence. The caller holds the writing role.
 Status FileLog::begin_file(uint64_t bytes) {
   // Nobody appends meanwhile: what they planned for the old file would end up in the new one.
   const uint64_t secured_before = std::exchange(secured_, 0);
@@ -147,7 +184,8 @@ Status FileLog::begin_file(uint64_t bytes) {
   OMEN_CHECK(durable_ >= written_ && written_ == last_appended_);
   const Lsn first = next(written_);
   const uint64_t ordinary = options_.file_bytes - std::min(options_.file_bytes, kLogHeaderBytes);
-  const uint64_t room = std::max(bytes + sizeof(LogFrame), std::min(kMinRoomStep, ordinary));
+  const uint64_t room =
+      bytes == 0 ? 0 : std::max(bytes + sizeof(LogFrame), std::min(kMinRoomStep, ordinary));
   LogOutput begun;
   Status status = without_mutex([&]() -> Status {
     OMEN_ASSIGN_OR_RETURN(begun, folder_.begin(last_sequence_ + 1, first, epoch_, room));
@@ -163,9 +201,15 @@ Status FileLog::begin_file(uint64_t bytes) {
     fail(status);
     return failure_;
   }
+  status = without_mutex([&] { return output_.write_continued(first); });
+  if (!status.ok()) {
+    fail(status);
+    return failure_;
+  }
   output_ = std::move(begun);
   use_file(first);
   // A spare has more blocks than it was asked for.
+  if (room == 0) return {};
   secured_ = std::max(std::min(output_.file->size(), options_.file_bytes), kLogHeaderBytes + room);
   return {};
 }
@@ -183,13 +227,10 @@ Status FileLog::trim(Lsn lsn) {
   {
     const MutexLock lock(mutex_);
     take_writing_role();
-    // A log that holds nothing any more needs no file; the next record begins one.
-    if (failure_.ok() && pending_.empty() && last_appended_ <= lsn) {
-      set_durable(last_appended_);
-      output_ = {};
-      syncable_ = nullptr;
-      planned_ = secured_ = 0;
-    }
+    // A log that holds nothing any more goes on in a file that is small again. Without room for
+    // that it stays as it is.
+    const bool whole = failure_.ok() && last_appended_ <= lsn && planned_ > kLogHeaderBytes;
+    if (whole) begin_file(0).ignore();
   }
   const Status status = retire_before(lsn);
   const MutexLock lock(mutex_);
@@ -203,9 +244,8 @@ Status FileLog::retire_before(Lsn lsn) {
   {
     const MutexLock lock(mutex_);
     while (!files_.empty()) {
-      const bool last = files_.size() == 1;
-      if (last && (output_.file != nullptr || last_appended_ > lsn)) break;
-      if (!last && files_[1].first > next(lsn)) break;
+      // The last file stays: that it is there shows that none was removed.
+      if (files_.size() == 1 || files_[1].first > next(lsn)) break;
       unneeded.push_back(files_.front().sequence);
       files_.pop_front();
     }
