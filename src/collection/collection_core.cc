@@ -71,6 +71,10 @@ CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const Col
 
 Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const CoreOptions& options,
                                                              CollectionState state) {
+  if (!state.segments.empty() && (state.spec.dim == 0 || !state.id_kind)) {
+    return Status(StatusCode::kCorruption, "the manifest names segments of collection \"" +
+                                               state.name + "\" and not what is in them");
+  }
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->lsn = state.flushed;
   snapshot->spec = state.spec;
@@ -125,7 +129,10 @@ Status CollectionCore::open_tombstones(segment::SegmentStore& files, const Segme
 }
 
 Status CollectionCore::check_open() const {
-  if (dropped_) return {StatusCode::kNotFound, "collection \"" + name_ + "\" was dropped"};
+  if (dropped_) {
+    return {StatusCode::kNotFound,
+            "collection \"" + name_ + "\" was dropped; ask the database for it to have a new one"};
+  }
   if (closed_) return {StatusCode::kClosed, "the database is closed"};
   return {};
 }
@@ -177,10 +184,16 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
-    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count), wait));
-    OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
-    OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
+    const bool as_checked = staged_->spec.metric == before->spec.metric &&
+                            staged_->spec.element == before->spec.element;
+    if (as_checked) {
+      OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count), wait));
+      OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
+      OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
+    }
   }
+  // The collection was declared anew meanwhile: its vectors are checked by what it is now.
+  if (staged.pending == nullptr) return stage_batch(batch, mode, wait);
   or_fail([&] {
     Pending& pending = *staged.pending;
     pending.encoded =
@@ -474,6 +487,38 @@ size_t CollectionCore::waiting_seals() const {
   return frozen_.size();
 }
 
+// --- declaring ---------------------------------------------------------------------------------
+
+void CollectionCore::become(std::shared_ptr<const Snapshot> declared) {
+  staged_ = declared;
+  {
+    MutexLock lock(state_mutex_);
+    durable_.spec = declared->spec;
+  }
+  publication_.replace(std::move(declared));  // nothing is pending: nothing was ever put
+}
+
+Result<std::optional<Lsn>> CollectionCore::redeclare(const segment::VectorSpec& spec) {
+  MutexLock lock(write_mutex_);
+  OMEN_RETURN_IF_ERROR(check_writable());
+  if (staged_->spec.dim != 0) return std::optional<Lsn>();
+  auto declared = std::make_shared<Snapshot>(*staged_);
+  declared->spec = spec;
+  const EncodedOperation record(CreateOperation{id_, name_, spec});
+  OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
+  become(std::move(declared));
+  return std::optional<Lsn>(lsn);
+}
+
+bool CollectionCore::replay_declaration(const segment::VectorSpec& spec) {
+  MutexLock lock(write_mutex_);
+  if (staged_->id_kind) return false;
+  auto declared = std::make_shared<Snapshot>(*staged_);
+  declared->spec = spec;
+  become(std::move(declared));
+  return true;
+}
+
 // --- recovery ----------------------------------------------------------------------------------
 
 void CollectionCore::follow() {
@@ -513,7 +558,12 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       }
       pending->encoded = pending->memtable->fill(pending->first, put->vectors);
     } else {
-      const auto& erase = std::get<DeleteOperation>(decoded.operation);
+      const auto* deleted = std::get_if<DeleteOperation>(&decoded.operation);
+      if (deleted == nullptr || !check_id_kind(deleted->ids, staged_->id_kind, name_).ok()) {
+        return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
+                                             " does not fit collection \"" + name_ + "\""};
+      }
+      const DeleteOperation& erase = *deleted;
       OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(erase.ids, PutMode::kUpsert));
       if (journal_) OMEN_RETURN_IF_ERROR(note_deaths(lsn, dead));
       pending = stage_delete(lsn, dead);

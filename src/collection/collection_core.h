@@ -107,13 +107,19 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status close();
   /// Makes the growing memtable ready for sealing, so that the log can be trimmed.
   void freeze();
-  /// Later calls fail with kNotFound; files that a manifest names are the caller's to remove.
-  void mark_dropped();
+  /// Logs the drop, after which nothing is logged for this collection: later calls fail with
+  /// kNotFound. Files are the caller's to remove. @return the record's position.
+  Result<Lsn> drop();
+  bool dropped() const { return dropped_; }
+  /// Logs a declaration of a collection that no point was ever put into, and goes by it: who holds
+  /// the collection sees what was declared last. @return the record's position; none if there was a
+  /// put.
+  Result<std::optional<Lsn>> redeclare(const segment::VectorSpec& spec);
+  /// The same from the log. @return false if there was a put.
+  bool replay_declaration(const segment::VectorSpec& spec);
   /// Waits for the jobs of a dropped collection, which are cancelled, and removes the files that no
   /// manifest names. The caller holds no lock that publishing takes.
   void remove_new_files();
-  /// The same, unless a point was ever put. @return whether it is marked.
-  bool mark_dropped_if_untouched();
 
   /// The first operation past `flushed` that is in the log alone; none if all are in segments.
   std::optional<Lsn> oldest_unsealed(Lsn flushed) const;
@@ -149,6 +155,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   Status log_delete(const IdsView& ids, const DeadByPart& dead, std::shared_ptr<Pending>& pending)
       OMEN_REQUIRES(write_mutex_);
+  void become(std::shared_ptr<const Snapshot> declared) OMEN_REQUIRES(write_mutex_);
   Status choose_ids(PutOperation& put, Ids& ids) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
   /// What a write is once it is in memory: its place in the log, and what to return.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/thread_pool.h"
@@ -20,6 +21,12 @@ class CollectionCore;
 
 /// What is done for a collection in the background.
 enum class Work : uint8_t { kSeal, kMerge };
+
+/// Files that nothing names once a new state is in force.
+struct Superseded {
+  std::vector<std::string> segments;
+  std::vector<std::string> tombstones;
+};
 
 /// What a collection asks of the database that holds it. Thread-safe.
 class Host {
@@ -35,7 +42,10 @@ class Host {
   /// wait_durable(), whatever the durability mode.
   virtual Status sync(Lsn lsn) = 0;
   /// Makes `state` the durable description of its collection, and the log before it superfluous.
+  /// While the database closes, one manifest at the end does so for all collections.
   virtual Status publish(const CollectionState& state) = 0;
+  /// Removes files that nothing names, once a manifest is in force that does not either.
+  virtual void discard(const Superseded& old) = 0;
   /// A name that no file of this database ever had.
   virtual std::string new_file_name() = 0;
   virtual segment::SegmentStore& segments() = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "collection/write/batch_check.h"
+
 namespace omendb::internal {
 
 collection::CollectionState state_from_meta(const storage::CollectionMeta& meta) {
@@ -36,8 +38,26 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
   return meta;
 }
 
+Status check_collections(const storage::Manifest& manifest) {
+  for (const storage::CollectionMeta& meta : manifest.collections) {
+    Status status = collection::check_collection_name(meta.name);
+    if (status.ok()) {
+      status = collection::check_collection_options({meta.dim, meta.metric, meta.element});
+    }
+    if (status.ok() && meta.id >= manifest.next_collection_id) {
+      status = Status(StatusCode::kCorruption, "its number is " + std::to_string(meta.id) +
+                                                   "; the next is " +
+                                                   std::to_string(manifest.next_collection_id));
+    }
+    if (status.ok()) continue;
+    return {StatusCode::kCorruption,
+            "the manifest lists a collection that cannot be: " + status.message()};
+  }
+  return {};
+}
+
 Lsn durable_mark(const storage::Manifest& manifest) {
-  Lsn mark = std::max(manifest.log.trimmed, manifest.log.durable);
+  Lsn mark = std::max({manifest.log.trimmed, manifest.log.durable, manifest.catalogue});
   for (const auto& collection : manifest.collections) mark = std::max(mark, collection.flushed);
   return mark;
 }

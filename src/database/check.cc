@@ -49,6 +49,7 @@ class Check {
       return std::move(report_);
     }
     for (const std::string& note : (*database)->recovery_notes()) report_.notes.push_back(note);
+    report_.collections = (*database)->cores().size();  // the log may create and drop some
     for (const auto& core : (*database)->cores()) check_collection(*core);
     return std::move(report_);
   }

@@ -1,11 +1,13 @@
 #include "database/database_impl.h"
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 
 #include "base/fork.h"
 #include "base/status_macros.h"
 #include "collection/write/batch_check.h"
+#include "collection/write/operation.h"
 #include "database/catalog.h"
 
 namespace omendb::internal {
@@ -149,13 +151,37 @@ Status DatabaseImpl::shut_down() {
   completions_.stop();
   Status result;
   if (log_ != nullptr) {
-    for (const auto& core : cores()) {
-      if (Status closed = core->close(); !closed.ok() && result.ok()) result = std::move(closed);
-    }
+    result = seal_for_good();
     if (Status synced = flush(); result.ok()) result = std::move(synced);
     log_.reset();
   }
   lock_.reset();
+  return result;
+}
+
+/// Seals what is in memory. All collections share one manifest.
+Status DatabaseImpl::seal_for_good() {
+  Status result = flush();  // one for all
+  {
+    MutexLock lock(manifest_mutex_);
+    sealing_for_good_ = true;
+  }
+  const auto all = cores();
+  std::vector<Status> closed(all.size());
+  pool_.parallel_for(all.size(), [&](size_t i) {
+    try {
+      closed[i] = all[i]->close();
+    } catch (const std::bad_alloc&) {
+      closed[i] = Status(StatusCode::kOutOfMemory, "out of memory");
+    }
+  });
+  for (Status& status : closed) {
+    if (result.ok()) result = std::move(status);
+  }
+  MutexLock lock(manifest_mutex_);
+  if (manifest_stale_ && result.code() != StatusCode::kReadOnly) {
+    if (Status published = publish_and_trim(); result.ok()) result = std::move(published);
+  }
   return result;
 }
 
@@ -186,10 +212,33 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
     std::string_view name, const std::optional<CollectionOptions>& options) {
   OMEN_RETURN_IF_ERROR(collection::check_collection_name(name));
   if (options) OMEN_RETURN_IF_ERROR(collection::check_collection_options(*options));
-  if (!options) {
-    if (auto core = find_core(name)) return core;
+  std::shared_ptr<Core> core = options ? nullptr : find_core(name);
+  if (core == nullptr || core->dropped()) {
+    MutexLock lock(manifest_mutex_);
+    OMEN_ASSIGN_OR_RETURN(core, declare(name, options));
   }
-  MutexLock lock(manifest_mutex_);
+  // In every mode, and not for its creator alone: whoever has it knows that it will be there.
+  OMEN_RETURN_IF_ERROR(wait_declared(core->id()));
+  return core;
+}
+
+Status DatabaseImpl::wait_declared(uint32_t id) {
+  Lsn lsn{};
+  {
+    MutexLock lock(map_mutex_);
+    const auto found = undurable_.find(id);
+    if (found == undurable_.end()) return {};
+    lsn = found->second;
+  }
+  OMEN_RETURN_IF_ERROR(log_->sync(lsn));
+  MutexLock lock(map_mutex_);
+  const auto found = undurable_.find(id);
+  if (found != undurable_.end() && found->second == lsn) undurable_.erase(found);
+  return {};
+}
+
+Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
+    std::string_view name, const std::optional<CollectionOptions>& options) {
   const std::shared_ptr<Core> core = find_core(name);
   if (core == nullptr && follower_ != nullptr) {
     return Status(StatusCode::kNotFound, "there is no collection \"" + std::string(name) +
@@ -211,12 +260,23 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
   }
   if (follower_ != nullptr) return core;  // the writer will see to it
   // Nothing was ever added, unless just now: what was not declared then is declared now.
-  if (!core->mark_dropped_if_untouched()) {
+  const segment::VectorSpec declared{options->dim, options->metric, options->element};
+  OMEN_ASSIGN_OR_RETURN(const auto position, core->redeclare(declared));
+  if (!position) {
     return Status(StatusCode::kAlreadyExists,
                   "collection \"" + std::string(name) + "\" took its first points meanwhile");
   }
-  OMEN_RETURN_IF_ERROR(remove_collection(*core));
-  return create_collection(name, *options);
+  manifest_.catalogue = *position;
+  manifest_stale_ = true;
+  {
+    MutexLock lock(map_mutex_);
+    undurable_[core->id()] = *position;
+  }
+  storage::CollectionMeta& meta = *find_meta(core->id());
+  meta.dim = declared.dim;
+  meta.metric = declared.metric;
+  meta.element = declared.element;
+  return core;
 }
 
 Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collection(
@@ -227,59 +287,79 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
                                                   " collections, which is the most it can have");
   }
   collection::CollectionState state;
-  state.id = manifest_.next_collection_id++;
+  state.id = manifest_.next_collection_id;
+  if (state.id == UINT32_MAX) {
+    return Status(StatusCode::kLimitExceeded, "no more numbers for collections");
+  }
   state.name = name;
   state.spec = {options.dim, options.metric, options.element};
-  // The log holds nothing of a new id, so `flushed` stays 0. The last LSN would not do: its record
-  // may not be durable, and after a crash that LSN is given to another.
   OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
-  manifest_.collections.push_back(meta_from_state(state));
-  if (Status published = publish_manifest(); !published.ok()) {
-    manifest_.collections.pop_back();
-    return published;
+  // All that needs memory comes before the record: once that is logged, the collection is there.
+  std::map<std::string, std::shared_ptr<Core>, std::less<>> created;
+  created.emplace(state.name, core);
+  std::map<uint32_t, Lsn> undurable{{state.id, Lsn{}}};
+  auto meta = meta_from_state(state);
+  if (auto& all = manifest_.collections; all.size() == all.capacity()) {
+    all.reserve(2 * all.size() + 1);
   }
+  const collection::EncodedOperation record(
+      collection::CreateOperation{state.id, state.name, state.spec});
+  OMEN_ASSIGN_OR_RETURN(const Lsn logged, append(record.parts()));
+  undurable.begin()->second = logged;
+  manifest_.catalogue = logged;
+  manifest_stale_ = true;
+  ++manifest_.next_collection_id;
+  manifest_.collections.push_back(std::move(meta));
   MutexLock lock(map_mutex_);
-  collections_.emplace(std::string(name), core);
+  collections_.merge(created);
+  undurable_.merge(undurable);
   return core;
 }
 
 Status DatabaseImpl::drop_collection(std::string_view name) {
   std::shared_ptr<Core> core;
-  Status removed;
+  Lsn dropped{};
   {
     MutexLock lock(manifest_mutex_);
     core = find_core(name);
     if (core == nullptr) {
       return {StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\""};
     }
-    core->mark_dropped();
-    removed = remove_collection(*core);
+    OMEN_ASSIGN_OR_RETURN(dropped, core->drop());
+    manifest_.catalogue = dropped;
+    manifest_stale_ = true;
+    forget(*core);
+    // Its files go when a manifest is without them. If that fails, the next one sees to it.
+    if (!superseded_.segments.empty()) publish_and_trim().ignore();
   }
   core->remove_new_files();
-  return removed;
+  return log_->sync(dropped);
 }
 
-/// The collection takes no more writes by now. If publication fails, the manifest without it may or
-/// may not be in force: so it does not come back before the next open, which finds out, since a
-/// write acknowledged meanwhile might be lost.
-Status DatabaseImpl::remove_collection(Core& core) {
+/// Takes a collection that was dropped out of the lists.
+void DatabaseImpl::forget(const Core& core) {
   {
     MutexLock lock(map_mutex_);
     collections_.erase(core.name());
+    undurable_.erase(core.id());
   }
   const auto meta =
       std::ranges::find(manifest_.collections, core.id(), &storage::CollectionMeta::id);
-  std::vector<storage::SegmentMeta> segments;
-  if (meta != manifest_.collections.end()) {
-    segments = std::move(meta->segments);
-    manifest_.collections.erase(meta);
+  if (meta == manifest_.collections.end()) return;
+  supersede_files_of(*meta);
+  manifest_.collections.erase(meta);
+}
+
+void DatabaseImpl::supersede_files_of(const storage::CollectionMeta& meta) {
+  for (const storage::SegmentMeta& segment : meta.segments) {
+    superseded_.segments.push_back(segment.name);
+    if (!segment.tombstones.empty()) superseded_.tombstones.push_back(segment.tombstones);
   }
-  OMEN_RETURN_IF_ERROR(publish_manifest());
-  for (const storage::SegmentMeta& segment : segments) {
-    segments_.remove_segment(segment.name);
-    if (!segment.tombstones.empty()) segments_.remove_tombstones(segment.tombstones);
-  }
-  return {};
+}
+
+storage::CollectionMeta* DatabaseImpl::find_meta(uint32_t id) {
+  const auto meta = std::ranges::find(manifest_.collections, id, &storage::CollectionMeta::id);
+  return meta == manifest_.collections.end() ? nullptr : &*meta;
 }
 
 // --- collection::Host --------------------------------------------------------------------------
@@ -298,24 +378,46 @@ std::string DatabaseImpl::new_file_name() {
 
 Status DatabaseImpl::publish(const collection::CollectionState& state) {
   MutexLock lock(manifest_mutex_);
-  const auto found = std::find_if(manifest_.collections.begin(), manifest_.collections.end(),
-                                  [&](const auto& meta) { return meta.id == state.id; });
-  if (found == manifest_.collections.end()) {
+  storage::CollectionMeta* const found = find_meta(state.id);
+  if (found == nullptr) {
     return {StatusCode::kNotFound, "collection \"" + state.name + "\" was dropped"};
   }
   storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
+  manifest_stale_ = true;
+  if (sealing_for_good_) return {};
+  Status published = publish_and_trim();
+  // Or the next manifest would skip records that the old state still needs.
+  if (!published.ok()) *found = std::move(before);
+  return published;
+}
+
+void DatabaseImpl::discard(const collection::Superseded& old) {
+  MutexLock lock(manifest_mutex_);
+  std::ranges::copy(old.segments, std::back_inserter(superseded_.segments));
+  std::ranges::copy(old.tombstones, std::back_inserter(superseded_.tombstones));
+  if (!manifest_stale_) remove_superseded();
+}
+
+Status DatabaseImpl::publish_and_trim() {
+  OMEN_RETURN_IF_ERROR(segments_.sync_names());
   const Lsn trim = trimmable();
   const Lsn trimmed_before = manifest_.log.trimmed;
   manifest_.log.trimmed = std::max(trimmed_before, trim);
   if (Status published = publish_manifest(); !published.ok()) {
-    // Both, or the next manifest would skip records that the old state still needs.
-    *found = std::move(before);
     manifest_.log.trimmed = trimmed_before;
     return published;
   }
-  // The state is in force, whatever becomes of the log's old files; the next opening removes them.
+  remove_superseded();
+  // The manifest is in force, whatever becomes of the log's old files; the next opening removes
+  // them.
   log_->trim(trim).ignore();
   return {};
+}
+
+void DatabaseImpl::remove_superseded() {
+  for (const std::string& name : superseded_.segments) segments_.remove_segment(name);
+  for (const std::string& name : superseded_.tombstones) segments_.remove_tombstones(name);
+  superseded_ = {};
 }
 
 Status DatabaseImpl::sync(Lsn lsn) {
@@ -334,7 +436,9 @@ Status DatabaseImpl::publish_manifest() {
     // What a manifest says to be there must be there before it.
     OMEN_RETURN_IF_ERROR(log_->sync(manifest_.log.durable));
   }
-  return manifest_store_.publish(manifest_);
+  OMEN_RETURN_IF_ERROR(manifest_store_.publish(manifest_));
+  manifest_stale_ = false;
+  return {};
 }
 
 /// The last operation that, with all before it, is in segments. Read before the collections are
@@ -342,9 +446,8 @@ Status DatabaseImpl::publish_manifest() {
 Lsn DatabaseImpl::trimmable() {
   uint64_t last = to_int(log_->last_appended());
   for (const auto& core : cores()) {
-    const auto meta = std::find_if(manifest_.collections.begin(), manifest_.collections.end(),
-                                   [&](const auto& m) { return m.id == core->id(); });
-    if (meta == manifest_.collections.end()) continue;
+    const storage::CollectionMeta* const meta = find_meta(core->id());
+    if (meta == nullptr) continue;
     if (const auto oldest = core->oldest_unsealed(meta->flushed)) {
       last = std::min(last, to_int(*oldest) - 1);
     }

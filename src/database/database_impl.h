@@ -76,6 +76,7 @@ class DatabaseImpl final : public collection::Host {
   Status wait_durable(Lsn lsn) override { return log_->wait_durable(lsn); }
   Status sync(Lsn lsn) override;
   Status publish(const collection::CollectionState& state) override;
+  void discard(const collection::Superseded& old) override;
   std::string new_file_name() override;
   segment::SegmentStore& segments() override { return segments_; }
   /// One thread fewer than this machine has processors: the caller of a search or an add takes
@@ -103,14 +104,25 @@ class DatabaseImpl final : public collection::Host {
   Status open_folder();
   Status remove_orphans() OMEN_REQUIRES(manifest_mutex_);
   Status open_collections();
-  Status replay_log();
+  void take_over(const Replay& replay) OMEN_REQUIRES(manifest_mutex_);
 
   std::shared_ptr<Core> find_core(std::string_view name) const;
+  Result<std::shared_ptr<Core>> declare(std::string_view name,
+                                        const std::optional<CollectionOptions>& options)
+      OMEN_REQUIRES(manifest_mutex_);
   Result<std::shared_ptr<Core>> create_collection(std::string_view name,
                                                   const CollectionOptions& options)
       OMEN_REQUIRES(manifest_mutex_);
-  Status remove_collection(Core& core) OMEN_REQUIRES(manifest_mutex_);
+  /// Returns when the record that declares the collection is durable.
+  Status wait_declared(uint32_t id) OMEN_EXCLUDES(map_mutex_);
+  void forget(const Core& core) OMEN_REQUIRES(manifest_mutex_);
+  void supersede_files_of(const storage::CollectionMeta& meta) OMEN_REQUIRES(manifest_mutex_);
+  storage::CollectionMeta* find_meta(uint32_t id) OMEN_REQUIRES(manifest_mutex_);
   Status publish_manifest() OMEN_REQUIRES(manifest_mutex_);
+  /// The same, and what the manifest makes superfluous goes: log records and files.
+  Status publish_and_trim() OMEN_REQUIRES(manifest_mutex_);
+  void remove_superseded() OMEN_REQUIRES(manifest_mutex_);
+  Status seal_for_good();
   Lsn trimmable() OMEN_REQUIRES(manifest_mutex_);
 
   void limit_log();
@@ -130,10 +142,16 @@ class DatabaseImpl final : public collection::Host {
   Mutex manifest_mutex_;
   storage::ManifestStore manifest_store_ OMEN_GUARDED_BY(manifest_mutex_);
   storage::Manifest manifest_ OMEN_GUARDED_BY(manifest_mutex_);
+  // Files that manifest_ does not name and the one on the disk may.
+  collection::Superseded superseded_ OMEN_GUARDED_BY(manifest_mutex_);
+  bool manifest_stale_ OMEN_GUARDED_BY(manifest_mutex_) = false;  // on the disk, in any way
+  bool sealing_for_good_ OMEN_GUARDED_BY(manifest_mutex_) = false;
 
   mutable Mutex map_mutex_;
   std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
       OMEN_GUARDED_BY(map_mutex_);
+  // By id, collections whose declaration may not be durable yet, and where the log has it.
+  std::map<uint32_t, Lsn> undurable_ OMEN_GUARDED_BY(map_mutex_);
 
   ThreadPool pool_;
 

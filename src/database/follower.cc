@@ -74,23 +74,22 @@ Status Follower::look() {
   std::optional<storage::Manifest> manifest;
   if (!in_force) {
     OMEN_ASSIGN_OR_RETURN(manifest, load_manifest());
-    for (const storage::CollectionMeta& meta : manifest->collections) {
-      if (view_.cores.contains(meta.id)) continue;
-      auto core = open_core(meta);
-      if (!core.ok()) return build();
-      view_.cores[meta.id] = *std::move(core);
-    }
-    view_.next_collection_id = manifest->next_collection_id;
   }
   // To the end of the log before going over to the manifest: a merge leaves out rows that died
   // after the state that the manifest is of, by records that are in the log by now.
-  OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view_));
-  if (outcome == LogFollower::Outcome::kLost) return build();
-  if (!manifest) return {};
-  const Status adopted = adopt(*manifest);
-  if (adopted.ok()) return {};
-  // A file that is gone was merged away since; anything else, opening anew will find again.
-  return build();
+  const Lsn catalogue = view_.replay.catalogue();
+  const auto outcome = follow_log(view_);
+  if (outcome.status().code() == StatusCode::kCorruption) return build();
+  OMEN_RETURN_IF_ERROR(outcome.status());
+  if (*outcome == LogFollower::Outcome::kLost) return build();
+  if (manifest) {
+    // A log that ends before the manifest is damaged. And a file that is gone was merged away
+    // since; anything else, opening anew will find again.
+    const bool whole = view_.log->position() >= durable_mark(*manifest);
+    if (!whole || !adopt(*manifest).ok()) return build();
+  }
+  if (view_.replay.catalogue() != catalogue) show();
+  return {};
 }
 
 // The manifest that is in force, with a hold on the CURRENT that names it or an older one.
@@ -135,10 +134,8 @@ Status Follower::build() {
 
 Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
   View view;
-  view.next_collection_id = manifest.next_collection_id;
-  for (const storage::CollectionMeta& meta : manifest.collections) {
-    OMEN_ASSIGN_OR_RETURN(view.cores[meta.id], open_core(meta));
-  }
+  OMEN_ASSIGN_OR_RETURN(
+      view.replay, Replay::of(manifest, [this](const auto& state) { return open_core(state); }));
   const std::string folder = storage::join(path_, kLogFolder);
   view.log = std::make_unique<LogFollower>(env_, folder, manifest.log.trimmed);
   OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view));
@@ -154,51 +151,35 @@ Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
 }
 
 Result<std::shared_ptr<collection::CollectionCore>> Follower::open_core(
-    const storage::CollectionMeta& meta) {
-  OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core,
-                        Core::open(*this, options_, state_from_meta(meta)));
+    const collection::CollectionState& state) {
+  OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, options_, state));
   core->follow();
   return core;
 }
 
 Result<LogFollower::Outcome> Follower::follow_log(View& view) {
-  bool unknown = false;
-  const auto outcome = view.log->read([&](const storage::LogRecord& record) -> Status {
-    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
-    const auto found = view.cores.find(id);
-    // Records of a dropped collection stay in the log until it is trimmed; those of one that is
-    // newer than the manifest have another manifest before them.
-    unknown = found == view.cores.end() && id >= view.next_collection_id;
-    if (unknown) return {StatusCode::kNotFound, "collection " + std::to_string(id)};
-    if (found == view.cores.end()) return {};
-    Core& core = *found->second;
-    if (record.position <= core.durable_state().flushed) return {};
-    return core.replay(record.position, record.payload);
-  });
-  if (unknown) return LogFollower::Outcome::kLost;
-  return outcome;
+  return view.log->read(
+      [&](const storage::LogRecord& record) { return view.replay.apply(record); });
 }
 
 // Every record that the manifest's segments hold was applied by now.
 Status Follower::adopt(const storage::Manifest& manifest) {
+  const auto& cores = view_.replay.collections();
   for (const storage::CollectionMeta& meta : manifest.collections) {
-    Core& core = *view_.cores.at(meta.id);
-    if (meta_from_state(core.durable_state()) == meta) continue;
-    OMEN_RETURN_IF_ERROR(core.adopt(state_from_meta(meta)));
+    const auto core = cores.find(meta.id);
+    if (core == cores.end()) continue;  // dropped, by a record that the manifest is without
+    if (meta_from_state(core->second->durable_state()) == meta) continue;
+    OMEN_RETURN_IF_ERROR(core->second->adopt(state_from_meta(meta)));
   }
-  std::erase_if(view_.cores, [&](const auto& entry) {
-    return entry.first < manifest.next_collection_id &&
-           std::ranges::find(manifest.collections, entry.first, &storage::CollectionMeta::id) ==
-               manifest.collections.end();
-  });
-  show();
   return {};
 }
 
 // Lets readers find the collections.
 void Follower::show() {
   std::map<std::string, std::shared_ptr<Core>, std::less<>> by_name;
-  for (const auto& [id, core] : view_.cores) by_name.insert_or_assign(core->name(), core);
+  for (const auto& [id, core] : view_.replay.collections()) {
+    by_name.insert_or_assign(core->name(), core);
+  }
   MutexLock lock(map_mutex_);
   by_name_ = std::move(by_name);
   default_ = empty_default_;

@@ -10,6 +10,7 @@
 
 #include "base/sync.h"
 #include "collection/collection_core.h"
+#include "database/replay.h"
 #include "storage/log/follower.h"
 #include "storage/manifest.h"
 
@@ -45,6 +46,7 @@ class Follower final : public collection::Host {
   Status wait_durable(Lsn) override { return {}; }
   Status sync(Lsn) override { return {}; }
   Status publish(const collection::CollectionState& state) override;
+  void discard(const collection::Superseded&) override {}
   std::string new_file_name() override { return {}; }
   segment::SegmentStore& segments() override { return segments_; }
   ThreadPool& pool() override { return pool_; }
@@ -55,8 +57,7 @@ class Follower final : public collection::Host {
  private:
   /// What a manifest and the log after it amount to.
   struct View {
-    std::map<uint32_t, std::shared_ptr<Core>> cores;  // by id
-    uint32_t next_collection_id = 0;                  // of the manifest
+    Replay replay;
     std::unique_ptr<storage::LogFollower> log;
   };
 
@@ -66,7 +67,7 @@ class Follower final : public collection::Host {
   Result<View> view_of(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
   Result<storage::LogFollower::Outcome> follow_log(View& view) OMEN_REQUIRES(mutex_);
   Status adopt(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
-  Result<std::shared_ptr<Core>> open_core(const storage::CollectionMeta& meta);
+  Result<std::shared_ptr<Core>> open_core(const collection::CollectionState& state);
   void show() OMEN_REQUIRES(mutex_) OMEN_EXCLUDES(map_mutex_);
 
   const std::shared_ptr<storage::Env> env_;

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "database/catalog.h"
 #include "database/database_impl.h"
+#include "database/replay.h"
 #include "storage/log/file_log.h"
 
 namespace omendb::internal {
@@ -121,7 +122,6 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   }
   OMEN_RETURN_IF_ERROR(database->open_folder());
   OMEN_RETURN_IF_ERROR(database->open_collections());
-  OMEN_RETURN_IF_ERROR(database->replay_log());
   database->completions_.start();
   if (tending == Tending::kBackground) database->background_.start();
   return database;
@@ -198,40 +198,39 @@ Status DatabaseImpl::remove_orphans() {
 Status DatabaseImpl::open_collections() {
   MutexLock lock(manifest_mutex_);
   OMEN_RETURN_IF_ERROR(remove_orphans());
-  for (const auto& meta : manifest_.collections) {
-    OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core,
-                          Core::open(*this, core_options_, state_from_meta(meta)));
-    MutexLock map_lock(map_mutex_);
-    collections_.emplace(meta.name, std::move(core));
-  }
-  return {};
-}
-
-Status DatabaseImpl::replay_log() {
-  std::map<uint32_t, std::pair<std::shared_ptr<Core>, Lsn>> by_id;
-  storage::LogMark mark;
-  {
-    MutexLock lock(manifest_mutex_);
-    mark = manifest_.log;
-    mark.durable = durable_mark(manifest_);
-  }
-  for (const auto& core : cores()) by_id[core->id()] = {core, core->durable_state().flushed};
-  const auto replay = [&](const storage::LogRecord& record) -> Status {
-    OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
-    const auto found = by_id.find(id);
-    // Records of a dropped collection stay in the log until it is trimmed.
-    if (found == by_id.end() || record.position <= found->second.second) return {};
-    return found->second.first->replay(record.position, record.payload);
+  const auto open = [this](const auto& state) -> Result<std::shared_ptr<Core>> {
+    OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
+    return core;
   };
+  OMEN_ASSIGN_OR_RETURN(Replay replay, Replay::of(manifest_, open));
+  storage::LogMark mark = manifest_.log;
+  mark.durable = durable_mark(manifest_);
   storage::LogRecovery recovery;
   OMEN_ASSIGN_OR_RETURN(
-      log_, storage::FileLog::open(env_, join(path_, kLogFolder), log_options(options_), mark,
-                                   replay, &recovery));
+      log_, storage::FileLog::open(
+                env_, join(path_, kLogFolder), log_options(options_), mark,
+                [&](const storage::LogRecord& record) { return replay.apply(record); }, &recovery));
   recovery_notes_ = std::move(recovery.notes);
+  take_over(replay);
   // From the first on, a manifest names a log file: then a folder without it is damaged.
-  MutexLock lock(manifest_mutex_);
   const bool begun = mark.sequence == 0 && log_->mark().sequence != 0;
   return begun ? publish_manifest() : Status();
+}
+
+/// The collections are those that the manifest and the log after it amount to.
+void DatabaseImpl::take_over(const Replay& replay) {
+  manifest_stale_ = replay.catalogue() != manifest_.catalogue;
+  for (const storage::CollectionMeta& meta : manifest_.collections) {
+    if (!replay.collections().contains(meta.id)) supersede_files_of(meta);
+  }
+  manifest_.next_collection_id = replay.next_collection_id();
+  manifest_.catalogue = replay.catalogue();
+  manifest_.collections.clear();
+  MutexLock lock(map_mutex_);
+  for (const auto& [id, core] : replay.collections()) {
+    manifest_.collections.push_back(meta_from_state(core->durable_state()));
+    collections_.emplace(core->name(), core);
+  }
 }
 
 }  // namespace omendb::internal

@@ -229,7 +229,11 @@ Status copy_segments(DatabaseImpl& from, DatabaseImpl& to, Losses& losses) {
 class LogCopy {
  public:
   LogCopy(const storage::Manifest& manifest, DatabaseImpl& to, Losses& losses)
-      : to_(to), losses_(losses), mark_(manifest.log) {
+      : to_(to),
+        losses_(losses),
+        mark_(manifest.log),
+        catalogue_(manifest.catalogue),
+        next_id_(manifest.next_collection_id) {
     mark_.durable = durable_mark(manifest);
     for (const auto& meta : manifest.collections) known_[meta.id] = {meta.name, meta.flushed};
   }
@@ -260,26 +264,62 @@ class LogCopy {
   Status apply(const storage::LogRecord& record) {
     collection::DecodedOperation decoded;
     OMEN_ASSIGN_OR_RETURN(const uint32_t id, collection::operation_collection(record.payload));
+    if (collection::is_catalogue_operation(record.payload)) {
+      if (record.position <= catalogue_) return {};
+      OMEN_RETURN_IF_ERROR(collection::decode_operation(record.payload, decoded));
+      if (const auto* create = std::get_if<collection::CreateOperation>(&decoded.operation)) {
+        return this->create(*create);
+      }
+      return drop(id);
+    }
     const auto known = known_.find(id);
+    if (known == known_.end() && id >= next_id_) {
+      return {StatusCode::kCorruption, "it is of collection number " + std::to_string(id) +
+                                           ", and the record that creates that is lost"};
+    }
     if (known == known_.end() || record.position <= known->second.flushed) return {};
     OMEN_RETURN_IF_ERROR(collection::decode_operation(record.payload, decoded));
     OMEN_ASSIGN_OR_RETURN(const auto core, to_.collection(known->second.name, std::nullopt));
-    if (const auto* erase = std::get_if<collection::DeleteOperation>(&decoded.operation)) {
-      return core->delete_ids(erase->ids).status();
+    return write(*core, decoded.operation);
+  }
+
+  Status create(const collection::CreateOperation& create) {
+    const auto& spec = create.spec;
+    OMEN_RETURN_IF_ERROR(
+        to_.collection(create.name, CollectionOptions{spec.dim, spec.metric, spec.element})
+            .status());
+    known_[create.collection_id] = {std::string(create.name), Lsn{}};
+    next_id_ = std::max(next_id_, create.collection_id + 1);
+    return {};
+  }
+
+  Status drop(uint32_t id) {
+    const auto known = known_.find(id);
+    if (known == known_.end()) return {};
+    const std::string name = known->second.name;
+    known_.erase(known);
+    return to_.drop_collection(name);
+  }
+
+  static Status write(CollectionCore& core, const collection::Operation& operation) {
+    if (const auto* erase = std::get_if<collection::DeleteOperation>(&operation)) {
+      return core.delete_ids(erase->ids).status();
     }
-    const auto& put = std::get<collection::PutOperation>(decoded.operation);
+    const auto& put = std::get<collection::PutOperation>(operation);
     WriteBatch batch{.vectors = put.vectors, .ids = put.ids, .metadata = put.columns};
     std::vector<uint64_t> generated;
     if (std::holds_alternative<std::monostate>(put.ids)) {
       for (uint64_t i = 0; i < put.vectors.count; ++i) generated.push_back(put.first_id + i);
       batch.ids = std::span<const uint64_t>(generated);
     }
-    return core->put(batch, CollectionCore::PutMode::kUpsert).status();
+    return core.put(batch, CollectionCore::PutMode::kUpsert).status();
   }
 
   DatabaseImpl& to_;
   Losses& losses_;
   storage::LogMark mark_;
+  const Lsn catalogue_;
+  uint32_t next_id_;
   std::map<uint32_t, Known> known_;
 };
 

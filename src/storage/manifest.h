@@ -52,6 +52,7 @@ struct Manifest {
   uint32_t next_collection_id = 1;
   uint64_t next_file_number = 1;
   LogMark log;
+  Lsn catalogue{};  ///< collections created and dropped up to here are in, or out of, the list
   std::vector<CollectionMeta> collections;
   bool operator==(const Manifest&) const = default;
 };

@@ -56,17 +56,19 @@ class Decoder {
     uint64_t log_trimmed = 0;
     uint64_t log_durable = 0;
     uint32_t log_epoch = 0;
+    uint64_t catalogue = 0;
     uint64_t count = 0;
     if (!in_.u64(out.generation) || !in_.bytes(out.database_uuid.size(), uuid) ||
         !in_.u32(out.next_collection_id) || !in_.u64(out.next_file_number) ||
         !in_.u64(log_trimmed) || !in_.u64(log_durable) || !in_.u64(out.log.sequence) ||
-        !in_.u32(log_epoch) || !in_.varint(count)) {
+        !in_.u32(log_epoch) || !in_.u64(catalogue) || !in_.varint(count)) {
       return fail("it ends too soon");
     }
     std::memcpy(out.database_uuid.data(), uuid.data(), uuid.size());
     out.log.trimmed = Lsn{log_trimmed};
     out.log.durable = Lsn{log_durable};
     out.log.epoch = Epoch{log_epoch};
+    out.catalogue = Lsn{catalogue};
     if (count > kMaxCollections) return fail("too many collections");
     std::set<uint32_t> ids;
     std::set<std::string> names;
@@ -171,6 +173,7 @@ std::vector<std::byte> encode_manifest(const Manifest& manifest) {
   body.u64(to_int(manifest.log.durable));
   body.u64(manifest.log.sequence);
   body.u32(to_int(manifest.log.epoch));
+  body.u64(to_int(manifest.catalogue));
   body.varint(manifest.collections.size());
   for (const CollectionMeta& collection : manifest.collections) encode(body, collection);
 

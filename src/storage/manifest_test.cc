@@ -18,6 +18,7 @@ Manifest example() {
   manifest.next_collection_id = 9;
   manifest.next_file_number = 17;
   manifest.log = {.trimmed = Lsn{5}, .durable = Lsn{7}, .sequence = 2, .epoch = Epoch{3}};
+  manifest.catalogue = Lsn{6};
   manifest.collections.push_back(
       {4,
        "docs",

@@ -188,15 +188,15 @@ void History::issue(const std::string& name, Candidate candidate) {
 }
 
 void History::issue(const std::string& name, State after) {
-  issue(name, Candidate{++operation_, std::move(after), true});
+  issue(name, Candidate{++operation_, std::move(after)});
 }
 
 void History::issue_create(const std::string& name) {
-  issue(name, Candidate{++operation_, State{}, false});
+  issue(name, Candidate{++operation_, State{}});
 }
 
 void History::issue_drop(const std::string& name) {
-  issue(name, Candidate{++operation_, std::nullopt, false});
+  issue(name, Candidate{++operation_, std::nullopt});
 }
 
 void History::acknowledge(const std::string& name) {
@@ -227,12 +227,10 @@ bool History::fits(uint64_t operation, const std::map<std::string, State>& recov
       return found == recovered.end() ? !candidate.state : candidate.state == found->second;
     };
     const Candidate* at = &candidates.front();
-    bool fit = false;
     for (const Candidate& candidate : candidates) {
-      if (candidate.ordered && candidate.operation <= operation) at = &candidate;
-      fit = fit || (!candidate.ordered && is(candidate));
+      if (candidate.operation <= operation) at = &candidate;
     }
-    if (!fit && !is(*at)) return false;
+    if (!is(*at)) return false;
   }
   return true;
 }
@@ -262,7 +260,7 @@ void History::restart(const std::map<std::string, State>& recovered) {
   for (auto& [name, candidates] : candidates_) {
     const auto found = recovered.find(name);
     visible_[name] = found == recovered.end() ? std::nullopt : std::optional(found->second);
-    candidates = {{operation_, visible_[name], true}};
+    candidates = {{operation_, visible_[name]}};
   }
 }
 

@@ -48,14 +48,15 @@ class History {
 
   /// The collection will hold `after`.
   void issue(const std::string& name, State after);
-  /// The collection will be there, empty, or be gone. That is no part of the log, so it has no
-  /// order among the writes.
+  /// The collection will be there, empty, or be gone.
   void issue_create(const std::string& name);
   void issue_drop(const std::string& name);
   /// The operation issued last to the collection returned OK.
   void acknowledge(const std::string& name);
   /// The same for creating and dropping collections, which are durable at once in every mode.
   void acknowledge_durable(const std::string& name);
+  /// The operation issued last to the collection was refused before it had any effect.
+  void withdraw(const std::string& name) { candidates_[name].pop_back(); }
   /// Everything acknowledged so far is durable.
   void flushed();
   /// The collection is gone for this process; whether on disk too is open.
@@ -74,7 +75,6 @@ class History {
   struct Candidate {
     uint64_t operation = 0;
     std::optional<State> state;  // none = no such collection
-    bool ordered = true;
     bool acknowledged = false;
   };
   void issue(const std::string& name, Candidate candidate);

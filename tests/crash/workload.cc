@@ -86,9 +86,11 @@ class Session {
     const Status dropped = database_.drop_collection(name);
     if (dropped.ok()) {
       history_.acknowledge_durable(name);
-    } else {
-      history_.forget(name);
+      return dropped;
     }
+    const auto names = database_.collection_names();
+    const bool there = names.ok() && std::ranges::count(*names, name) > 0;
+    there ? history_.withdraw(name) : history_.forget(name);
     return dropped;
   }
 

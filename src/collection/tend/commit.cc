@@ -34,7 +34,6 @@ void CollectionCore::add_segment(const Replacement& replacement,
 
 Status CollectionCore::publish_state(const CollectionState& state, DurableParts parts,
                                      NewFiles& files) {
-  OMEN_RETURN_IF_ERROR(host_.segments().sync_names());
   files.keep();
   if (Status published = host_.publish(state); !published.ok()) {
     if (published.code() == StatusCode::kNotFound) {
@@ -54,14 +53,16 @@ Status CollectionCore::publish_state(const CollectionState& state, DurableParts 
 
 /// Removes the files of manifests whose publication failed, but those that are `named` now.
 void CollectionCore::remove_left_behind(std::span<const SegmentState> named) {
-  for (const SegmentState& old : std::exchange(left_behind_, {})) {
+  Superseded old;
+  for (SegmentState& left : std::exchange(left_behind_, {})) {
     const auto same = std::find_if(named.begin(), named.end(),
-                                   [&](const SegmentState& s) { return s.name == old.name; });
+                                   [&](const SegmentState& s) { return s.name == left.name; });
     const bool segment_named = same != named.end();
-    if (!segment_named) host_.segments().remove_segment(old.name);
-    if (old.tombstones.empty() || (segment_named && same->tombstones == old.tombstones)) continue;
-    host_.segments().remove_tombstones(old.tombstones);
+    const bool tombstones_named = segment_named && same->tombstones == left.tombstones;
+    if (!segment_named) old.segments.push_back(left.name);
+    if (!left.tombstones.empty() && !tombstones_named) old.tombstones.push_back(left.tombstones);
   }
+  host_.discard(old);
 }
 
 Status CollectionCore::install(const Replacement& replacement, bool sealed) {

@@ -52,20 +52,18 @@ Status CollectionCore::close() {
   return sealed;
 }
 
-void CollectionCore::mark_dropped() {
+Result<Lsn> CollectionCore::drop() {
+  Lsn lsn{};
   {
     MutexLock lock(write_mutex_);
+    OMEN_RETURN_IF_ERROR(check_writable());
+    const EncodedOperation record(DropOperation{id_});
+    OMEN_ASSIGN_OR_RETURN(lsn, host_.append(record.parts()));
     dropped_ = true;
     room_.notify_all();
   }
   jobs_.stop_all();
-}
-
-bool CollectionCore::mark_dropped_if_untouched() {
-  MutexLock lock(write_mutex_);
-  if (staged_->spec.dim != 0) return false;
-  dropped_ = true;
-  return true;
+  return lsn;
 }
 
 void CollectionCore::remove_new_files() {

@@ -171,13 +171,14 @@ Status CollectionCore::commit_merge(const Jobs::Running& job, const Replacement&
   const auto dead = segment::Tombstones::with(nullptr, died);
   CollectionState state = durable_state();
   DurableParts parts = durable_parts_;
-  std::vector<SegmentState> replaced;
+  Superseded old;
   std::erase_if(state.segments, [&](const SegmentState& segment) {
     if (std::ranges::count(job.segments, segment.name) == 0) return false;
-    replaced.push_back(segment);
+    old.segments.push_back(segment.name);
+    if (!segment.tombstones.empty()) old.tombstones.push_back(segment.tombstones);
     return true;
   });
-  for (const std::string& old : job.segments) parts.erase(old);
+  for (const std::string& name : job.segments) parts.erase(name);
   add_segment(replacement, dead, state, parts);
   if (dead != nullptr) {
     OMEN_RETURN_IF_ERROR(write_tombstones(dead, state.segments.back(), files));
@@ -185,10 +186,7 @@ Status CollectionCore::commit_merge(const Jobs::Running& job, const Replacement&
   OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
   OMEN_RETURN_IF_ERROR(or_fail(
       [&]() OMEN_REQUIRES(commit_mutex_) { return install(replacement, /*sealed=*/false); }));
-  for (const SegmentState& old : replaced) {
-    host_.segments().remove_segment(old.name);
-    if (!old.tombstones.empty()) host_.segments().remove_tombstones(old.tombstones);
-  }
+  host_.discard(old);
   return {};
 }
 

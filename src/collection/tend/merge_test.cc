@@ -106,7 +106,7 @@ TEST_F(MergeTest, AMergeThatIsStoppedLeavesNoFileAndChangesNothing) {
 
 TEST_F(MergeTest, ADropWhileAMergeRunsLeavesNoFileOfIt) {
   host_.meanwhile([&] {
-    core_->mark_dropped();
+    ASSERT_TRUE(core_->drop().ok());
     host_.fail_to_publish({StatusCode::kNotFound, "dropped"});
   });
   EXPECT_FALSE(core_->merge_next(MergeLane::kEither).value());
@@ -117,7 +117,7 @@ TEST_F(MergeTest, ADropWhileAMergeRunsLeavesNoFileOfIt) {
 TEST_F(MergeTest, ADropWhileAMergeIsCommittedLeavesNoFileOfIt) {
   host_.fail_to_publish({StatusCode::kNotFound, "dropped"});
   EXPECT_EQ(core_->merge_next(MergeLane::kEither).status().code(), StatusCode::kNotFound);
-  core_->mark_dropped();
+  ASSERT_TRUE(core_->drop().ok());
   core_->remove_new_files();
   EXPECT_EQ(host_.orphans(), std::vector<std::string>());
 }

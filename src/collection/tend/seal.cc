@@ -119,11 +119,11 @@ Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& fil
   state.columns = *at->columns;
   state.flushed = at->lsn;
   DurableParts parts = durable_parts_;
-  std::vector<std::string> replaced_tombstones;
-  OMEN_RETURN_IF_ERROR(persist_tombstones(*at, state, parts, replaced_tombstones, files));
+  Superseded old;
+  OMEN_RETURN_IF_ERROR(persist_tombstones(*at, state, parts, old.tombstones, files));
   add_segment(replacement, nullptr, state, parts);
   OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
-  for (const std::string& old : replaced_tombstones) host_.segments().remove_tombstones(old);
+  host_.discard(old);
   return or_fail(
       [&]() OMEN_REQUIRES(commit_mutex_) { return install(replacement, /*sealed=*/true); });
 }

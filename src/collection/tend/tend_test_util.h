@@ -34,6 +34,10 @@ class FakeHost final : public Host {
     state_ = state;
     return {};
   }
+  void discard(const Superseded& old) override {
+    for (const std::string& name : old.segments) segments_.remove_segment(name);
+    for (const std::string& name : old.tombstones) segments_.remove_tombstones(name);
+  }
   /// Each seal and each merge asks for a name after it has chosen what to write, and before it
   /// writes: the moment for others to come between.
   std::string new_file_name() override {

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/status_macros.h"
+#include "collection/write/batch_check.h"
 #include "segment/growing_ids.h"
 
 namespace omendb::collection {
@@ -11,7 +12,7 @@ namespace omendb::collection {
 namespace {
 
 // Frozen: docs/format.md, "Operations".
-enum class Kind : uint8_t { kPut = 1, kDelete = 2 };
+enum class Kind : uint8_t { kPut = 1, kDelete = 2, kCreate = 3, kDrop = 4 };
 enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
 
 Status bad(const char* what) {
@@ -145,6 +146,27 @@ Status read_delete(ByteReader& in, uint32_t collection_id, DecodedOperation& out
   return {};
 }
 
+Status read_create(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
+  CreateOperation create;
+  create.collection_id = collection_id;
+  uint64_t dim = 0;
+  uint8_t metric = 0;
+  uint8_t element = 0;
+  if (!in.string(create.name) || !in.varint(dim) || !in.u8(metric) || !in.u8(element)) {
+    return bad("a cut header");
+  }
+  create.spec = {dim, static_cast<Metric>(metric), static_cast<Element>(element)};
+  const bool known = metric_name(create.spec.metric) != "unknown" &&
+                     element_name(create.spec.element) != "unknown";
+  if (!check_collection_name(create.name).ok() || !known ||
+      !check_collection_options({dim, create.spec.metric, create.spec.element}).ok()) {
+    return bad("a collection that cannot be");
+  }
+  if (!in.done()) return bad("bytes past its end");
+  out.operation = create;
+  return {};
+}
+
 }  // namespace
 
 EncodedOperation::EncodedOperation(const PutOperation& put) {
@@ -179,6 +201,30 @@ EncodedOperation::EncodedOperation(const DeleteOperation& erase) {
   parts_.push_back(head_);
 }
 
+EncodedOperation::EncodedOperation(const CreateOperation& create) {
+  ByteWriter head(head_);
+  head.u8(static_cast<uint8_t>(Kind::kCreate));
+  head.u32(create.collection_id);
+  head.string(create.name);
+  head.varint(create.spec.dim);
+  head.u8(static_cast<uint8_t>(create.spec.metric));
+  head.u8(static_cast<uint8_t>(create.spec.element));
+  parts_.push_back(head_);
+}
+
+EncodedOperation::EncodedOperation(const DropOperation& drop) {
+  ByteWriter head(head_);
+  head.u8(static_cast<uint8_t>(Kind::kDrop));
+  head.u32(drop.collection_id);
+  parts_.push_back(head_);
+}
+
+bool is_catalogue_operation(std::span<const std::byte> record) {
+  if (record.empty()) return false;
+  const auto kind = static_cast<Kind>(record.front());
+  return kind == Kind::kCreate || kind == Kind::kDrop;
+}
+
 Result<uint32_t> operation_collection(std::span<const std::byte> record) {
   ByteReader in(record);
   uint8_t kind = 0;
@@ -195,6 +241,11 @@ Status decode_operation(std::span<const std::byte> record, DecodedOperation& out
   switch (static_cast<Kind>(kind)) {
     case Kind::kPut: return read_put(in, collection_id, out);
     case Kind::kDelete: return read_delete(in, collection_id, out);
+    case Kind::kCreate: return read_create(in, collection_id, out);
+    case Kind::kDrop:
+      if (!in.done()) return bad("bytes past its end");
+      out.operation = DropOperation{collection_id};
+      return {};
   }
   return bad("an operation of an unknown kind");
 }

@@ -1,4 +1,4 @@
-// The two operations that a log record can hold, and their bytes: docs/format.md, "Operations".
+// The operations that a log record can hold, and their bytes: docs/format.md, "Operations".
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "omendb/status.h"
 #include "omendb/types.h"
+#include "segment/vector_spec.h"
 
 namespace omendb::collection {
 
@@ -28,11 +29,28 @@ struct DeleteOperation {
   IdsView ids;
 };
 
+/// A collection that is there afterwards, empty. One that is there and was never written to is
+/// declared anew.
+struct CreateOperation {
+  uint32_t collection_id = 0;
+  std::string_view name;
+  segment::VectorSpec spec;  ///< dim 0 = taken from the first put
+};
+
+/// A collection that is gone afterwards, with its points.
+struct DropOperation {
+  uint32_t collection_id = 0;
+};
+
+using Operation = std::variant<PutOperation, DeleteOperation, CreateOperation, DropOperation>;
+
 /// A record in parts, ready for the log. Vectors are borrowed from the operation.
 class EncodedOperation {
  public:
   explicit EncodedOperation(const PutOperation& put);
   explicit EncodedOperation(const DeleteOperation& erase);
+  explicit EncodedOperation(const CreateOperation& create);
+  explicit EncodedOperation(const DropOperation& drop);
   std::span<const std::span<const std::byte>> parts() const { return parts_; }
 
  private:
@@ -43,7 +61,7 @@ class EncodedOperation {
 
 /// A record taken apart. `operation` borrows from the record and from the members beside it.
 struct DecodedOperation {
-  std::variant<PutOperation, DeleteOperation> operation;
+  Operation operation;
   std::vector<uint64_t> numbers;
   std::vector<std::string_view> strings;
   std::vector<Column> columns;
@@ -52,6 +70,8 @@ struct DecodedOperation {
 /// The collection that a record belongs to.
 /// @error kCorruption, like decode_operation(), if the bytes are not an operation.
 Result<uint32_t> operation_collection(std::span<const std::byte> record);
+/// Whether it creates or drops the collection, rather than changing what is in it.
+bool is_catalogue_operation(std::span<const std::byte> record);
 Status decode_operation(std::span<const std::byte> record, DecodedOperation& out);
 
 }  // namespace omendb::collection

@@ -1,0 +1,209 @@
+// Collections that come and go: in the log like any other write, and in the manifest by and by.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "collection/write/operation.h"
+#include "database/database_impl.h"
+#include "storage/testing/fault_env.h"
+
+namespace omendb {
+namespace {
+
+using storage::Fault;
+using storage::FaultEnv;
+using storage::Survival;
+
+constexpr size_t kDim = 4;
+
+class CatalogueTest : public testing::Test {
+ protected:
+  Result<Database> try_open() {
+    auto impl = internal::DatabaseImpl::open("db", {}, env_);
+    if (!impl.ok()) return impl.status();
+    impl_ = impl->get();
+    return Database(*impl);
+  }
+  Database open() {
+    auto database = try_open();
+    EXPECT_TRUE(database.ok()) << database.status().to_string();
+    return *std::move(database);
+  }
+  static Status add(Collection& collection, uint64_t id, size_t dim = kDim) {
+    const std::vector<float> row(dim, static_cast<float>(id + 1));
+    return collection
+        .add({.vectors = {row.data(), 1, dim}, .ids = std::span<const uint64_t>(&id, 1)})
+        .status();
+  }
+  static std::string name_of(int i) { return "c" + std::to_string(i); }
+
+  /// The process dies; what the system has in its cache stays.
+  void kill(Database database) {
+    env_->arm({.at_operation = env_->operations(), .fault = Fault::kCrash});
+    database.close().ignore();
+    env_->restart(Survival::kEverything);
+  }
+  void power_cut(Database database) {
+    env_->arm({.at_operation = env_->operations(), .fault = Fault::kCrash});
+    database.close().ignore();
+    env_->restart(Survival::kNothing);
+  }
+  /// Names of the manifests that were ever published differ.
+  std::string manifest() {
+    std::string found;
+    const auto names = env_->list("db");
+    for (const std::string& name : names.value()) {
+      if (name.starts_with("MANIFEST-")) found = name;
+    }
+    return found;
+  }
+
+  std::shared_ptr<FaultEnv> env_ = std::make_shared<FaultEnv>(1);
+  internal::DatabaseImpl* impl_ = nullptr;
+};
+
+TEST_F(CatalogueTest, CollectionsAreCreatedAndDroppedWithoutAManifestEach) {
+  Database database = open();
+  const std::string before = manifest();
+  for (int i = 0; i < 50; ++i) {
+    auto collection = database.collection(name_of(i), CollectionOptions{.dim = 8});
+    ASSERT_TRUE(collection.ok()) << collection.status().to_string();
+    ASSERT_TRUE(add(*collection, 7, 8).ok());
+    if (i % 5 == 0) {
+      ASSERT_TRUE(database.drop_collection(name_of(i)).ok());
+    }
+  }
+  EXPECT_EQ(manifest(), before);
+  power_cut(std::move(database));
+  Database again = open();
+  EXPECT_EQ(again.collection_names().value().size(), 40u);
+  for (int i = 0; i < 50; ++i) {
+    if (i % 5 == 0) continue;
+    const auto collection = again.collection(name_of(i));
+    ASSERT_TRUE(collection.ok());
+    EXPECT_EQ(collection->count().value(), 1u);
+    EXPECT_EQ(collection->info().value().dim, 8u);
+  }
+}
+
+TEST_F(CatalogueTest, ClosingManyCollectionsPublishesOneManifest) {
+  Database database = open();
+  for (int i = 0; i < 30; ++i) {
+    auto collection = database.collection(name_of(i));
+    ASSERT_TRUE(add(*collection, static_cast<uint64_t>(i)).ok());
+  }
+  const auto generation = [&] { return std::stoull(manifest().substr(9)); };
+  const uint64_t before = generation();
+  ASSERT_TRUE(database.close().ok());
+  EXPECT_EQ(generation(), before + 1);
+  Database again = open();
+  for (int i = 0; i < 30; ++i) {
+    const auto collection = again.collection(name_of(i));
+    EXPECT_EQ(collection->info().value().segment_points, 1u);
+  }
+}
+
+TEST_F(CatalogueTest, ANameThatWasDroppedAndTakenAgainHoldsTheNewPointsAlone) {
+  for (const bool sealed : {false, true}) {
+    env_ = std::make_shared<FaultEnv>(1);
+    Database database = open();
+    auto first = database.collection("docs");
+    ASSERT_TRUE(add(*first, 1).ok());
+    if (sealed) {
+      ASSERT_TRUE(first->compact().ok());
+    }
+    ASSERT_TRUE(database.drop_collection("docs").ok());
+    auto second = database.collection("docs", CollectionOptions{.metric = Metric::kCosine});
+    ASSERT_TRUE(second.ok()) << second.status().to_string();
+    ASSERT_TRUE(add(*second, 2, 16).ok());
+    const Status old = add(*first, 3);
+    EXPECT_EQ(old.code(), StatusCode::kNotFound);
+    EXPECT_NE(old.message().find("ask the database for it"), std::string::npos) << old.message();
+    kill(std::move(database));
+    Database again = open();
+    const auto docs = again.collection("docs");
+    EXPECT_EQ(docs->info().value().dim, 16u);
+    EXPECT_EQ(docs->info().value().metric, Metric::kCosine);
+    EXPECT_EQ(docs->count().value(), 1u);
+  }
+}
+
+TEST_F(CatalogueTest, AHandleGoesByWhatTheNameWasDeclaredAsLast) {
+  Database database = open();
+  auto first = database.collection("docs");
+  ASSERT_TRUE(first.ok());
+  auto second = database.collection(
+      "docs", CollectionOptions{.dim = 3, .metric = Metric::kCosine, .element = Element::kF16});
+  ASSERT_TRUE(second.ok()) << second.status().to_string();
+  EXPECT_EQ(first->info().value().dim, 3u);
+  EXPECT_EQ(first->info().value().element, Element::kF16);
+  ASSERT_TRUE(add(*first, 1, 3).ok());
+  EXPECT_EQ(second->count().value(), 1u);
+  EXPECT_EQ(database.collection("docs", CollectionOptions{.dim = 4}).status().code(),
+            StatusCode::kAlreadyExists);
+  kill(std::move(database));
+  Database again = open();
+  const auto docs = again.collection("docs");
+  EXPECT_EQ(docs->info().value().metric, Metric::kCosine);
+  EXPECT_EQ(docs->count().value(), 1u);
+}
+
+TEST_F(CatalogueTest, FilesOfADroppedCollectionGoAndItStaysDroppedWhereverTheProcessDies) {
+  for (uint64_t n = 0; n < 25; ++n) {
+    env_ = std::make_shared<FaultEnv>(n);
+    Database database = open();
+    auto docs = database.collection("docs");
+    ASSERT_TRUE(add(*docs, 1).ok());
+    ASSERT_TRUE(docs->compact().ok());
+    env_->arm({.at_operation = env_->operations() + n, .fault = Fault::kCrash});
+    const bool dropped = database.drop_collection("docs").ok();
+    database.close().ignore();
+    env_->restart(n % 2 == 0 ? Survival::kNothing : Survival::kEverything);
+    Database again = open();
+    const auto names = again.collection_names().value();
+    if (dropped) {
+      EXPECT_TRUE(names.empty()) << n;
+    }
+    if (!names.empty()) {
+      EXPECT_EQ(again.collection("docs")->count().value(), 1u) << n;
+    }
+    ASSERT_TRUE(again.close().ok());
+    if (names.empty()) {
+      EXPECT_TRUE(env_->list("db/segments").value().empty()) << n;
+    }
+  }
+}
+
+TEST_F(CatalogueTest, ACatalogueRecordThatCannotBeIsReportedAndAbortsNothing) {
+  using collection::CreateOperation;
+  using collection::DropOperation;
+  using collection::EncodedOperation;
+  const segment::VectorSpec plain{kDim, Metric::kL2, Element::kF32};
+  const std::pair<std::string, EncodedOperation> forged[] = {
+      {"a number that another has", EncodedOperation(CreateOperation{1, "other", plain})},
+      {"a number of a collection with points", EncodedOperation(CreateOperation{1, "docs", plain})},
+      {"a name that another has", EncodedOperation(CreateOperation{2, "docs", plain})},
+      {"a name that is none", EncodedOperation(CreateOperation{2, "a/b", plain})},
+      {"elements that the metric does not have",
+       EncodedOperation(CreateOperation{2, "b", {kDim, Metric::kHamming, Element::kF32}})},
+      {"a drop of nothing", EncodedOperation(DropOperation{9})},
+  };
+  for (const auto& [what, record] : forged) {
+    env_ = std::make_shared<FaultEnv>(1);
+    Database database = open();
+    auto docs = database.collection("docs");
+    ASSERT_TRUE(add(*docs, 1).ok());
+    std::vector<std::byte> bytes;
+    for (const auto part : record.parts()) bytes.insert(bytes.end(), part.begin(), part.end());
+    const std::span<const std::byte> part = bytes;
+    const auto lsn = impl_->append(std::span(&part, 1));
+    ASSERT_TRUE(lsn.ok() && impl_->wait_durable(*lsn).ok());
+    kill(std::move(database));
+    EXPECT_EQ(try_open().status().code(), StatusCode::kCorruption) << what;
+  }
+}
+
+}  // namespace
+}  // namespace omendb
