@@ -46,6 +46,14 @@ class MemtableView final : public RowSource {
 
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
   bool in_id_order() const override { return false; }
+  Status read_ids(uint32_t first, std::span<uint64_t> out) const override {
+    std::copy_n(memtable_->ids_.u64_ids() + first, out.size(), out.begin());
+    return {};
+  }
+  Status read_ids(uint32_t first, std::span<std::string_view> out) const override {
+    for (std::string_view& id : out) id = std::get<std::string_view>(memtable_->ids_.at(first++));
+    return {};
+  }
   Result<std::optional<uint32_t>> find(const IdView& id) const override {
     return memtable_->ids_.find(id, rows_);
   }

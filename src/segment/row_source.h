@@ -20,6 +20,9 @@ class RowSource : public index::Rows {
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// Whether rows lie in the order of their ids.
   virtual bool in_id_order() const = 0;
+  /// The ids of [first, first + out.size()). @pre the rows exist, and ids are of that kind.
+  virtual Status read_ids(uint32_t first, std::span<uint64_t> out) const = 0;
+  virtual Status read_ids(uint32_t first, std::span<std::string_view> out) const = 0;
   /// The newest row with the id, dead or alive.
   virtual Result<std::optional<uint32_t>> find(const IdView& id) const = 0;
 

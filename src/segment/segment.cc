@@ -165,6 +165,30 @@ Result<IdView> Segment::id(uint32_t slot) const {
   return IdView{std::string_view(chars + begin, end - begin)};
 }
 
+Status Segment::read_ids(uint32_t first, std::span<uint64_t> out) const {
+  OMEN_RETURN_IF_ERROR(ids_.verify(uint64_t{first} * 8, out.size_bytes()));
+  std::memcpy(out.data(), ids_.unchecked().data() + uint64_t{first} * 8, out.size_bytes());
+  return {};
+}
+
+Status Segment::read_ids(uint32_t first, std::span<std::string_view> out) const {
+  OMEN_RETURN_IF_ERROR(ids_.verify(uint64_t{first} * 8, (out.size() + 1) * 8));
+  const auto offset = [&](size_t i) { return read_at<uint64_t>(ids_.unchecked(), first + i); };
+  const uint64_t begin = offset(0);
+  const uint64_t end = offset(out.size());
+  if (begin > end || end > id_bytes_.size()) return corrupt(*file_, "id offsets out of order");
+  OMEN_RETURN_IF_ERROR(id_bytes_.verify(begin, end - begin));
+  const auto* chars = reinterpret_cast<const char*>(id_bytes_.unchecked().data());
+  uint64_t at = begin;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const uint64_t next = offset(i + 1);
+    if (next < at || next > end) return corrupt(*file_, "id offsets out of order");
+    out[i] = {chars + at, next - at};
+    at = next;
+  }
+  return {};
+}
+
 Result<std::optional<uint32_t>> Segment::find(const IdView& wanted) const {
   if (wanted.index() != (id_kind_ == IdKind::kU64 ? 0u : 1u)) return std::optional<uint32_t>();
   if (const auto* number = std::get_if<uint64_t>(&wanted)) {

@@ -74,6 +74,8 @@ class Segment final : public RowSource {
   codec::sq8::Codes byte_codes(const RowRun& vectors) const override;
   Result<IdView> id(uint32_t slot) const override;
   bool in_id_order() const override { return true; }
+  Status read_ids(uint32_t first, std::span<uint64_t> out) const override;
+  Status read_ids(uint32_t first, std::span<std::string_view> out) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }
   const column::ColumnSource& columns() const override { return *columns_; }
