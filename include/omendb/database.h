@@ -103,6 +103,12 @@ class Collection {
   /// @error kInvalidFilter, kCorruption, kClosed.
   Result<uint64_t> count(const Filter& where = {}) const;
 
+  /// What is doubtful about the filter: names of columns that no point has, which a call takes for
+  /// NULL in all of them. It evaluates nothing; ask before a call whose filter somebody typed. None
+  /// in a collection that never had a point.
+  /// @error kInvalidFilter, kClosed.
+  Result<std::vector<FilterWarning>> filter_warnings(const Filter& where) const;
+
   /// Begins to walk the snapshot of now, which stays as it is until the Scan is gone; that may be
   /// after the database was closed.
   /// @error kInvalidArgument for the batch size, kInvalidFilter, kNotFound for a column that the

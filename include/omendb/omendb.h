@@ -432,6 +432,15 @@ OMENDB_API omendb_status omendb_collection_count(const omendb_collection* collec
                                                  const char* where, uint64_t* out) OMENDB_NOEXCEPT;
 
 /*
+ * What is doubtful about a filter, a sentence each: names of columns that no point has, which a
+ * call takes for NULL in all of them. It evaluates nothing; ask before a call whose filter somebody
+ * typed.
+ */
+OMENDB_API omendb_status omendb_collection_filter_warnings(const omendb_collection* collection,
+                                                           const char* where,
+                                                           omendb_strings** out) OMENDB_NOEXCEPT;
+
+/*
  * Walks one snapshot in batches of at most `batch_size` points (1..65,536; 0 = 1,000). Writes made
  * later do not show. `where` and `fields` may be NULL.
  */

@@ -55,6 +55,12 @@ struct SearchResult {
   Points points;  ///< one row a hit
 };
 
+/// What is doubtful about a filter, though it is no error: a column that no point has.
+struct FilterWarning {
+  std::string column;   ///< as the filter names it
+  std::string message;  ///< a sentence, with the nearest name that there is
+};
+
 struct GetResult {
   std::vector<uint8_t> found;  ///< one a requested id
   Points points;               ///< one row a found id, in the order of the request

@@ -19,6 +19,7 @@ from omendb.errors import (
     DeadlineError,
     DimensionError,
     FilterError,
+    FilterWarning,
     InternalError,
     InvalidArgumentError,
     LimitError,
@@ -27,6 +28,7 @@ from omendb.errors import (
     NotADatabaseError,
     NotFoundError,
     OmendbError,
+    OmendbWarning,
     OutOfMemoryError,
     ReadOnlyError,
     StorageError,
@@ -37,7 +39,7 @@ from omendb.errors import (
 
 __version__: str = _core.version()
 
-#: The names of the exceptions, and what a program normally uses.
+#: The names of the exceptions and warnings, and what a program normally uses.
 __all__ = [
     "AlreadyExistsError",
     "CancelledError",
@@ -50,6 +52,7 @@ __all__ = [
     "DeadlineError",
     "DimensionError",
     "FilterError",
+    "FilterWarning",
     "Hit",
     "InternalError",
     "InvalidArgumentError",
@@ -60,6 +63,7 @@ __all__ = [
     "NotADatabaseError",
     "NotFoundError",
     "OmendbError",
+    "OmendbWarning",
     "OutOfMemoryError",
     "Point",
     "Points",

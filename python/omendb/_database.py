@@ -18,7 +18,7 @@ from omendb._ids import ids_in
 from omendb._result import Id, Point, Points, Result, Results
 from omendb._search import milliseconds, queries_in, search_options, wrong_option
 from omendb._values import has_utf8, path_text
-from omendb._where import Where, compile_where
+from omendb._where import Where, compile_where, warn_of_unknown
 from omendb._write import write
 from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
 
@@ -68,6 +68,7 @@ class _Verbs:
     __slots__ = ("__weakref__",)
 
     _core_collection: _core.Collection | None
+    _warned: set[tuple[str, str]]  # (collection, column), of all collections of a database
     _element: str
 
     def _open(self) -> _core.Collection:
@@ -117,6 +118,15 @@ class _Verbs:
         core = self._core_collection or self._open()
         return write(core, self._element, vectors, ids, metadata, vector, id, progress, True)
 
+    def _filter(self, core: _core.Collection, where: Where) -> _core.Filter | None:
+        """The engine's filter; warns of names that no point has, before the call does anything."""
+        compiled = compile_where(where)
+        if compiled is not None and not compiled.empty:
+            unknown = core.filter_warnings(compiled)
+            if unknown:
+                warn_of_unknown(unknown, core.info()["name"], self._warned)
+        return compiled
+
     def delete(self, ids: Any = None, *, where: Where = None) -> int:
         """Deletes by id (ids that do not exist are passed over) or by filter; returns how many.
 
@@ -127,7 +137,7 @@ class _Verbs:
         core = self._core_collection or self._open()
         if ids is not None:
             return core.delete_ids(ids_in(ids))
-        compiled = compile_where(where)
+        compiled = self._filter(core, where)
         if compiled is None or (not isinstance(where, str) and compiled.empty):
             raise InvalidArgumentError('an empty filter; to delete everything say where="true"')
         return core.delete_where(compiled)
@@ -171,7 +181,7 @@ class _Verbs:
     def count(self, where: Where = None) -> int:
         """How many points there are, or how many ``where`` matches."""
         core = self._core_collection or self._open()
-        return core.count(None if where is None else compile_where(where))
+        return core.count(self._filter(core, where))
 
     def __len__(self) -> int:
         return self.count()
@@ -191,7 +201,7 @@ class _Verbs:
         core = self._core_collection or self._open()
         batch_size = _natural(batch_size, "batch_size")
         vectors = _flag(vectors, "vectors")
-        scan = core.scan(compile_where(where), batch_size, vectors, _fields(fields))
+        scan = core.scan(self._filter(core, where), batch_size, vectors, _fields(fields))
         return _walk(scan)
 
     @overload
@@ -260,7 +270,7 @@ class _Verbs:
                 array,
                 bits,
                 k,
-                None if where is None else compile_where(where),
+                None if where is None else self._filter(core, where),
                 exact,
                 recall,
                 effort or 0,
@@ -311,13 +321,14 @@ class _Verbs:
 class Collection(_Verbs):
     """A named set of points with one schema; from :meth:`Database.collection`."""
 
-    __slots__ = ("_core_collection", "_database", "_element", "_name")
+    __slots__ = ("_core_collection", "_database", "_element", "_name", "_warned")
 
     def __init__(self, database: Database, name: str, core: _core.Collection) -> None:
         self._database = database
         self._name = name
         self._core_collection = core
         self._element = core.element
+        self._warned = database._warned
 
     @property
     def name(self) -> str:
@@ -346,7 +357,7 @@ class Database(_Verbs):
     Its own verbs act on the collection "default". Use it as a context manager, or close it.
     """
 
-    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path", "_reader")
+    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path", "_reader", "_warned")
 
     def __init__(self, core: _core.Database, path: str, reader: bool) -> None:
         self._core = core
@@ -355,6 +366,7 @@ class Database(_Verbs):
         self._closed = False
         self._core_collection = None
         self._element = "f32"
+        self._warned = set()
 
     def _open(self) -> _core.Collection:
         core = self._core.collection("default", 0, None, None)

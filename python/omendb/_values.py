@@ -24,15 +24,6 @@ def timestamp_us(moment: dt.datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def iso(moment: dt.date) -> str:
-    """ISO 8601 in UTC, as filters read it."""
-    if not isinstance(moment, dt.datetime):
-        return moment.isoformat()
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment.isoformat() + "Z"
-
-
 def has_utf8(text: str) -> bool:
     """Whether the text can be stored: one with a lone surrogate has no UTF-8 form."""
     if text.isascii():

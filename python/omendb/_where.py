@@ -1,21 +1,29 @@
-"""Filters as dicts, the same tree as filters as text. The grammar is in docs/filters.md."""
+"""Filters as dicts: the same trees as filters as text. docs/filters.md has the meaning of both."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omendb import _core
-from omendb._values import has_utf8, iso, plain
-from omendb.errors import FilterError
+from omendb._values import has_utf8, plain, timestamp_us
+from omendb.errors import FilterError, FilterWarning
 
 #: What where= takes.
 Where = str | Mapping[str, Any] | None
 
-_COMPARE = {"$eq": "=", "$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_COMPARE = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_MAX_DEPTH = 256
+_FIRST_MICROS, _LAST_MICROS = timestamp_us(dt.datetime.min), timestamp_us(dt.datetime.max)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def compile_where(where: Where) -> _core.Filter | None:
@@ -27,69 +35,157 @@ def compile_where(where: Where) -> _core.Filter | None:
             raise FilterError(f"where has no UTF-8 form: {where!r:.60}")
         return _core.Filter.parse(where)
     if isinstance(where, Mapping):
-        try:
-            return _expression(where, "")
-        except RecursionError:
-            raise FilterError("where is nested too deep; expected at most 256 levels") from None
+        return _compile(where)
     raise FilterError(f"where is a {type(where).__name__}; expected a str, a dict or None")
 
 
-def _expression(node: Any, path: str) -> _core.Filter:
+def warn_of_unknown(
+    unknown: list[tuple[str, str]], collection: str, warned: set[tuple[str, str]]
+) -> None:
+    """Warns of each (column, message), once, at the line outside this package that called it."""
+    for column, message in unknown:
+        if (collection, column) in warned:
+            continue
+        frame = sys._getframe(1)
+        level = 2
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+            frame = frame.f_back
+            level += 1
+        warnings.warn(f'collection "{collection}": {message}', FilterWarning, stacklevel=level)
+        warned.add((collection, column))
+
+
+@dataclass(slots=True)
+class _Dict:
     """{"$and": [...]}, {"column": ...}, or several of these, all of which must hold."""
-    if not isinstance(node, Mapping):
-        raise _error(path, f"expected a dict, got {_describe(node)}")
-    parts = []
-    for key, value in node.items():
-        here = _join(path, key)
+
+    node: Any
+    path: str
+    depth: int
+
+
+@dataclass(slots=True)
+class _Test:
+    """{"column": value} or {"column": {"$operator": operand, ...}}."""
+
+    column: str
+    test: Any
+    path: str
+    depth: int
+
+
+@dataclass(slots=True)
+class _Join:
+    """Makes one filter of the last ``count`` that were built."""
+
+    make: Callable[[list[_core.Filter]], _core.Filter]
+    count: int
+
+
+_Work = list[_Dict | _Test | _Join]
+
+
+def _compile(where: Mapping[str, Any]) -> _core.Filter:
+    """Walks the dicts with a stack of its own: their depth takes nothing from the thread's."""
+    work: _Work = [_Dict(where, "", 1)]
+    built: list[_core.Filter] = []
+    while work:
+        step = work.pop()
+        if isinstance(step, _Join):
+            first = len(built) - step.count
+            built[first:] = [step.make(built[first:])]
+            continue
+        if step.depth > _MAX_DEPTH:
+            raise FilterError(f"where is nested too deep; expected at most {_MAX_DEPTH} levels")
+        parts: _Work = []
+        if isinstance(step, _Dict):
+            _open_dict(step, parts)
+        else:
+            _open_test(step, parts, built)
+        work.extend(reversed(parts))
+    return built[0]
+
+
+def _open_dict(step: _Dict, parts: _Work) -> None:
+    """Replaces a dict by its entries, in order, and what joins them."""
+    if not isinstance(step.node, Mapping):
+        raise _error(step.path, f"expected a dict, got {_describe(step.node)}")
+    below = step.depth + 1
+    for key, value in step.node.items():
+        here = _join(step.path, key)
         if not isinstance(key, str):
             raise _error(here, "keys are column names or operators, as str")
         if not has_utf8(key):
-            raise _error(path, f"the key {key!r} has no UTF-8 form")
+            raise _error(step.path, f"the key {key!r} has no UTF-8 form")
         if key in ("$and", "$or"):
-            parts.append(_logic(key, value, here))
+            if not _is_list(value):
+                raise _error(here, f"expected a list of dicts, got {_describe(value)}")
+            dicts = _listed(value)
+            parts.extend(_Dict(one, f"{here}[{i}]", below) for i, one in enumerate(dicts))
+            make = _core.Filter.all_of if key == "$and" else _core.Filter.any_of
+            parts.append(_Join(make, len(dicts)))
         elif key == "$not":
-            parts.append(_core.Filter.negate(_expression(value, here)))
+            parts += (_Dict(value, here, below), _Join(_complement, 1))
         elif key.startswith("$"):
             known = ["$and", "$not", "$or"]
             raise _error(here, f"unknown operator; expected a column name or one of {_list(known)}")
         else:
-            parts.append(_column(key, value, here))
-    return parts[0] if len(parts) == 1 else _core.Filter.all_of(parts)
+            parts.append(_Test(key, value, here, below))
+    parts.append(_Join(_core.Filter.all_of, len(step.node)))
 
 
-def _logic(operator: str, value: Any, path: str) -> _core.Filter:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _error(path, f"expected a list of dicts, got {_describe(value)}")
-    parts = [_expression(part, f"{path}[{i}]") for i, part in enumerate(value)]
-    return _core.Filter.all_of(parts) if operator == "$and" else _core.Filter.any_of(parts)
-
-
-def _column(column: str, test: Any, path: str) -> _core.Filter:
-    """{"column": value} or {"column": {"$operator": operand, ...}}."""
+def _open_test(step: _Test, parts: _Work, built: list[_core.Filter]) -> None:
+    """Builds what a column is held against, but for what $not negates: that is replaced."""
+    column, test = step.column, step.test
     if not isinstance(test, Mapping):
-        return _equal(column, test, path)
+        built.append((_in if _is_list(test) else _equal)(column, test, step.path))
+        return
     if not test:
-        raise _error(path, f"an empty dict; expected an operator such as {_list(sorted(_COMPARE))}")
-    parts = []
+        known = _list(sorted(_COMPARE))
+        raise _error(step.path, f"an empty dict; expected an operator such as {known}")
     for operator, operand in test.items():
-        here = _join(path, operator)
-        build = _TESTS.get(operator)
-        if build is None:
-            raise _error(here, f"unknown operator; expected one of {_list(sorted(_TESTS))}")
-        parts.append(build(column, operand, here))
-    return parts[0] if len(parts) == 1 else _core.Filter.all_of(parts)
+        here = _join(step.path, operator)
+        if operator == "$not":
+            parts += (_Test(column, operand, here, step.depth + 1), _Join(_complement, 1))
+        else:
+            parts.append(_Join(_built(_build(column, operator, operand, here)), 0))
+    parts.append(_Join(_core.Filter.all_of, len(test)))
+
+
+def _build(column: str, operator: Any, operand: Any, path: str) -> _core.Filter:
+    build = _TESTS.get(operator)
+    if build is None:
+        known = _list(sorted([*_TESTS, "$not"]))
+        raise _error(path, f"unknown operator; expected one of {known}")
+    return build(column, operand, path)
+
+
+def _built(one: _core.Filter) -> Callable[[list[_core.Filter]], _core.Filter]:
+    return lambda _: one
+
+
+def _complement(parts: list[_core.Filter]) -> _core.Filter:
+    """Two-valued: what a part does not match, it matches, points without the field included."""
+    return _core.Filter.complement(parts[0])
 
 
 def _equal(column: str, value: Any, path: str) -> _core.Filter:
     if value is None:
         return _core.Filter.is_null(column)
-    return _core.Filter.compare(column, "=", _value(value, path))
+    if _is_list(value):
+        raise _error(path, "expected one value; for one of several write $in, for all of them $all")
+    value = _value(value, path)
+    if value is None:  # pandas' NA and the like
+        return _core.Filter.is_null(column)
+    return _core.Filter.compare(column, "=", value)
 
 
 def _not_equal(column: str, value: Any, path: str) -> _core.Filter:
+    if _is_list(value):
+        raise _error(path, "expected one value; for none of several write $nin")
     if value is None:
-        return _core.Filter.negate(_core.Filter.is_null(column))
-    return _core.Filter.compare(column, "!=", _value(value, path))
+        return _core.Filter.negate(_core.Filter.is_null(column))  # never NULL: no need for more
+    return _core.Filter.complement(_equal(column, value, path))
 
 
 def _compare(symbol: str) -> Callable[[str, Any, str], _core.Filter]:
@@ -97,17 +193,56 @@ def _compare(symbol: str) -> Callable[[str, Any, str], _core.Filter]:
 
 
 def _in(column: str, values: Any, path: str) -> _core.Filter:
-    return _core.Filter.one_of(column, _values(values, path))
+    """None in the list stands for a missing field."""
+    given = _values(values, path)
+    present = [value for value in given if value is not None]
+    one_of = _core.Filter.one_of(column, present)
+    if len(present) == len(given):
+        return one_of
+    missing = _core.Filter.is_null(column)
+    return _core.Filter.any_of([one_of, missing]) if present else missing
 
 
 def _not_in(column: str, values: Any, path: str) -> _core.Filter:
-    return _core.Filter.negate(_in(column, values, path))
+    return _core.Filter.complement(_in(column, values, path))
+
+
+def _all(column: str, values: Any, path: str) -> _core.Filter:
+    given = [_present(value, f"{path}[{i}]") for i, value in enumerate(_values(values, path))]
+    if not given:
+        return _core.Filter.any_of([])
+    return _core.Filter.all_of([_core.Filter.compare(column, "=", value) for value in given])
+
+
+def _size(column: str, size: Any, path: str) -> _core.Filter:
+    tests = size if isinstance(size, Mapping) and size else {"$eq": size}
+    parts = []
+    for operator, operand in tests.items():
+        here = _join(path, operator) if tests is size else path
+        symbol = _COMPARE.get(operator)
+        if symbol is None:
+            raise _error(here, f"unknown operator; expected one of {_list(sorted(_COMPARE))}")
+        count = _value(operand, here)
+        if isinstance(count, bool) or not isinstance(count, int) or count >= 2**63:
+            raise _error(here, f"expected a number of elements as int, got {_describe(operand)}")
+        parts.append(_core.Filter.size(column, symbol, count))
+    return _core.Filter.all_of(parts)
 
 
 def _like(column: str, pattern: Any, path: str) -> _core.Filter:
+    return _core.Filter.like(column, _pattern(pattern, path))
+
+
+def _ilike(column: str, pattern: Any, path: str) -> _core.Filter:
+    return _core.Filter.ilike(column, _pattern(pattern, path))
+
+
+def _pattern(pattern: Any, path: str) -> str:
     if not isinstance(pattern, str):
         raise _error(path, f"expected a pattern as str, got {_describe(pattern)}")
-    return _core.Filter.like(column, _value(pattern, path))
+    if not has_utf8(pattern):
+        raise _error(path, f"{_describe(pattern)} has no UTF-8 form")
+    return pattern
 
 
 def _between(column: str, bounds: Any, path: str) -> _core.Filter:
@@ -119,61 +254,89 @@ def _between(column: str, bounds: Any, path: str) -> _core.Filter:
 
 
 def _null(column: str, wanted: Any, path: str) -> _core.Filter:
-    if not isinstance(wanted, bool):
+    if not isinstance(wanted, bool | np.bool_):
         raise _error(path, f"expected True or False, got {_describe(wanted)}")
     is_null = _core.Filter.is_null(column)
     return is_null if wanted else _core.Filter.negate(is_null)
+
+
+def _exists(column: str, wanted: Any, path: str) -> _core.Filter:
+    if not isinstance(wanted, bool | np.bool_):
+        raise _error(path, f"expected True or False, got {_describe(wanted)}")
+    return _null(column, not wanted, path)
 
 
 def _contains(column: str, value: Any, path: str) -> _core.Filter:
     return _core.Filter.contains(column, _present(_value(value, path), path))
 
 
-def _not(column: str, test: Any, path: str) -> _core.Filter:
-    return _core.Filter.negate(_column(column, test, path))
-
-
 _TESTS: dict[str, Callable[[str, Any, str], _core.Filter]] = {
     **{operator: _compare(symbol) for operator, symbol in _COMPARE.items()},
-    "$eq": _equal,
-    "$ne": _not_equal,
-    "$in": _in,
-    "$nin": _not_in,
-    "$like": _like,
+    "$all": _all,
+    "$any": _in,
     "$between": _between,
-    "$null": _null,
     "$contains": _contains,
-    "$not": _not,
+    "$eq": _equal,
+    "$exists": _exists,
+    "$ilike": _ilike,
+    "$in": _in,
+    "$like": _like,
+    "$ne": _not_equal,
+    "$nin": _not_in,
+    "$null": _null,
+    "$size": _size,
 }
 
 
-def _values(values: Any, path: str) -> list[Any]:
+def _is_list(value: Any) -> bool:
+    """Whether the value stands for several: lists, tuples, sets, dict views, arrays, columns."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Iterable) and not isinstance(
+        value, str | bytes | bytearray | memoryview | Mapping
+    )
+
+
+def _listed(values: Any) -> list[Any]:
     if isinstance(values, np.ndarray):
-        values = values.tolist()
-    if isinstance(values, set | frozenset):
-        values = list(values)
-    if not isinstance(values, Sequence) or isinstance(values, str):
+        return list(values) if values.dtype.kind in "Mm" else values.tolist()
+    if hasattr(values, "to_pylist"):  # an Arrow array
+        return list(values.to_pylist())
+    return list(values)
+
+
+def _values(values: Any, path: str) -> list[Any]:
+    if not _is_list(values):
         raise _error(path, f"expected a list of values, got {_describe(values)}")
-    return [_value(value, f"{path}[{i}]") for i, value in enumerate(values)]
+    return [_value(value, f"{path}[{i}]") for i, value in enumerate(_listed(values))]
 
 
 def _value(value: Any, path: str) -> Any:
     if isinstance(value, float | np.floating):
         return float(value)  # NaN is a number here, not a missing value
     try:
-        if not isinstance(value, dt.date):
-            value = plain(value)
-        if isinstance(value, dt.date):
-            return iso(value)
+        value = plain(value.as_py() if hasattr(value, "as_py") else value)
     except OverflowError as error:
         raise _error(path, str(error)) from None
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+    if isinstance(value, dt.date):
+        return _core.FilterTime(_micros(value, path))
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise _error(path, f"ints are 64 bits wide, got {value}")
     if isinstance(value, str) and not has_utf8(value):
         raise _error(path, f"{_describe(value)} has no UTF-8 form")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise _error(path, f"expected a bool, int, float, str or datetime, got {_describe(value)}")
+
+
+def _micros(moment: dt.date, path: str) -> int:
+    """A date is its midnight."""
+    if not isinstance(moment, dt.datetime):
+        moment = dt.datetime(moment.year, moment.month, moment.day)
+    micros = timestamp_us(moment)
+    if not _FIRST_MICROS <= micros <= _LAST_MICROS:
+        raise _error(path, f"{moment} lies outside the years 1 to 9999 in UTC")
+    return micros
 
 
 def _present(value: Any, path: str) -> Any:

@@ -17,6 +17,7 @@ __all__ = [
     "DeadlineError",
     "DimensionError",
     "FilterError",
+    "FilterWarning",
     "InternalError",
     "InvalidArgumentError",
     "LimitError",
@@ -25,6 +26,7 @@ __all__ = [
     "NotADatabaseError",
     "NotFoundError",
     "OmendbError",
+    "OmendbWarning",
     "OutOfMemoryError",
     "ReadOnlyError",
     "StorageError",
@@ -40,6 +42,18 @@ class OmendbError(Exception):
     def __str__(self) -> str:
         # KeyError would show the repr of its message, OSError wants an errno first.
         return str(self.args[0]) if self.args else ""
+
+
+class OmendbWarning(UserWarning):
+    """Everything that OmenDB warns of."""
+
+
+class FilterWarning(OmendbWarning):
+    """A filter names a column that no point has. It is NULL in all of them.
+
+    Given once for each collection and name, before the call does anything: turned into an error
+    (``warnings.simplefilter("error", omendb.FilterWarning)``), it keeps the call from running.
+    """
 
 
 class InvalidArgumentError(OmendbError, ValueError):

@@ -79,6 +79,15 @@ class PyCollection {
         without_gil([&] { return collection_.count(where != nullptr ? *where : Filter()); }));
   }
 
+  /// (column, message) of each name in the filter that no point has.
+  std::vector<std::pair<std::string, std::string>> filter_warnings(const Filter& where) const {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (FilterWarning& warning : unwrap(collection_.filter_warnings(where))) {
+      out.emplace_back(std::move(warning.column), std::move(warning.message));
+    }
+    return out;
+  }
+
   std::unique_ptr<SharedScan> scan(const Filter* where, size_t batch_size, bool vectors,
                                    const std::vector<std::string>& fields) const {
     ScanOptions options;
@@ -251,12 +260,32 @@ FilterValue filter_value(nb::handle value) {
   PyObject* p = value.ptr();
   if (value.is_none()) return nullptr;
   if (PyBool_Check(p)) return p == Py_True;
-  if (PyLong_Check(p)) return nb::cast<int64_t>(value);
+  if (PyLong_Check(p)) {
+    int64_t integer = 0;
+    if (nb::try_cast(value, integer)) return integer;
+    return nb::cast<uint64_t>(value);
+  }
   if (PyFloat_Check(p)) return PyFloat_AS_DOUBLE(p);
+  if (nb::isinstance<FilterTime>(value)) return nb::cast<FilterTime>(value);
   return nb::cast<std::string>(value);
 }
 
+Filter::Compare compare_of(std::string_view op) {
+  using Compare = Filter::Compare;
+  if (op == "=") return Compare::kEq;
+  if (op == "!=") return Compare::kNe;
+  if (op == "<") return Compare::kLt;
+  if (op == "<=") return Compare::kLe;
+  return op == ">" ? Compare::kGt : Compare::kGe;
+}
+
 void bind_filter(nb::module_& m) {
+  Class<FilterTime>(m, "FilterTime", "Microseconds since 1970-01-01T00:00:00Z, in a filter.")
+      .def(
+          "__init__", [](FilterTime* self, int64_t micros) { new (self) FilterTime{micros}; },
+          nb::arg("micros"))
+      .def_prop_ro("micros", [](const FilterTime& time) { return time.micros; });
+
   Class<Filter>(m, "Filter", "A parsed filter; immutable.")
       .def_static(
           "parse", [](const std::string& text) { return unwrap(Filter::parse(text)); },
@@ -264,18 +293,12 @@ void bind_filter(nb::module_& m) {
       .def_static(
           "compare",
           [](std::string column, std::string_view op, nb::handle value) {
-            using Compare = Filter::Compare;
-            const Compare compare = op == "="    ? Compare::kEq
-                                    : op == "!=" ? Compare::kNe
-                                    : op == "<"  ? Compare::kLt
-                                    : op == "<=" ? Compare::kLe
-                                    : op == ">"  ? Compare::kGt
-                                                 : Compare::kGe;
-            return Filter::compare(std::move(column), compare, filter_value(value));
+            return Filter::compare(std::move(column), compare_of(op), filter_value(value));
           },
           nb::arg("column"), nb::arg("op"), nb::arg("value").none(),
-          nb::sig("def compare(column: str, op: str, value: bool | int | float | str | None) -> "
-                  "Filter"))
+          nb::sig(
+              "def compare(column: str, op: str, value: bool | int | float | str | FilterTime | "
+              "None) -> Filter"))
       .def_static(
           "one_of",
           [](std::string column, nb::list values) {
@@ -285,16 +308,25 @@ void bind_filter(nb::module_& m) {
           },
           nb::arg("column"), nb::arg("values"),
           nb::sig(
-              "def one_of(column: str, values: list[bool | int | float | str | None]) -> Filter"))
+              "def one_of(column: str, values: list[bool | int | float | str | FilterTime | None]) "
+              "-> Filter"))
       .def_static("like", &Filter::like, nb::arg("column"), nb::arg("pattern"))
+      .def_static("ilike", &Filter::ilike, nb::arg("column"), nb::arg("pattern"))
+      .def_static(
+          "size",
+          [](std::string column, std::string_view op, int64_t count) {
+            return Filter::size(std::move(column), compare_of(op), count);
+          },
+          nb::arg("column"), nb::arg("op"), nb::arg("count"))
       .def_static(
           "between",
           [](std::string column, nb::handle low, nb::handle high) {
             return Filter::between(std::move(column), filter_value(low), filter_value(high));
           },
           nb::arg("column"), nb::arg("low"), nb::arg("high"),
-          nb::sig("def between(column: str, low: bool | int | float | str, high: bool | int | "
-                  "float | str) -> Filter"))
+          nb::sig(
+              "def between(column: str, low: bool | int | float | str | FilterTime, high: bool | "
+              "int | float | str | FilterTime) -> Filter"))
       .def_static("is_null", &Filter::is_null, nb::arg("column"))
       .def_static(
           "contains",
@@ -302,10 +334,12 @@ void bind_filter(nb::module_& m) {
             return Filter::contains(std::move(column), filter_value(value));
           },
           nb::arg("column"), nb::arg("value"),
-          nb::sig("def contains(column: str, value: bool | int | float | str) -> Filter"))
+          nb::sig("def contains(column: str, value: bool | int | float | str | FilterTime) -> "
+                  "Filter"))
       .def_static("all_of", &Filter::all_of, nb::arg("parts"))
       .def_static("any_of", &Filter::any_of, nb::arg("parts"))
       .def_static("negate", &Filter::negate, nb::arg("part"))
+      .def_static("complement", &Filter::complement, nb::arg("part"))
       .def_prop_ro("empty", &Filter::empty)
       .def("__str__", &Filter::to_string)
       .def("__repr__", [](const Filter& f) { return "<omendb filter: " + f.to_string() + ">"; });
@@ -368,13 +402,14 @@ void bind_database(nb::module_& m) {
               "def get(self, ids: object, vectors: bool, fields: collections.abc.Sequence[str]) -> "
               "tuple[bytes, Rows]"))
       .def("count", &PyCollection::count, nb::arg("where").none())
+      .def("filter_warnings", &PyCollection::filter_warnings, nb::arg("where"))
       .def("scan", &PyCollection::scan, nb::arg("where").none(), nb::arg("batch_size"),
            nb::arg("vectors"), nb::arg("fields"))
       .def("search", &PyCollection::search, nb::arg("queries"), nb::arg("bits"), nb::arg("k"),
            nb::arg("where").none(), nb::arg("exact"), nb::arg("recall"), nb::arg("effort"),
            nb::arg("radius").none(), nb::arg("vectors"), nb::arg("fields"), nb::arg("timeout_ms"))
       .def("info", &PyCollection::info, nb::sig("def info(self) -> dict[str, typing.Any]"))
-      .def("optimize", &PyCollection::optimize)
+      .def("optimize", &PyCollection::optimize, nb::arg("timeout_ms"))
       .def("compact", &PyCollection::compact)
       .def_prop_ro("element", &PyCollection::element);
 }

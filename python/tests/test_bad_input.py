@@ -190,8 +190,6 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"radius": NAN}, omendb.InvalidArgumentError, "radius"),
     ({"fields": "year"}, omendb.InvalidArgumentError, "list of column names"),
     ({"fields": ["nowhere"]}, omendb.NotFoundError, "nowhere"),
-    ({"where": "nowhere = 1"}, omendb.FilterError, "nowhere"),
-    ({"where": {"nowhere": 1}}, omendb.FilterError, "nowhere"),
     ({"where": "year ="}, omendb.FilterError, "column"),
     ({"where": "year = 'x'"}, omendb.FilterError, "year"),
     ({"where": ""}, omendb.FilterError, "empty"),

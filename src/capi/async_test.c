@@ -5,16 +5,7 @@
 #include <string.h>
 
 #include "omendb/omendb.h"
-
-#define CHECK(condition)                                                               \
-  do {                                                                                 \
-    if (!(condition)) {                                                                \
-      fprintf(stderr, "%s:%d: %s\n  last error: %s\n", __FILE__, __LINE__, #condition, \
-              omendb_last_error());                                                    \
-      exit(1);                                                                         \
-    }                                                                                  \
-  } while (0)
-#define OK(call) CHECK((call) == OMENDB_OK)
+#include "test_check.h"
 
 enum { DIM = 4, ROWS = 5 };
 

@@ -9,6 +9,7 @@ using omendb::Result;
 using omendb::Status;
 using omendb::capi::fenced;
 using omendb::capi::IdsIn;
+using omendb::capi::new_strings;
 using omendb::capi::read_column_names;
 using omendb::capi::read_filter;
 using omendb::capi::read_ids;
@@ -192,6 +193,23 @@ omendb_status omendb_collection_count(const omendb_collection* collection, const
     auto count = collection->collection.count(*filter);
     if (!count.ok()) return count.status();
     *out = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_filter_warnings(const omendb_collection* collection,
+                                                const char* where, omendb_strings** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    auto filter = read_filter(where);
+    if (!filter.ok()) return filter.status();
+    auto warnings = collection->collection.filter_warnings(*filter);
+    if (!warnings.ok()) return warnings.status();
+    std::vector<std::string> sentences;
+    for (auto& warning : *warnings) sentences.push_back(std::move(warning.message));
+    *out = new_strings(std::move(sentences));
     return {};
   });
 }

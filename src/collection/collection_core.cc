@@ -394,7 +394,7 @@ Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_delete_where(cons
     // What is staged must be readable, and nothing may follow it until the delete is logged.
     OMEN_RETURN_IF_ERROR(publication_.drain());
     OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
-    OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, *now->columns));
+    OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, *now));
     DeadByPart dead(now->parts.size());
     std::vector<uint64_t> numbers;
     std::vector<std::string_view> strings;

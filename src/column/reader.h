@@ -46,17 +46,22 @@ struct ColumnBatch {
   Scratch scratch;
 };
 
-/// One column of one memtable or segment. Thread-safe; each thread reads into a batch of its own.
-class ColumnReader {
+/// Values that are read a batch of rows at a time. Thread-safe; each thread reads into a batch of
+/// its own.
+class BatchReader {
  public:
-  virtual ~ColumnReader() = default;
+  virtual ~BatchReader() = default;
   virtual ColumnType type() const = 0;
 
   /// Reads rows [first_row, first_row + n). @pre first_row is a multiple of kBatchRows, n <=
   /// kBatchRows, and the rows exist.
   /// @error kCorruption if stored bytes fail their checksum or make no sense.
   virtual Status read(uint32_t first_row, uint32_t n, ColumnBatch& out) const = 0;
+};
 
+/// One column of one memtable or segment.
+class ColumnReader : public BatchReader {
+ public:
   /// Appends the rows' values to `out`, in the order given; rows may repeat. @pre out.type ==
   /// type(). @error as for read(); `out` is then partly filled.
   virtual Status gather(std::span<const uint32_t> rows, Column& out) const = 0;

@@ -241,6 +241,14 @@ Result<uint64_t> Collection::count(const Filter& where) const {
   });
 }
 
+Result<std::vector<FilterWarning>> Collection::filter_warnings(const Filter& where) const {
+  using Warnings = std::vector<FilterWarning>;
+  return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<Warnings> {
+    OMEN_ASSIGN_OR_RETURN(const auto filter, collection::RowFilter::bind(where, *now));
+    return filter.warnings();
+  });
+}
+
 Result<Scan> Collection::scan(const ScanOptions& options) const {
   return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<Scan> {
     OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(now), options));

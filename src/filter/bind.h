@@ -1,8 +1,9 @@
 // A filter made ready for the columns of one collection: names found, types checked, and constants
-// turned into what the typed loops of filter_eval.cc compare with.
+// turned into what the typed loops of eval.cc compare with.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,21 +24,25 @@ struct BoundNode {
     kAnd,          ///< children
     kOr,           ///< children
     kNot,          ///< the child
+    kIsTrue,       ///< the child, with FALSE for NULL
     kIsNull,       ///< never NULL itself
     kNever,        ///< FALSE for any value
     kBool,         ///< bool_table[value]
     kIntRange,     ///< int_low <= value <= int_high, int_low <= int_high
     kDoubleRange,  ///< double_low <= value <= double_high
     kString,       ///< value `compare` strings[0]
+    kStringRange,  ///< strings[0] <= value <= strings[1]
     kIntSet,       ///< ints, ascending
     kDoubleSet,    ///< doubles, ascending, no NaN
     kStringSet,    ///< strings, ascending
     kLike,         ///< like
+    kILike,        ///< like, of the value without its case
   };
 
   Op op = Op::kConstant;
   Truth truth = Truth::kTrue;
   bool any_element = false;  ///< an array column: TRUE if the test holds for an element
+  bool of_size = false;      ///< an array column: the test is of the number of elements
   bool negated = false;      ///< TRUE and FALSE change places
   bool null_unless = false;  ///< NULL instead of FALSE: `in` over a list that holds null
   uint32_t column = 0;       ///< in BoundFilter::columns
@@ -57,10 +62,24 @@ struct BoundNode {
   bool is_leaf() const { return children.empty(); }
 };
 
+/// A column that a filter reads.
+struct BoundColumn {
+  std::string name;
+  ColumnType type = ColumnType::kI64;
+  bool is_id = false;  ///< the points' ids: strings, or u64 numbers as shifted() ints
+};
+
+/// A name in a filter that no point has: NULL in every row.
+struct UnknownColumn {
+  std::string name;
+  std::string message;  ///< a sentence that suggests the nearest name
+};
+
 struct BoundFilter {
-  std::vector<BoundNode> nodes;               ///< the root is the last; none: matches everything
-  uint32_t depth = 0;                         ///< levels of the tree
-  std::vector<column::ColumnSchema> columns;  ///< that it reads
+  std::vector<BoundNode> nodes;        ///< the root is the last; none: matches everything
+  uint32_t depth = 0;                  ///< levels of the tree
+  std::vector<BoundColumn> columns;    ///< that it reads
+  std::vector<UnknownColumn> unknown;  ///< in the order of their first use
 
   const BoundNode& root() const { return nodes.back(); }
   bool matches_everything() const {
@@ -69,9 +88,11 @@ struct BoundFilter {
 };
 
 /// Numbers compare exactly: an i64 beyond 2^53 is not rounded to meet a decimal.
-/// @error kInvalidFilter for an unknown column (with the nearest name), a type that does not fit,
-///        a malformed timestamp or pattern, a tree that is too deep. It points into the filter's
-///        text if it has one.
-Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& schema);
+/// @param ids  of the collection's points; none if it never had any. `id` names them, unless a
+///             column has that name.
+/// @error kInvalidFilter for a type that does not fit, a malformed timestamp or pattern, a tree
+///        that is too deep. It points into the filter's text if it has one.
+Result<BoundFilter> bind_filter(const Filter& filter, const column::Schema& schema,
+                                std::optional<IdKind> ids = {});
 
 }  // namespace omendb::filter

@@ -53,6 +53,10 @@ Filter Filter::like(std::string column, std::string pattern) {
   return Filter(tree_of(test_of(TestKind::kLike, std::move(column), {std::move(pattern)})));
 }
 
+Filter Filter::ilike(std::string column, std::string pattern) {
+  return Filter(tree_of(test_of(TestKind::kILike, std::move(column), {std::move(pattern)})));
+}
+
 Filter Filter::between(std::string column, FilterValue low, FilterValue high) {
   return Filter(
       tree_of(test_of(TestKind::kBetween, std::move(column), {std::move(low), std::move(high)})));
@@ -64,6 +68,13 @@ Filter Filter::is_null(std::string column) {
 
 Filter Filter::contains(std::string column, FilterValue value) {
   return Filter(tree_of(test_of(TestKind::kContains, std::move(column), {std::move(value)})));
+}
+
+Filter Filter::size(std::string column, Compare op, int64_t count) {
+  FilterTest test = test_of(TestKind::kCompare, std::move(column), {count});
+  test.compare = op;
+  test.of_size = true;
+  return Filter(tree_of(std::move(test)));
 }
 
 Filter Filter::all_of(std::vector<Filter> parts) {
@@ -82,6 +93,14 @@ Filter Filter::any_of(std::vector<Filter> parts) {
 
 Filter Filter::negate(Filter part) {
   return Filter(joined(NodeKind::kNot, {std::move(part)}));
+}
+
+Filter Filter::is_true(Filter part) {
+  return Filter(joined(NodeKind::kIsTrue, {std::move(part)}));
+}
+
+Filter Filter::complement(Filter part) {
+  return negate(is_true(std::move(part)));
 }
 
 }  // namespace omendb

@@ -4,8 +4,10 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <string>
 #include <vector>
 
+#include "base/case_fold.h"
 #include "base/status_macros.h"
 #include "column/util.h"
 
@@ -13,8 +15,8 @@ namespace omendb::filter {
 
 namespace {
 
+using column::BatchReader;
 using column::ColumnBatch;
-using column::ColumnReader;
 using column::kBatchRows;
 using column::kBatchWords;
 using Op = BoundNode::Op;
@@ -37,20 +39,26 @@ struct Truths {
 /// Runs one filter over one source, batch after batch.
 class FilterRun {
  public:
-  FilterRun(const BoundFilter& filter, const column::ColumnSource& source)
+  FilterRun(const BoundFilter& filter, const FilteredRows& rows)
       : filter_(filter), frames_(filter.depth), inputs_(filter.columns.size()) {
     for (size_t i = 0; i < inputs_.size(); ++i) {
-      inputs_[i].reader = source.find(filter.columns[i].name);
+      const BoundColumn& column = filter.columns[i];
+      if (column.is_id) {
+        inputs_[i].reader = rows.ids;
+      } else {
+        inputs_[i].reader = rows.columns.find(column.name);
+      }
     }
   }
 
   Status check_types() const;
-  /// @return the rows of [first, first + n) for which the filter is TRUE.
-  Result<const Bits*> run_batch(uint32_t first, uint32_t n);
+  /// @param wanted  of the rows [first, first + n).
+  /// @return those for which the filter is TRUE.
+  Result<const Bits*> run_batch(uint32_t first, uint32_t n, const Bits& wanted);
 
  private:
   struct Input {
-    const ColumnReader* reader = nullptr;
+    const BatchReader* reader = nullptr;
     bool loaded = false;
     ColumnBatch batch;
   };
@@ -78,12 +86,13 @@ class FilterRun {
   uint32_t first_ = 0;
   uint32_t rows_ = 0;
   Truths result_;
+  std::string scratch_;
 };
 
 Status FilterRun::check_types() const {
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    const column::ColumnSchema& column = filter_.columns[i];
-    const ColumnReader* reader = inputs_[i].reader;
+    const BoundColumn& column = filter_.columns[i];
+    const BatchReader* reader = inputs_[i].reader;
     if (reader == nullptr || reader->type() == column.type) continue;
     return {StatusCode::kCorruption,
             "column \"" + column.name + "\" is " + std::string(column_type_name(column.type)) +
@@ -92,14 +101,11 @@ Status FilterRun::check_types() const {
   return {};
 }
 
-Result<const Bits*> FilterRun::run_batch(uint32_t first, uint32_t n) {
+Result<const Bits*> FilterRun::run_batch(uint32_t first, uint32_t n, const Bits& wanted) {
   first_ = first;
   rows_ = n;
   for (Input& input : inputs_) input.loaded = false;
-  Bits all{};
-  std::fill_n(all.begin(), n / 64, ~uint64_t{0});
-  if (n % 64 != 0) all[n / 64] = (uint64_t{1} << (n % 64)) - 1;
-  OMEN_RETURN_IF_ERROR(eval(all));
+  OMEN_RETURN_IF_ERROR(eval(wanted));
   return &result_.is_true;
 }
 
@@ -146,6 +152,13 @@ bool FilterRun::absorb(Frame& frame) const {
     frame.truths = {result_.is_false, result_.is_true};
     return false;
   }
+  if (frame.node->op == Op::kIsTrue) {
+    frame.truths.is_true = result_.is_true;
+    for (size_t w = 0; w < kBatchWords; ++w) {
+      frame.truths.is_false[w] = frame.wanted[w] & ~result_.is_true[w];
+    }
+    return false;
+  }
   const bool is_and = frame.node->op == Op::kAnd;
   Bits& decided = is_and ? frame.truths.is_false : frame.truths.is_true;
   Bits& unanimous = is_and ? frame.truths.is_true : frame.truths.is_false;
@@ -190,6 +203,7 @@ struct Matcher {
   const ColumnBatch& batch;
   const Bits& asked;
   Bits& matches;
+  std::string& scratch;
 
   template <class Values, class Test>
   void cheap(const Values& values, Test&& test) const {
@@ -212,8 +226,24 @@ struct Matcher {
   }
 
   void run() const;
+  void run_sizes() const;
   void run_strings() const;
 };
+
+/// The tests of how many elements a row's array has.
+void Matcher::run_sizes() const {
+  const auto each = [&](auto test) {
+    match_all(batch.rows, matches, [&](uint32_t row) {
+      return test(static_cast<int64_t>(batch.list_offsets[row + 1] - batch.list_offsets[row]));
+    });
+  };
+  if (node.op == Op::kIntRange) {
+    const int64_t low = node.int_low, high = node.int_high;
+    each([=](int64_t size) { return size >= low && size <= high; });
+  } else if (node.op == Op::kIntSet) {
+    each([&](int64_t size) { return std::ranges::binary_search(node.ints, size); });
+  }
+}
 
 void Matcher::run_strings() const {
   using Compare = Filter::Compare;
@@ -230,6 +260,7 @@ void Matcher::run_strings() const {
 }
 
 void Matcher::run() const {
+  if (node.of_size) return run_sizes();
   switch (node.op) {
     case Op::kIntRange: {
       // One unsigned comparison tests both ends.
@@ -259,7 +290,16 @@ void Matcher::run() const {
       });
     case Op::kLike:
       return costly(batch.strings, [&](std::string_view v) { return node.like.matches(v); });
+    case Op::kILike:
+      return costly(batch.strings, [&](std::string_view v) {
+        fold_case(v, scratch);
+        return node.like.matches(scratch);
+      });
     case Op::kString: return run_strings();
+    case Op::kStringRange: {
+      const std::string_view low = node.strings[0], high = node.strings[1];
+      return costly(batch.strings, [=](std::string_view v) { return v >= low && v <= high; });
+    }
     default: return;  // kNever
   }
 }
@@ -288,7 +328,7 @@ Status FilterRun::eval_leaf(const BoundNode& node, const Bits& wanted) {
     return {};
   }
   Bits matches{};
-  Matcher{node, *batch, asked, matches}.run();
+  Matcher{node, *batch, asked, matches, scratch_}.run();
   const uint64_t flip = node.negated ? ~uint64_t{0} : 0;
   for (size_t w = 0; w < kBatchWords; ++w) {
     const uint64_t holds = matches[w] ^ flip;
@@ -300,16 +340,20 @@ Status FilterRun::eval_leaf(const BoundNode& node, const Bits& wanted) {
 
 }  // namespace
 
-Result<Bitmap> evaluate(const BoundFilter& filter, const column::ColumnSource& source,
-                        uint32_t rows) {
-  if (filter.matches_everything()) return Bitmap(rows, true);
-  Bitmap matches(rows);
-  FilterRun run(filter, source);
+Result<Bitmap> evaluate(const BoundFilter& filter, const FilteredRows& rows) {
+  const Bitmap all = rows.only == nullptr ? Bitmap(rows.count, true) : *rows.only;
+  if (filter.matches_everything()) return all;
+  Bitmap matches(rows.count);
+  FilterRun run(filter, rows);
   OMEN_RETURN_IF_ERROR(run.check_types());
-  for (uint32_t done = 0; done < rows;) {
-    const uint32_t n = std::min(kBatchRows, rows - done);
-    OMEN_ASSIGN_OR_RETURN(const Bits* bits, run.run_batch(done, n));
-    std::copy_n(bits->begin(), (n + 63) / 64, matches.words().begin() + done / 64);
+  for (uint32_t done = 0; done < rows.count;) {
+    const uint32_t n = std::min(kBatchRows, rows.count - done);
+    Bits asked{};
+    std::copy_n(all.words().begin() + done / 64, (n + 63) / 64, asked.begin());
+    if (any(asked)) {
+      OMEN_ASSIGN_OR_RETURN(const Bits* bits, run.run_batch(done, n, asked));
+      std::copy_n(bits->begin(), (n + 63) / 64, matches.words().begin() + done / 64);
+    }
     done += n;
   }
   return matches;

@@ -31,7 +31,7 @@ std::string matched(std::string_view text, const std::vector<Column>& columns) {
   if (!filter.ok()) return filter.status().to_string();
   auto bound = bind_filter(*filter, schema);
   if (!bound.ok()) return bound.status().to_string();
-  auto bits = evaluate(*bound, growing, static_cast<uint32_t>(rows));
+  auto bits = evaluate(*bound, {static_cast<uint32_t>(rows), growing});
   if (!bits.ok()) return bits.status().to_string();
   std::string out;
   for (size_t r = 0; r < rows; ++r) out += bits->test(r) ? '1' : '0';
@@ -62,7 +62,7 @@ TEST(FilterEval, RandomFiltersMatchWhatARowByRowOracleSays) {
 
       const auto bound = bind_filter(*again, every_type());
       ASSERT_EQ(bound.status().to_string(), "ok");
-      const auto bits = evaluate(*bound, growing, static_cast<uint32_t>(rows));
+      const auto bits = evaluate(*bound, {static_cast<uint32_t>(rows), growing});
       ASSERT_EQ(bits.status().to_string(), "ok");
       ASSERT_EQ(bits->size(), rows);
       for (size_t r = 0; r < rows; ++r) {
@@ -98,6 +98,65 @@ TEST(FilterEval, NullFollowsTheTruthTablesOfSql) {
   EXPECT_EQ(matched("false or not true", columns), "000000000");
 }
 
+TEST(FilterEval, IsTrueKnowsNoNull) {
+  const std::vector<Column> columns = {
+      {.name = "a", .type = ColumnType::kBool, .valid = {1, 1, 0}, .bools = {1, 0, 0}}};
+  EXPECT_EQ(matched("a is true", columns), "100");
+  EXPECT_EQ(matched("a is not true", columns), "011");
+  EXPECT_EQ(matched("a is false", columns), "010");
+  EXPECT_EQ(matched("a is not false", columns), "101");
+  EXPECT_EQ(matched("(a = true) is not true", columns), "011");
+  EXPECT_EQ(matched("not (a or a = null) is not true", columns), "100");
+  EXPECT_EQ(matched("nowhere = 1 or a", columns), "100");
+  EXPECT_EQ(matched("(nowhere = 1) is not true", columns), "111");
+  EXPECT_EQ(matched("not nowhere = 1", columns), "000");
+}
+
+TEST(FilterEval, ATestOfAnArrayIsOfItsElements) {
+  const std::vector<Column> columns = {{.name = "n",
+                                        .type = ColumnType::kI64Array,
+                                        .valid = {1, 1, 1, 0},
+                                        .ints = {1, 9, 5},
+                                        .list_offsets = {0, 2, 3, 3, 3}},
+                                       {.name = "s",
+                                        .type = ColumnType::kStringArray,
+                                        .string_offsets = {0, 2, 3, 3},
+                                        .bytes = "abC",
+                                        .list_offsets = {0, 1, 2, 2, 3}}};
+  EXPECT_EQ(matched("n = 9", columns), "1000");
+  EXPECT_EQ(matched("not n = 9", columns), "0110");
+  EXPECT_EQ(matched("n in (5, 9)", columns), "1100");
+  EXPECT_EQ(matched("n not in (5, 7)", columns), "1010");
+  EXPECT_EQ(matched("n > 4 and n < 6", columns), "1100") << "by two elements";
+  EXPECT_EQ(matched("n between 4 and 6", columns), "0100") << "by one";
+  EXPECT_EQ(matched("n between 6 and 4", columns), "0000");
+  EXPECT_EQ(matched("n contains any (1, 5)", columns), "1100");
+  EXPECT_EQ(matched("n contains all (1, 9)", columns), "1000");
+  EXPECT_EQ(matched("s like 'a%'", columns), "1000");
+  EXPECT_EQ(matched("s ilike 'c'", columns), "0100");
+  EXPECT_EQ(matched("s between 'B' and 'D'", columns), "0100");
+  EXPECT_EQ(matched("size(n) = 0", columns), "0010");
+  EXPECT_EQ(matched("size(n) in (0, 2)", columns), "1010");
+  EXPECT_EQ(matched("size(n) between 1 and 2 or n is null", columns), "1101");
+  EXPECT_EQ(matched("size(n) != 1", columns), "1010");
+  EXPECT_EQ(matched("size(n) is null", columns), "0001");
+}
+
+TEST(FilterEval, PartsAndCasesOfStrings) {
+  const std::vector<Column> columns = {{.name = "t",
+                                        .type = ColumnType::kString,
+                                        .string_offsets = {0, 6, 11, 14},
+                                        .bytes = "50% ofCAF\xC3\x89x%y"}};
+  EXPECT_EQ(matched("t contains '%'", columns), "101") << "no pattern";
+  EXPECT_EQ(matched("t not contains '%'", columns), "010");
+  EXPECT_EQ(matched("t contains ''", columns), "111");
+  EXPECT_EQ(matched("t ilike 'caf\xC3\xA9'", columns), "010");
+  EXPECT_EQ(matched("t ilike '%F%'", columns), "110");
+  EXPECT_EQ(matched("t like '%f%'", columns), "100");
+  EXPECT_EQ(matched("t not ilike '%F%'", columns), "001");
+  EXPECT_EQ(matched("t between '5' and 'D'", columns), "110");
+}
+
 TEST(FilterEval, IntegersAndDecimalsCompareExactly) {
   const int64_t big = (int64_t{1} << 53) + 1;  // no double holds it
   const std::vector<Column> columns = {
@@ -113,6 +172,10 @@ TEST(FilterEval, IntegersAndDecimalsCompareExactly) {
   EXPECT_EQ(matched("d > 9223372036854775807", columns), "0010");
   EXPECT_EQ(matched("i < 9223372036854775808.0", columns), "1111");
   EXPECT_EQ(matched("i = 9223372036854775808.0", columns), "0000");
+  EXPECT_EQ(matched("i < 9223372036854775808", columns), "1111");
+  EXPECT_EQ(matched("d >= 9223372036854775808", columns), "0010");
+  EXPECT_EQ(matched("d < 9223372036854775809", columns), "1110");
+  EXPECT_EQ(matched("d = 18446744073709551615", columns), "0000");
   EXPECT_EQ(matched("d = d", columns).substr(0, 14), "invalid_filter");
   EXPECT_EQ(matched("d != 1", columns), "1111") << "NaN differs from everything";
   EXPECT_EQ(matched("d < 1 or d >= 1", columns), "1110") << "NaN has no order";

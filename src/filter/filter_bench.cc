@@ -37,7 +37,7 @@ void run(benchmark::State& state, const char* text) {
   static const Fixture fixture;
   const auto bound = bind_filter(*Filter::parse(text), fixture.schema);
   for (auto _ : state) {
-    auto rows = evaluate(*bound, fixture.columns, kRows);
+    auto rows = evaluate(*bound, {kRows, fixture.columns});
     benchmark::DoNotOptimize(rows);
   }
   state.SetItemsProcessed(state.iterations() * kRows);

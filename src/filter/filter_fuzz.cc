@@ -25,6 +25,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return filled;
   }();
   const auto bound = filter::bind_filter(*filter, column::testing::every_type());
-  if (bound.ok() && !filter::evaluate(*bound, *columns, 100).ok()) std::abort();
+  if (bound.ok() && !filter::evaluate(*bound, {100, *columns}).ok()) std::abort();
   return 0;
 }

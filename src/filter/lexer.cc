@@ -124,6 +124,12 @@ Result<Token> FilterLexer::number() {
     const auto [end, error] =
         std::from_chars(digits.data(), digits.data() + digits.size(), number.integer);
     if (error == std::errc()) return number;
+    const auto natural =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number.natural);
+    if (natural.ec == std::errc()) {
+      number.kind = Token::Kind::kNatural;
+      return number;
+    }
     return filter_error(text_, begin,
                         number.described() + " is out of range; integers have 64 bits");
   }

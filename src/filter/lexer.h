@@ -11,13 +11,23 @@
 namespace omendb::filter {
 
 struct Token {
-  enum class Kind : uint8_t { kEnd, kWord, kQuotedName, kString, kInteger, kDecimal, kSymbol };
+  enum class Kind : uint8_t {
+    kEnd,
+    kWord,
+    kQuotedName,
+    kString,
+    kInteger,
+    kNatural,
+    kDecimal,
+    kSymbol
+  };
 
   Kind kind = Kind::kEnd;
   size_t at = 0;         ///< where it begins in the text
   std::string_view raw;  ///< as written
   std::string text;      ///< of names and strings: without quotes
   int64_t integer = 0;
+  uint64_t natural = 0;  ///< of integers past INT64_MAX
   double decimal = 0;
 
   bool is_symbol(std::string_view symbol) const { return kind == Kind::kSymbol && raw == symbol; }

@@ -46,6 +46,13 @@ Result<LikePattern> LikePattern::compile(std::string_view pattern) {
   return like;
 }
 
+LikePattern LikePattern::containing(std::string_view part) {
+  LikePattern like;
+  like.shape_ = Shape::kContains;
+  like.literal_ = part;
+  return like;
+}
+
 void LikePattern::choose_shape() {
   std::span<const Step> middle(steps_);
   const auto is_run = [](const Step& step) { return step.kind == Step::Kind::kAnyRun; };

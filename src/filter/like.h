@@ -10,12 +10,15 @@
 
 namespace omendb::filter {
 
-/// A pattern made ready. Characters are Unicode's; case counts.
+/// A pattern made ready. Characters are Unicode's, and case counts: for a test to which it does
+/// not, pattern and texts are folded first (base/case_fold.h).
 class LikePattern {
  public:
   LikePattern() = default;
   /// @error kInvalidArgument if the pattern ends in a lone \.
   static Result<LikePattern> compile(std::string_view pattern);
+  /// The pattern of the texts that hold `part`, which has no special characters.
+  static LikePattern containing(std::string_view part);
 
   /// Time is at most text times pattern. `text` need not be valid UTF-8.
   bool matches(std::string_view text) const;

@@ -2,6 +2,7 @@
 // means than the code under test; and random filters to try it on.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -92,6 +93,7 @@ class Oracle {
         if (node.kind == Kind::kAnd) result = tri_and(result, child);
         if (node.kind == Kind::kOr) result = tri_or(result, child);
         if (node.kind == Kind::kNot) result = tri_not(child);
+        if (node.kind == Kind::kIsTrue) result = child.value_or(false);
       }
       values.resize(values.size() - node.children);
       values.push_back(result);
@@ -102,34 +104,67 @@ class Oracle {
  private:
   Tri eval_test(const FilterTest& node, size_t row) const {
     using Kind = FilterTest::Kind;
-    using Compare = Filter::Compare;
     const auto found = table_.find(node.column);
     const bool null = found == table_.end() || !found->second.is_valid(row);
     if (node.kind == Kind::kIsNull) return null;
     if (node.kind == Kind::kIn && node.values.empty()) return false;
     if (null) return std::nullopt;
     const Column& column = found->second;
+    if (!is_array(column.type)) return test_value(node, column, row);
+    const size_t begin = column.list_offsets[row];
+    const size_t end = column.list_offsets[row + 1];
+    if (node.of_size) {
+      const Column size{.type = ColumnType::kI64, .ints = {static_cast<int64_t>(end - begin)}};
+      return test_value(node, size, 0);
+    }
+    Tri result = false;
+    for (size_t i = begin; i < end; ++i) result = tri_or(result, test_value(node, column, i));
+    // What a null makes of a row without elements: NULL, as of one with them.
+    const bool lists_null = std::ranges::any_of(node.values, is_null);
+    const bool of_list =
+        node.kind == Kind::kIn || node.kind == Kind::kContains || node.kind == Kind::kCompare;
+    if (of_list && lists_null && result == Tri(false)) return std::nullopt;
+    return result;
+  }
+
+  static bool is_null(const FilterValue& value) {
+    return std::holds_alternative<std::nullptr_t>(value);
+  }
+
+  /// The test of value i of the column.
+  static Tri test_value(const FilterTest& node, const Column& column, size_t i) {
+    using Kind = FilterTest::Kind;
+    const FilterValue& first = node.values[0];
     Tri result = false;
     switch (node.kind) {
       case Kind::kIn:
         for (const FilterValue& value : node.values) {
-          result = tri_or(result, compare(column, row, Compare::kEq, value));
+          result = tri_or(result, compare(column, i, Filter::Compare::kEq, value));
         }
         return result;
       case Kind::kBetween:
-        return tri_and(compare(column, row, Compare::kGe, node.values[0]),
-                       compare(column, row, Compare::kLe, node.values[1]));
+        return tri_and(compare(column, i, Filter::Compare::kGe, first),
+                       compare(column, i, Filter::Compare::kLe, node.values[1]));
       case Kind::kLike:
-        return like_oracle(decode(column.string_at(row)),
-                           decode(std::get<std::string>(node.values[0])));
+        return like_oracle(decode(column.string_at(i)), decode(std::get<std::string>(first)));
+      case Kind::kILike:
+        return like_oracle(lower(decode(column.string_at(i))),
+                           lower(decode(std::get<std::string>(first))));
       case Kind::kContains:
-        if (std::holds_alternative<std::nullptr_t>(node.values[0])) return std::nullopt;
-        for (size_t i = column.list_offsets[row]; i < column.list_offsets[row + 1]; ++i) {
-          result = tri_or(result, compare(column, i, Compare::kEq, node.values[0]));
-        }
-        return result;
-      default: return compare(column, row, node.compare, node.values[0]);
+        if (is_array(column.type)) return compare(column, i, Filter::Compare::kEq, first);
+        if (is_null(first)) return std::nullopt;
+        return column.string_at(i).find(std::get<std::string>(first)) != std::string_view::npos;
+      default: return compare(column, i, node.compare, first);
     }
+  }
+
+  /// Of the letters that the tests use.
+  static std::u32string lower(std::u32string text) {
+    for (char32_t& c : text) {
+      const bool upper = (c >= U'A' && c <= U'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7);
+      if (upper) c += 32;
+    }
+    return text;
   }
 
   template <class T>
@@ -154,6 +189,9 @@ class Oracle {
         return compare_values<std::string_view>(column.string_at(i), op,
                                                 std::get<std::string>(value));
       case ColumnType::kTimestamp:
+        if (const auto* time = std::get_if<FilterTime>(&value)) {
+          return compare_values<int64_t>(column.ints[i], op, time->micros);
+        }
         for (const auto& [text, micros] : known_times()) {
           if (text == std::get<std::string>(value)) {
             return compare_values<int64_t>(column.ints[i], op, micros);
@@ -167,10 +205,10 @@ class Oracle {
     const long double held = element_type(column.type) == ColumnType::kF64
                                  ? static_cast<long double>(column.doubles[i])
                                  : static_cast<long double>(column.ints[i]);
-    const auto* integer = std::get_if<int64_t>(&value);
-    const long double wanted = integer != nullptr
-                                   ? static_cast<long double>(*integer)
-                                   : static_cast<long double>(std::get<double>(value));
+    long double wanted = 0;
+    if (const auto* integer = std::get_if<int64_t>(&value)) wanted = *integer;
+    if (const auto* natural = std::get_if<uint64_t>(&value)) wanted = *natural;
+    if (const auto* decimal = std::get_if<double>(&value)) wanted = *decimal;
     return compare_values(held, op, wanted);
   }
 
@@ -186,7 +224,11 @@ class RandomFilter {
     const size_t form = rng_() % 10;
     if (depth == 0 || form < 3) return test();
     if (form == 9) return rng_() % 2 == 0 ? Filter::any_of({}) : Filter::all_of({});
-    if (form >= 7) return Filter::negate(make(depth - 1));
+    if (form == 8) return Filter::negate(make(depth - 1));
+    if (form == 7) {
+      return rng_() % 3 == 0 ? Filter::is_true(make(depth - 1))
+                             : Filter::complement(make(depth - 1));
+    }
     std::vector<Filter> parts;
     for (size_t n = 2 + rng_() % 3; n > 0; --n) parts.push_back(make(depth - 1));
     return form % 2 == 0 ? Filter::all_of(parts) : Filter::any_of(parts);
@@ -202,6 +244,7 @@ class RandomFilter {
     static const int64_t kInts[] = {
         INT64_MIN,       INT64_MIN + 1, -1, 0, 1, 2020, INT64_MAX, (int64_t{1} << 53) + 1,
         int64_t{1} << 53};
+    static const uint64_t kNaturals[] = {uint64_t{1} << 63, (uint64_t{1} << 63) + 1, UINT64_MAX};
     static const double kDoubles[] = {-1e300,
                                       -0.5,
                                       -0.0,
@@ -222,30 +265,48 @@ class RandomFilter {
     switch (type) {
       case ColumnType::kBool: return rng_() % 2 == 0;
       case ColumnType::kString: return std::string(pick(kStrings));
-      case ColumnType::kTimestamp: return known_times()[rng_() % known_times().size()].first;
+      case ColumnType::kTimestamp: {
+        const auto& [text, micros] = known_times()[rng_() % known_times().size()];
+        if (rng_() % 2 == 0) return FilterTime{micros};
+        return text;
+      }
       default:
+        if (rng_() % 10 == 0) return pick(kNaturals);
         if (rng_() % 2 == 0) return pick(kInts);
         return pick(kDoubles);
     }
   }
 
   Filter test() {
-    static const char* const kPatterns[] = {"",           "%",     "a%",    "%b",    "%b%",
-                                            "_",          "a_",    "%\\%%", "a\\_b", "%_s%",
-                                            "%_\xC3\xA9", "_%_%_", "%a%b%", "abc",   "%%e_"};
+    static const char* const kPatterns[] = {
+        "",     "%",          "a%",    "%b",    "%b%", "_",    "a_",        "%\\%%", "a\\_b",
+        "%_s%", "%_\xC3\xA9", "_%_%_", "%a%b%", "abc", "%%e_", "%\xC3\x89", "A%",    "%S%"};
     const column::ColumnSchema& column = schema_[rng_() % schema_.size()];
     const std::string& name = column.name;
+    const bool array = is_array(column.type);
+    const ColumnType type = element_type(column.type);
     if (rng_() % 8 == 0 || column.type == ColumnType::kJson) return Filter::is_null(name);
-    if (is_array(column.type)) return Filter::contains(name, value(element_type(column.type)));
+    if (array && rng_() % 4 == 0) {
+      return Filter::size(name, static_cast<Filter::Compare>(rng_() % 6),
+                          static_cast<int64_t>(rng_() % 5));
+    }
     const size_t form = rng_() % 6;
     if (form == 0) {
       std::vector<FilterValue> values;
-      for (size_t n = rng_() % 6; n > 0; --n) values.push_back(value(column.type));
+      for (size_t n = rng_() % 6; n > 0; --n) values.push_back(value(type));
       return Filter::in(name, std::move(values));
     }
-    if (form == 1) return Filter::between(name, value(column.type), value(column.type));
-    if (form == 2 && column.type == ColumnType::kString) return Filter::like(name, pick(kPatterns));
-    return Filter::compare(name, static_cast<Filter::Compare>(rng_() % 6), value(column.type));
+    if (form == 1) return Filter::between(name, value(type), value(type));
+    if (form == 2 && type == ColumnType::kString) {
+      return rng_() % 2 == 0 ? Filter::like(name, pick(kPatterns))
+                             : Filter::ilike(name, pick(kPatterns));
+    }
+    if (form == 3 && (array || type == ColumnType::kString)) {
+      return Filter::contains(name, value(type));
+    }
+    auto compare = static_cast<Filter::Compare>(rng_() % 6);
+    if (array && compare == Filter::Compare::kNe) compare = Filter::Compare::kEq;
+    return Filter::compare(name, compare, value(type));
   }
 
   const column::Schema& schema_;
@@ -262,6 +323,7 @@ inline std::string tree_text(const Filter& filter) {
     if (node.test != nullptr) {
       const FilterTest& test = *node.test;
       text += std::to_string(static_cast<int>(test.kind)) + " " + test.column;
+      if (test.of_size) text += " size";
       if (test.kind == FilterTest::Kind::kCompare) {
         text += " " + std::to_string(static_cast<int>(test.compare));
       }

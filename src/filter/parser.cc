@@ -66,9 +66,13 @@ class FilterParser {
   Status parse_openings();
   Status parse_closings(bool& more);
   Status parse_test();
-  Status parse_operator(FilterTest& test, bool& negated);
+  Status parse_size(FilterTest& test);
+  Status parse_operator(FilterTest& test, bool negated);
   Status parse_in(FilterTest& test);
-  Status parse_is_null(FilterTest& test, bool& negated);
+  Status parse_list(FilterTest& test);
+  Status parse_is(FilterTest test);
+  Status parse_truth(const std::string& wanted);
+  Status parse_contains(FilterTest test, bool negated);
   Status parse_value(FilterTest& test);
   Result<FilterValue> timestamp_value();
   Status bad_value() const;
@@ -112,6 +116,10 @@ Status FilterParser::parse_closings(bool& more) {
     OMEN_RETURN_IF_ERROR(expect_symbol(")"));
     groups_.pop_back();
     --nesting_;
+    if (token_.is_word("is")) {
+      OMEN_RETURN_IF_ERROR(advance());
+      OMEN_RETURN_IF_ERROR(parse_truth("true, false, not true or not false"));
+    }
   }
   if (token_.kind != Token::Kind::kEnd) {
     return error("expected and, or or the end of the filter, found " + token_.described());
@@ -131,45 +139,124 @@ Status FilterParser::parse_test() {
                  " (a column of that name is written in double quotes)");
   }
   if (!word && token_.kind != Token::Kind::kQuotedName) return expected("a column name");
+  const Token column = token_;
   FilterTest test;
   test.text = text_;
   test.column = token_.text;
   test.column_at = static_cast<uint32_t>(token_.at);
   OMEN_RETURN_IF_ERROR(advance());
+  if (word && token_.is_symbol("(") && column.is_word("size")) {
+    OMEN_RETURN_IF_ERROR(parse_size(test));
+  }
+  if (token_.is_word("is")) return parse_is(std::move(test));
   bool negated = false;
+  if (token_.is_word("not")) {
+    negated = true;
+    OMEN_RETURN_IF_ERROR(advance());
+  }
+  if (token_.is_word("contains")) return parse_contains(std::move(test), negated);
   OMEN_RETURN_IF_ERROR(parse_operator(test, negated));
   tree_.add_test(std::move(test));
   if (negated) tree_.join(NodeKind::kNot, 1);
   return {};
 }
 
-Status FilterParser::parse_operator(FilterTest& test, bool& negated) {
+/// What follows the word `size` and is its column.
+Status FilterParser::parse_size(FilterTest& test) {
+  OMEN_RETURN_IF_ERROR(advance());
+  const bool name = token_.kind == Token::Kind::kQuotedName ||
+                    (token_.kind == Token::Kind::kWord && !is_filter_keyword(token_.raw));
+  if (!name) return expected("a column name");
+  test.of_size = true;
+  test.column = token_.text;
+  test.column_at = static_cast<uint32_t>(token_.at);
+  OMEN_RETURN_IF_ERROR(advance());
+  return expect_symbol(")");
+}
+
+/// column is [not] null, or of a bool column is [not] true or false.
+Status FilterParser::parse_is(FilterTest test) {
+  OMEN_RETURN_IF_ERROR(advance());
+  Token after = token_;
+  const bool negated = token_.is_word("not");
+  if (negated) {
+    OMEN_ASSIGN_OR_RETURN(after, FilterLexer(lexer_).next());
+  }
+  if (!after.is_word("true") && !after.is_word("false")) {
+    if (negated) OMEN_RETURN_IF_ERROR(advance());
+    if (!token_.is_word("null")) {
+      return expected(negated ? "null, true or false" : "null, true, false or not");
+    }
+    test.kind = TestKind::kIsNull;
+    tree_.add_test(std::move(test));
+    if (negated) tree_.join(NodeKind::kNot, 1);
+    return advance();
+  }
+  test.kind = TestKind::kCompare;
+  test.values = {true};
+  test.values_at = {test.column_at};
+  tree_.add_test(std::move(test));
+  return parse_truth("true or false");
+}
+
+/// [not] true or false, of the subtree that was read last.
+Status FilterParser::parse_truth(const std::string& wanted) {
+  const bool negated = token_.is_word("not");
+  if (negated) OMEN_RETURN_IF_ERROR(advance());
+  const bool is_false = token_.is_word("false");
+  if (!is_false && !token_.is_word("true")) return expected(negated ? "true or false" : wanted);
+  if (is_false) tree_.join(NodeKind::kNot, 1);
+  tree_.join(NodeKind::kIsTrue, 1);
+  if (negated) tree_.join(NodeKind::kNot, 1);
+  return advance();
+}
+
+/// contains value, or contains any or all of (values), which is an `or` or an `and` of the former.
+Status FilterParser::parse_contains(FilterTest test, bool negated) {
+  if (test.of_size) return error("contains tests elements; size(...) is a number");
+  test.kind = TestKind::kContains;
+  OMEN_RETURN_IF_ERROR(advance());
+  const bool any = token_.is_word("any");
+  if (any || token_.is_word("all")) {
+    OMEN_RETURN_IF_ERROR(advance());
+    OMEN_RETURN_IF_ERROR(expect_symbol("("));
+    if (token_.is_symbol(")")) return expected("a value");
+    OMEN_RETURN_IF_ERROR(parse_list(test));
+  } else {
+    OMEN_RETURN_IF_ERROR(parse_value(test));
+  }
+  const std::vector<FilterValue> values = std::move(test.values);
+  const std::vector<uint32_t> values_at = std::move(test.values_at);
+  for (size_t i = 0; i < values.size(); ++i) {
+    FilterTest one = test;
+    one.values = {values[i]};
+    one.values_at = {values_at[i]};
+    tree_.add_test(std::move(one));
+  }
+  const auto tests = static_cast<uint32_t>(values.size());
+  if (tests > 1) tree_.join(any ? NodeKind::kOr : NodeKind::kAnd, tests);
+  if (negated) tree_.join(NodeKind::kNot, 1);
+  return {};
+}
+
+Status FilterParser::parse_operator(FilterTest& test, bool negated) {
   using Compare = Filter::Compare;
   static constexpr std::pair<std::string_view, Compare> kCompares[] = {
       {"=", Compare::kEq}, {"==", Compare::kEq}, {"!=", Compare::kNe}, {"<>", Compare::kNe},
       {"<", Compare::kLt}, {"<=", Compare::kLe}, {">", Compare::kGt},  {">=", Compare::kGe}};
   for (const auto& [symbol, compare] : kCompares) {
-    if (!token_.is_symbol(symbol)) continue;
+    if (negated || !token_.is_symbol(symbol)) continue;
     test.kind = TestKind::kCompare;
     test.compare = compare;
     OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
-  if (token_.is_word("is")) return parse_is_null(test, negated);
-  if (token_.is_word("not")) {
-    negated = true;
-    OMEN_RETURN_IF_ERROR(advance());
-  }
   if (token_.is_word("in")) return parse_in(test);
-  if (token_.is_word("like")) {
-    test.kind = TestKind::kLike;
+  if (token_.is_word("like") || token_.is_word("ilike")) {
+    if (test.of_size) return error("like tests strings; size(...) is a number");
+    test.kind = token_.is_word("like") ? TestKind::kLike : TestKind::kILike;
     OMEN_RETURN_IF_ERROR(advance());
     if (token_.kind != Token::Kind::kString) return expected("a pattern in single quotes");
-    return parse_value(test);
-  }
-  if (token_.is_word("contains")) {
-    test.kind = TestKind::kContains;
-    OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
   if (token_.is_word("between")) {
@@ -180,10 +267,10 @@ Status FilterParser::parse_operator(FilterTest& test, bool& negated) {
     OMEN_RETURN_IF_ERROR(advance());
     return parse_value(test);
   }
-  if (negated) return expected("in, like, between or contains");
+  if (negated) return expected("in, like, ilike, between or contains");
   const bool ends = token_.kind == Token::Kind::kEnd || token_.is_word("and") ||
                     token_.is_word("or") || token_.is_symbol(")");
-  if (!ends) return expected("an operator such as =, <, in, like, between or is");
+  if (!ends || test.of_size) return expected("an operator such as =, <, in, like, between or is");
   test.kind = TestKind::kCompare;  // a bool column on its own
   test.values = {true};
   test.values_at = {test.column_at};
@@ -195,6 +282,11 @@ Status FilterParser::parse_in(FilterTest& test) {
   OMEN_RETURN_IF_ERROR(advance());
   OMEN_RETURN_IF_ERROR(expect_symbol("("));
   if (token_.is_symbol(")")) return advance();
+  return parse_list(test);
+}
+
+/// value, value, …)
+Status FilterParser::parse_list(FilterTest& test) {
   for (;;) {
     OMEN_RETURN_IF_ERROR(parse_value(test));
     if (token_.is_symbol(")")) return advance();
@@ -203,23 +295,14 @@ Status FilterParser::parse_in(FilterTest& test) {
   }
 }
 
-Status FilterParser::parse_is_null(FilterTest& test, bool& negated) {
-  test.kind = TestKind::kIsNull;
-  OMEN_RETURN_IF_ERROR(advance());
-  if (token_.is_word("not")) {
-    negated = true;
-    OMEN_RETURN_IF_ERROR(advance());
-  }
-  if (!token_.is_word("null")) return expected(negated ? "null" : "null or not null");
-  return advance();
-}
-
 /// Appends one value to the test.
 Status FilterParser::parse_value(FilterTest& test) {
   test.values_at.push_back(static_cast<uint32_t>(token_.at));
   FilterValue value;
   if (token_.kind == Token::Kind::kInteger) {
     value = token_.integer;
+  } else if (token_.kind == Token::Kind::kNatural) {
+    value = token_.natural;
   } else if (token_.kind == Token::Kind::kDecimal) {
     value = token_.decimal;
   } else if (token_.kind == Token::Kind::kString) {
@@ -247,7 +330,7 @@ Result<FilterValue> FilterParser::timestamp_value() {
   if (token_.kind != Token::Kind::kString) return expected("an ISO 8601 time in single quotes");
   const auto micros = parse_timestamp(token_.text);
   if (!micros.ok()) return error(micros.status().message());
-  return FilterValue(token_.text);
+  return FilterValue(FilterTime{*micros});
 }
 
 Status FilterParser::bad_value() const {

@@ -40,7 +40,7 @@ std::string use(const std::string& text) {
   if (Filter::parse(filter->to_string())->to_string() != filter->to_string()) return "no way back";
   const auto bound = bind_filter(Filter::all_of({*filter}), {{"a", ColumnType::kI64}});
   if (!bound.ok()) return bound.status().message().substr(0, 200);
-  const auto rows = evaluate(*bound, growing, 3);
+  const auto rows = evaluate(*bound, {3, growing});
   if (!rows.ok()) return rows.status().message();
   return std::string() + (rows->test(0) ? '1' : '0') + (rows->test(1) ? '1' : '0') +
          (rows->test(2) ? '1' : '0');

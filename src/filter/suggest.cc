@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/utf8.h"
 #include "filter/tree.h"
 
 namespace omendb::filter {
@@ -54,13 +55,19 @@ std::string_view nearest(std::string_view name, const column::Schema& schema) {
   return best;
 }
 
+std::string quoted_name(std::string_view name) {
+  constexpr size_t kShown = 256;
+  return "\"" + std::string(name.substr(0, utf8_valid_prefix(name.substr(0, kShown)))) +
+         (name.size() > kShown ? "...\"" : "\"");
+}
+
 }  // namespace
 
 std::string unknown_column_text(std::string_view name, const column::Schema& schema) {
-  std::string text = "unknown column \"" + std::string(name) + "\"";
+  std::string text = "no point has a column " + quoted_name(name) + " yet";
   if (schema.empty()) return text + "; the collection has no metadata columns";
   if (const std::string_view meant = nearest(name, schema); !meant.empty()) {
-    text += "; did you mean \"" + std::string(meant) + "\"?";
+    text += "; did you mean " + quoted_name(meant) + "?";
   } else {
     text += ";";
   }

@@ -8,7 +8,7 @@
 
 namespace omendb::filter {
 
-/// `unknown column "yaer"; did you mean "year"? columns: lang, year`
+/// `no point has a column "yaer" yet; did you mean "year"? columns: lang, year`
 std::string unknown_column_text(std::string_view name, const column::Schema& schema);
 
 }  // namespace omendb::filter

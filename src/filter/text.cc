@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "filter/time.h"
 #include "filter/tree.h"
 
 namespace omendb {
@@ -93,6 +94,10 @@ std::string value_text(const FilterValue& value) {
     std::string operator()(int64_t v) const { return std::to_string(v); }
     std::string operator()(double v) const { return double_text(v); }
     std::string operator()(const std::string& v) const { return quoted(v, '\''); }
+    std::string operator()(uint64_t v) const { return std::to_string(v); }
+    std::string operator()(FilterTime v) const {
+      return "timestamp " + quoted(format_timestamp(v.micros), '\'');
+    }
   };
   return std::visit(Writer(), value);
 }
@@ -125,12 +130,14 @@ std::string_view compare_text(Filter::Compare compare) {
 std::string test_text(const FilterTest& test, bool negated = false) {
   using Kind = FilterTest::Kind;
   std::string out = column_text(test.column);
+  if (test.of_size) out = "size(" + out + ")";
   if (negated && test.kind != Kind::kIsNull) out += " not";
   const auto value = [&](size_t i) { return value_text(test.values[i]); };
   switch (test.kind) {
     case Kind::kCompare:
       return out + " " + std::string(compare_text(test.compare)) + " " + value(0);
     case Kind::kLike: return out + " like " + value(0);
+    case Kind::kILike: return out + " ilike " + value(0);
     case Kind::kContains: return out + " contains " + value(0);
     case Kind::kBetween: return out + " between " + value(0) + " and " + value(1);
     case Kind::kIsNull: return out + (negated ? " is not null" : " is null");
@@ -150,6 +157,9 @@ class TextWriter {
         case Kind::kConstant: written_.push_back({node.constant ? "true" : "false", &node}); break;
         case Kind::kTest: written_.push_back({test_text(*node.test), &node}); break;
         case Kind::kNot: written_.back() = {not_text(written_.back()), &node}; break;
+        case Kind::kIsTrue:
+          written_.back() = {"(" + written_.back().text + ") is true", &node};
+          break;
         case Kind::kAnd: join(node, " and "); break;
         case Kind::kOr: join(node, " or "); break;
       }
@@ -172,6 +182,10 @@ class TextWriter {
     const bool is_test = child.root->kind == Kind::kTest;
     if (is_test && child.root->test->kind != FilterTest::Kind::kCompare) {
       return test_text(*child.root->test, true);
+    }
+    if (child.root->kind == Kind::kIsTrue) {
+      child.text.replace(child.text.rfind("true"), 4, "not true");
+      return std::move(child.text);
     }
     const bool joined = child.root->kind == Kind::kAnd || child.root->kind == Kind::kOr;
     return "not " + in_parentheses(std::move(child.text), joined);

@@ -29,12 +29,14 @@ struct FilterTest {
     kCompare,   ///< column compare values[0]
     kIn,        ///< column in values; none: FALSE
     kLike,      ///< column like values[0], a string
+    kILike,     ///< the same, whatever the case
     kBetween,   ///< column between values[0] and values[1]
     kIsNull,    ///< column is null
     kContains,  ///< column contains values[0]
   };
 
   Kind kind = Kind::kCompare;
+  bool of_size = false;  ///< of the number of the array's elements, not of their values
   Filter::Compare compare = Filter::Compare::kEq;
   std::string column;
   std::vector<FilterValue> values;
@@ -45,15 +47,16 @@ struct FilterTest {
   std::vector<uint32_t> values_at;  ///< bytes in text, one a value
 };
 
-/// The negative forms of the grammar (`not in`, `is not null`, …) are kNot over the positive one; a
-/// column on its own is `column = true`.
+/// The negative forms of the grammar (`not in`, `is not null`, `is not true`, …) are kNot over the
+/// positive one; a column on its own is `column = true`.
 struct FilterNode {
   enum class Kind : uint8_t {
     kConstant,  ///< constant
     kTest,      ///< test
     kAnd,       ///< all children, at least two
     kOr,        ///< any child; at least two
-    kNot,       ///< the child
+    kNot,       ///< the child; NULL stays NULL
+    kIsTrue,    ///< the child; NULL becomes FALSE
   };
 
   Kind kind = Kind::kConstant;

@@ -35,7 +35,7 @@ Result<GetResult> get(const Snapshot& snapshot, std::string_view collection, con
 
 Result<uint64_t> count(const Snapshot& snapshot, const Filter& where) {
   if (where.empty()) return snapshot.live;
-  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, *snapshot.columns));
+  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(where, snapshot));
   uint64_t total = 0;
   for (const Part& part : snapshot.parts) {
     OMEN_ASSIGN_OR_RETURN(const Bitmap matches, filter.matches(part));

@@ -54,7 +54,7 @@ Snapshot snapshot_of(uint32_t rows, size_t dim) {
 }
 
 bool estimates(const Snapshot& snapshot, const SearchOptions& options, size_t queries) {
-  const auto filter = RowFilter::bind(Filter(), *snapshot.columns);
+  const auto filter = RowFilter::bind(Filter(), snapshot);
   EXPECT_TRUE(filter.ok());
   const auto plan = make_plan(snapshot, options, queries, *filter, Stop());
   EXPECT_TRUE(plan.ok());

@@ -15,7 +15,7 @@ Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
                                                     std::to_string(options.batch_size) +
                                                     "; expected 1.." + std::to_string(kMaxK));
   }
-  OMEN_ASSIGN_OR_RETURN(RowFilter filter, RowFilter::bind(options.where, *snapshot->columns));
+  OMEN_ASSIGN_OR_RETURN(RowFilter filter, RowFilter::bind(options.where, *snapshot));
   OMEN_RETURN_IF_ERROR(collection::choose_columns(*snapshot->columns, options.columns).status());
   return std::unique_ptr<ScanCursor>(
       new ScanCursor(std::move(snapshot), options, std::move(filter)));

@@ -168,7 +168,7 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
   OMEN_RETURN_IF_ERROR(check_options(options));
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
                         check_vectors(queries, snapshot.spec, collection, {"query"}));
-  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(options.where, *snapshot.columns));
+  OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(options.where, snapshot));
   OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
   Search search(snapshot, options, checked.view);
   OMEN_RETURN_IF_ERROR(search.run(filter, stop, pool));
