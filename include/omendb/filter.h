@@ -32,6 +32,13 @@ using FilterValue =
 ///
 /// `id` is the point's id and never NULL, unless a column is called so.
 ///
+/// A name that no column has, and that begins with a JSON column's name and a dot, is a path into
+/// its values: `author.name`. In an object a path goes to the member that it names, in an array to
+/// the item at that position (from 0) or else into each of its objects; where it leads nowhere, or
+/// to null, it is NULL. JSON values compare by their type, and with a value of another type give
+/// NULL; an array is tested by its items, and `!=` holds if none is equal. The objects in which
+/// Python keeps what JSON lacks (docs/python.md) are times, numbers and strings.
+///
 /// A comparison, `in`, `like` or `between` of an array column holds if it holds for at least one
 /// element; `!=` is refused there, for it could be meant in two ways.
 ///
@@ -49,7 +56,7 @@ using FilterValue =
 ///           | column ["not"] "contains" ("any" | "all") "(" value ("," value)* ")"
 ///           | column ["is" ["not"] ("true" | "false")]   bool columns
 ///   field  := column | "size" "(" column ")"             elements of an array
-///   column := identifier | "quoted ""identifier"""
+///   column := identifier ("." (identifier | digits))* | "quoted ""identifier"""
 ///   value  := integer | decimal | 'string''s' | true | false | null | timestamp 'ISO 8601'
 ///           | inf | -inf | nan
 /// At most 1 MiB of text and 256 levels of nesting.

@@ -432,6 +432,12 @@ OMENDB_API omendb_status omendb_collection_count(const omendb_collection* collec
                                                  const char* where, uint64_t* out) OMENDB_NOEXCEPT;
 
 /*
+ * A filter is text everywhere in this header, as docs/filters.md describes it; a path such as
+ * author.name leads into a JSON column. The text has SQL's logic: a test of a missing field is
+ * NULL, and neither it nor its negation matches. What the dicts of the Python package mean can be
+ * written in it: their $ne, $nin and $not are `(...) is not true`, $exists is `is not null`, $size
+ * is size(...), $all is `contains all (...)`, $any is `in`.
+ *
  * What is doubtful about a filter, a sentence each: names of columns that no point has, which a
  * call takes for NULL in all of them. It evaluates nothing; ask before a call whose filter somebody
  * typed.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import os
+import re
 import sys
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +26,11 @@ Where = str | Mapping[str, Any] | None
 _COMPARE = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _MAX_DEPTH = 256
 _FIRST_MICROS, _LAST_MICROS = timestamp_us(dt.datetime.min), timestamp_us(dt.datetime.max)
+_INTEGER = re.compile(r"-?[0-9]+")
+_HINTS: dict[type, str] = {
+    dt.timedelta: '; the microseconds of a stored timedelta are "<column>.$timedelta"',
+    bytes: '; stored bytes are "<column>.$bytes", in base64',
+}
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
@@ -156,7 +164,10 @@ def _build(column: str, operator: Any, operand: Any, path: str) -> _core.Filter:
     build = _TESTS.get(operator)
     if build is None:
         known = _list(sorted([*_TESTS, "$not"]))
-        raise _error(path, f"unknown operator; expected one of {known}")
+        message = f"unknown operator; expected one of {known}"
+        if isinstance(operator, str) and not operator.startswith("$"):
+            message += f'; a field of a dict is written "{column}.{operator}"'
+        raise _error(path, message)
     return build(column, operand, path)
 
 
@@ -320,13 +331,28 @@ def _value(value: Any, path: str) -> Any:
         raise _error(path, str(error)) from None
     if isinstance(value, dt.date):
         return _core.FilterTime(_micros(value, path))
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, dt.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        value = _number(value, path)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise _error(path, f"ints are 64 bits wide, got {value}")
     if isinstance(value, str) and not has_utf8(value):
         raise _error(path, f"{_describe(value)} has no UTF-8 form")
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise _error(path, f"expected a bool, int, float, str or datetime, got {_describe(value)}")
+    message = "expected a bool, int, float, str, Decimal, datetime, date, time or UUID"
+    raise _error(path, f"{message}, got {_describe(value)}{_HINTS.get(type(value), '')}")
+
+
+def _number(value: decimal.Decimal, path: str) -> int | float:
+    """As the engine reads a Decimal that is stored: an int if it is written as one."""
+    try:
+        return int(str(value)) if _INTEGER.fullmatch(str(value)) else float(value)
+    except ValueError as error:  # a signalling NaN
+        raise _error(path, str(error)) from None
 
 
 def _micros(moment: dt.date, path: str) -> int:

@@ -3,24 +3,33 @@
 
 enum { ROWS = 3 };
 
-/* Three points: id 10..12, year 2000, 2001 and none. */
-static void add_years(omendb_collection* docs) {
+/* Three points: id 10..12, year 2000, 2001 and none; the first two have a dict. */
+static void add_points(omendb_collection* docs) {
   static const float vectors[ROWS] = {0, 1, 2};
   static const uint64_t ids[ROWS] = {10, 11, 12};
   static const int64_t years[ROWS] = {2000, 2001, 0};
   static const uint8_t valid[ROWS] = {OMENDB_PRESENT, OMENDB_PRESENT, OMENDB_ABSENT};
-  const omendb_column year = {.name = "year",
-                              .type = OMENDB_COLUMN_I64,
-                              .rows = ROWS,
-                              .values = ROWS,
-                              .valid = valid,
-                              .ints = years};
+  static const char docs_text[] = "{\"name\":\"Ada\"}[{\"name\":5}]";
+  static const uint64_t doc_offsets[ROWS + 1] = {0, 14, 26, 26};
+  const omendb_column columns[] = {{.name = "year",
+                                    .type = OMENDB_COLUMN_I64,
+                                    .rows = ROWS,
+                                    .values = ROWS,
+                                    .valid = valid,
+                                    .ints = years},
+                                   {.name = "doc",
+                                    .type = OMENDB_COLUMN_JSON,
+                                    .rows = ROWS,
+                                    .values = ROWS,
+                                    .valid = valid,
+                                    .string_offsets = doc_offsets,
+                                    .bytes = docs_text}};
   const omendb_batch batch = {
       .size = sizeof batch,
       .vectors = {.data = vectors, .count = ROWS, .dim = 1, .element = OMENDB_ELEMENT_F32},
       .ids = {.kind = OMENDB_ID_U64, .count = ROWS, .u64 = ids},
-      .columns = &year,
-      .column_count = 1};
+      .columns = columns,
+      .column_count = sizeof columns / sizeof *columns};
   OK(omendb_collection_add(docs, &batch, NULL));
 }
 
@@ -35,6 +44,13 @@ static void AMissingFieldIsNullUnlessTheTextSaysIsNotTrue(omendb_collection* doc
   CHECK(count_of(docs, "not year = 2000") == 1);
   CHECK(count_of(docs, "(year = 2000) is not true") == 2);
   CHECK(count_of(docs, "id in (10, 12)") == 2);
+}
+
+static void APathLeadsIntoAJsonColumn(omendb_collection* docs) {
+  CHECK(count_of(docs, "doc.name = 'Ada'") == 1);
+  CHECK(count_of(docs, "\"doc.name\" >= 5") == 1);
+  CHECK(count_of(docs, "doc.name is not null") == 2);
+  CHECK(count_of(docs, "(doc.name = 'Ada') is not true") == 2);
 }
 
 static void WarningsNameWhatNoPointHas(omendb_collection* docs) {
@@ -57,8 +73,9 @@ int main(void) {
   omendb_collection* docs = NULL;
   OK(omendb_database_open(":memory:", NULL, &db));
   OK(omendb_database_collection(db, "docs", NULL, &docs));
-  add_years(docs);
+  add_points(docs);
   AMissingFieldIsNullUnlessTheTextSaysIsNotTrue(docs);
+  APathLeadsIntoAJsonColumn(docs);
   WarningsNameWhatNoPointHas(docs);
   omendb_collection_free(docs);
   OK(omendb_database_close(db));

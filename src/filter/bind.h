@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ namespace omendb::filter {
 /// SQL's three truth values.
 enum class Truth : uint8_t { kFalse, kTrue, kNull };
 
+struct JsonTest;  // json_tester.h
+
 /// One node of a bound tree. Tests are NULL where their column is.
 struct BoundNode {
   enum class Op : uint8_t {
@@ -25,7 +28,7 @@ struct BoundNode {
     kOr,           ///< children
     kNot,          ///< the child
     kIsTrue,       ///< the child, with FALSE for NULL
-    kIsNull,       ///< never NULL itself
+    kIsNull,       ///< never NULL itself; of a JSON column, json
     kNever,        ///< FALSE for any value
     kBool,         ///< bool_table[value]
     kIntRange,     ///< int_low <= value <= int_high, int_low <= int_high
@@ -37,6 +40,7 @@ struct BoundNode {
     kStringSet,    ///< strings, ascending
     kLike,         ///< like
     kILike,        ///< like, of the value without its case
+    kJson,         ///< json
   };
 
   Op op = Op::kConstant;
@@ -57,6 +61,7 @@ struct BoundNode {
   std::vector<double> doubles;
   std::vector<std::string> strings;
   LikePattern like;
+  std::shared_ptr<const JsonTest> json;
   std::vector<uint32_t> children;  ///< in BoundFilter::nodes, before this one
 
   bool is_leaf() const { return children.empty(); }
@@ -88,6 +93,7 @@ struct BoundFilter {
 };
 
 /// Numbers compare exactly: an i64 beyond 2^53 is not rounded to meet a decimal.
+/// A name that no column has, and that is a JSON column's, a dot and a path, is that path.
 /// @param ids  of the collection's points; none if it never had any. `id` names them, unless a
 ///             column has that name.
 /// @error kInvalidFilter for a type that does not fit, a malformed timestamp or pattern, a tree

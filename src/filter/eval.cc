@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "base/case_fold.h"
 #include "base/status_macros.h"
 #include "column/util.h"
+#include "filter/json_tester.h"
+#include "filter/passes.h"
 
 namespace omendb::filter {
 
@@ -75,6 +76,8 @@ class FilterRun {
   /// Sets result_ for the rows in `wanted`, and to neither elsewhere.
   Status eval(const Bits& wanted);
   Status eval_leaf(const BoundNode& node, const Bits& wanted);
+  /// Takes rows for which the test is NULL out of `asked`.
+  Status eval_json(const BoundNode& node, const ColumnBatch& batch, Bits& asked, Bits& matches);
   Result<const ColumnBatch*> load(Input& input);
   static void begin(Frame& frame, const BoundNode& node, const Bits& wanted);
   /// Takes result_, which is that of the frame's next child. @return whether it needs another one.
@@ -87,6 +90,7 @@ class FilterRun {
   uint32_t rows_ = 0;
   Truths result_;
   std::string scratch_;
+  JsonTester json_;
 };
 
 Status FilterRun::check_types() const {
@@ -277,24 +281,13 @@ void Matcher::run() const {
       const bool when_false = node.bool_table[0], when_true = node.bool_table[1];
       return cheap(batch.bools, [=](uint8_t v) { return v != 0 ? when_true : when_false; });
     }
-    case Op::kIntSet:
-      return costly(batch.ints,
-                    [&](int64_t v) { return std::ranges::binary_search(node.ints, v); });
-    case Op::kDoubleSet:
-      return costly(batch.doubles, [&](double v) {
-        return !std::isnan(v) && std::ranges::binary_search(node.doubles, v);
-      });
+    case Op::kIntSet: return costly(batch.ints, [&](int64_t v) { return in_set(node, v); });
+    case Op::kDoubleSet: return costly(batch.doubles, [&](double v) { return in_set(node, v); });
     case Op::kStringSet:
-      return costly(batch.strings, [&](std::string_view v) {
-        return std::binary_search(node.strings.begin(), node.strings.end(), v, std::less<>());
-      });
+      return costly(batch.strings, [&](std::string_view v) { return in_set(node, v); });
     case Op::kLike:
-      return costly(batch.strings, [&](std::string_view v) { return node.like.matches(v); });
     case Op::kILike:
-      return costly(batch.strings, [&](std::string_view v) {
-        fold_case(v, scratch);
-        return node.like.matches(scratch);
-      });
+      return costly(batch.strings, [&](std::string_view v) { return is_like(node, v, scratch); });
     case Op::kString: return run_strings();
     case Op::kStringRange: {
       const std::string_view low = node.strings[0], high = node.strings[1];
@@ -302,6 +295,23 @@ void Matcher::run() const {
     }
     default: return;  // kNever
   }
+}
+
+Status FilterRun::eval_json(const BoundNode& node, const ColumnBatch& batch, Bits& asked,
+                            Bits& matches) {
+  for (uint32_t w = 0; w < kBatchWords; ++w) {
+    for (uint64_t left = asked[w]; left != 0; left &= left - 1) {
+      const auto bit = static_cast<uint32_t>(std::countr_zero(left));
+      const std::optional<Truth> truth = json_.eval(*node.json, batch.strings[w * 64 + bit]);
+      if (!truth) {
+        return {StatusCode::kCorruption,
+                "column \"" + filter_.columns[node.column].name + "\" holds malformed JSON"};
+      }
+      if (*truth == Truth::kTrue) matches[w] |= uint64_t{1} << bit;
+      if (*truth == Truth::kNull) asked[w] &= ~(uint64_t{1} << bit);
+    }
+  }
+  return {};
 }
 
 Status FilterRun::eval_leaf(const BoundNode& node, const Bits& wanted) {
@@ -322,13 +332,19 @@ Status FilterRun::eval_leaf(const BoundNode& node, const Bits& wanted) {
   if (batch->valid != nullptr) {
     for (size_t w = 0; w < (rows_ + 63) / 64; ++w) asked[w] &= batch->valid[w];
   }
+  Bits matches{};
+  if (node.json != nullptr) {
+    OMEN_RETURN_IF_ERROR(eval_json(node, *batch, asked, matches));
+  } else if (node.op != Op::kIsNull) {
+    Matcher{node, *batch, asked, matches, scratch_}.run();
+  }
   if (node.op == Op::kIsNull) {
-    for (size_t w = 0; w < kBatchWords; ++w) out.is_true[w] = wanted[w] & ~asked[w];
-    out.is_false = asked;
+    for (size_t w = 0; w < kBatchWords; ++w) {
+      out.is_false[w] = asked[w] & ~matches[w];
+      out.is_true[w] = wanted[w] & ~out.is_false[w];
+    }
     return {};
   }
-  Bits matches{};
-  Matcher{node, *batch, asked, matches, scratch_}.run();
   const uint64_t flip = node.negated ? ~uint64_t{0} : 0;
   for (size_t w = 0; w < kBatchWords; ++w) {
     const uint64_t holds = matches[w] ^ flip;

@@ -148,7 +148,8 @@ Result<Token> FilterLexer::number() {
 
 Result<Token> FilterLexer::word() {
   const size_t begin = at_;
-  while (is_letter(peek(0)) || is_digit(peek(0))) ++at_;
+  const auto in_name = [](char c) { return is_letter(c) || is_digit(c); };
+  while (in_name(peek(0)) || (peek(0) == '.' && in_name(peek(1)))) ++at_;  // author.name
   Token word = token(Token::Kind::kWord, begin);
   word.text = word.raw;
   return word;

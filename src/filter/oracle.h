@@ -105,7 +105,9 @@ class Oracle {
   Tri eval_test(const FilterTest& node, size_t row) const {
     using Kind = FilterTest::Kind;
     const auto found = table_.find(node.column);
-    const bool null = found == table_.end() || !found->second.is_valid(row);
+    const bool json = found != table_.end() && found->second.type == ColumnType::kJson;
+    const bool null = found == table_.end() || !found->second.is_valid(row) ||
+                      (json && found->second.string_at(row) == "null");
     if (node.kind == Kind::kIsNull) return null;
     if (node.kind == Kind::kIn && node.values.empty()) return false;
     if (null) return std::nullopt;

@@ -39,17 +39,17 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// The nearest name, if one is near enough to be what was meant.
-std::string_view nearest(std::string_view name, const column::Schema& schema) {
-  if (name.size() > kMaxCompared) return {};
-  std::string_view best;
+/// The column of the nearest name, if one is near enough to be what was meant.
+const column::ColumnSchema* nearest(std::string_view name, const column::Schema& schema) {
+  if (name.size() > kMaxCompared) return nullptr;
+  const column::ColumnSchema* best = nullptr;
   size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
   for (const auto& column : schema) {
     if (column.name.size() > kMaxCompared) continue;
     const size_t distance = edit_distance(lower(name), lower(column.name));
     if (distance < best_distance) {
       best_distance = distance;
-      best = column.name;
+      best = &column;
     }
   }
   return best;
@@ -61,13 +61,33 @@ std::string quoted_name(std::string_view name) {
          (name.size() > kShown ? "...\"" : "\"");
 }
 
+/// The column, whose type has no fields, that a path seems to begin with.
+const column::ColumnSchema* column_without_fields(std::string_view name,
+                                                  const column::Schema& schema) {
+  const column::ColumnSchema* found = nullptr;
+  for (const auto& column : schema) {
+    const bool begins = name.starts_with(column.name) && name.size() > column.name.size() &&
+                        name[column.name.size()] == '.';
+    const bool longer = found == nullptr || column.name.size() > found->name.size();
+    if (begins && longer) found = &column;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string unknown_column_text(std::string_view name, const column::Schema& schema) {
   std::string text = "no point has a column " + quoted_name(name) + " yet";
   if (schema.empty()) return text + "; the collection has no metadata columns";
-  if (const std::string_view meant = nearest(name, schema); !meant.empty()) {
-    text += "; did you mean " + quoted_name(meant) + "?";
+  const size_t dot = name.find('.');
+  if (const auto* column = column_without_fields(name, schema); column != nullptr) {
+    text += "; " + quoted_name(column->name) + " is " +
+            std::string(column_type_name(column->type)) + " in all of them, which has no fields;";
+  } else if (const auto* meant = nearest(name, schema); meant != nullptr) {
+    text += "; did you mean " + quoted_name(meant->name) + "?";
+  } else if (const auto* first = nearest(name.substr(0, dot), schema);
+             dot != std::string_view::npos && first != nullptr) {
+    text += "; did you mean " + quoted_name(first->name + std::string(name.substr(dot))) + "?";
   } else {
     text += ";";
   }
