@@ -47,7 +47,7 @@ class FilterBinder {
   const column::Schema& schema_;
   const std::optional<IdKind> ids_;
   std::unordered_map<std::string_view, const column::ColumnSchema*> by_name_;
-  std::unordered_map<std::string_view, uint32_t> numbers_;
+  std::unordered_map<std::string, uint32_t> numbers_;  ///< in bound_.columns, by name
   BoundFilter bound_;
   std::vector<uint32_t> waiting_;  ///< bound subtrees that have no parent yet
 };
@@ -110,11 +110,8 @@ Field FilterBinder::resolve(std::string_view name) const {
 
 uint32_t FilterBinder::number_of(const Field& field) {
   const auto [at, fresh] =
-      numbers_.try_emplace(field.column, static_cast<uint32_t>(numbers_.size()));
-  if (fresh) {
-    bound_.columns.push_back(
-        {std::string(field.column), field.type, field.kind == Field::Kind::kId});
-  }
+      numbers_.try_emplace(std::string(field.column), static_cast<uint32_t>(numbers_.size()));
+  if (fresh) bound_.columns.push_back({at->first, field.type, field.kind == Field::Kind::kId});
   return at->second;
 }
 
