@@ -103,27 +103,6 @@ uint32_t decode(std::string_view text, size_t bytes) {
   return character;
 }
 
-void append_utf8(std::string& out, uint32_t character) {
-  const auto tail = [&](int shift) {
-    out += static_cast<char>(0x80u | ((character >> shift) & 0x3Fu));
-  };
-  if (character < 0x80) {
-    out += static_cast<char>(character);
-  } else if (character < 0x800) {
-    out += static_cast<char>(0xC0u | (character >> 6));
-    tail(0);
-  } else if (character < 0x10000) {
-    out += static_cast<char>(0xE0u | (character >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0u | (character >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 }  // namespace
 
 uint32_t fold_case(uint32_t character) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace omendb {
@@ -53,6 +54,27 @@ inline size_t utf8_valid_prefix(std::string_view text) {
 
 inline bool is_utf8(std::string_view text) {
   return utf8_valid_prefix(text) == text.size();
+}
+
+inline void append_utf8(std::string& out, uint32_t character) {
+  const auto tail = [&](int shift) {
+    out += static_cast<char>(0x80u | ((character >> shift) & 0x3Fu));
+  };
+  if (character < 0x80) {
+    out += static_cast<char>(character);
+  } else if (character < 0x800) {
+    out += static_cast<char>(0xC0u | (character >> 6));
+    tail(0);
+  } else if (character < 0x10000) {
+    out += static_cast<char>(0xE0u | (character >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    out += static_cast<char>(0xF0u | (character >> 18));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
 }
 
 }  // namespace omendb

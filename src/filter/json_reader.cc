@@ -5,7 +5,7 @@
 #include <limits>
 #include <optional>
 
-#include "column/json.h"
+#include "base/utf8.h"
 #include "filter/number.h"
 #include "filter/time.h"
 
@@ -13,33 +13,10 @@ namespace omendb::filter {
 
 namespace {
 
-constexpr std::string_view kSpace = " \t\n\r";
-
 uint32_t hex4(std::string_view digits) {
   uint32_t value = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   return value;
-}
-
-void append_utf8(uint32_t character, std::string& out) {
-  const auto tail = [&](unsigned shift) {
-    out += static_cast<char>(0x80 | ((character >> shift) & 0x3F));
-  };
-  if (character < 0x80) {
-    out += static_cast<char>(character);
-  } else if (character < 0x800) {
-    out += static_cast<char>(0xC0 | (character >> 6));
-    tail(0);
-  } else if (character < 0x10000) {
-    out += static_cast<char>(0xE0 | (character >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (character >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 /// What a \u escape stands for. `rest` begins behind its backslash and is moved past the escape;
@@ -66,7 +43,7 @@ std::string_view unquoted(std::string_view written, std::string& scratch) {
     if (rest.size() < 2) break;
     rest.remove_prefix(1);
     if (rest[0] == 'u') {
-      append_utf8(read_unicode_escape(rest), scratch);
+      append_utf8(scratch, read_unicode_escape(rest));
       continue;
     }
     constexpr std::string_view kLetters = "bfnrt", kMeant = "\b\f\n\r\t";
@@ -75,6 +52,47 @@ std::string_view unquoted(std::string_view written, std::string& scratch) {
     rest.remove_prefix(1);
   }
   return scratch;
+}
+
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool ends_scalar(char c) {
+  return c == ',' || c == '}' || c == ']' || is_space(c);
+}
+
+/// Where the string that begins at `at` ends; npos if it does not.
+size_t string_end(std::string_view text, size_t at) {
+  for (++at; at < text.size(); ++at) {
+    if (text[at] == '"') return at + 1;
+    if (text[at] == '\\') ++at;
+  }
+  return std::string_view::npos;
+}
+
+/// Where the value that begins at `at` ends; npos if the text ends first. It looks at strings and
+/// brackets alone: the text was checked when it was stored (column/json.h).
+size_t value_end(std::string_view text, size_t at) {
+  for (size_t depth = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"') {
+      at = string_end(text, at);
+    } else if (c == '{' || c == '[') {
+      ++depth;
+      ++at;
+    } else if (c == '}' || c == ']') {
+      if (depth == 0) return at;
+      --depth;
+      ++at;
+    } else if (depth > 0) {
+      ++at;
+    } else {
+      while (at < text.size() && !ends_scalar(text[at])) ++at;
+    }
+    if (depth == 0) return at;
+  }
+  return std::string_view::npos;
 }
 
 JsonValue value_of(JsonValue::Kind kind) {
@@ -142,22 +160,23 @@ bool starts_with_name(std::string_view path, std::string_view name) {
 }  // namespace
 
 std::string_view trim_json(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 bool JsonItems::skip_space() {
-  at_ = std::min(text_.find_first_not_of(kSpace, at_), text_.size());
+  while (at_ < text_.size() && is_space(text_[at_])) ++at_;
   return at_ < text_.size();
 }
 
 bool JsonItems::read(std::string_view& out) {
   if (!skip_space()) return false;
   const size_t begin = at_;
-  if (column::skip_json_value(text_, at_)) return false;
+  at_ = value_end(text_, at_);
+  if (at_ == std::string_view::npos) at_ = text_.size();
   out = text_.substr(begin, at_ - begin);
-  return true;
+  return at_ > begin && at_ < text_.size();  // something closes the object or array
 }
 
 bool JsonItems::next() {
