@@ -275,9 +275,20 @@ FilterTest only(const FilterTest& test, ColumnType type) {
   return some;
 }
 
-Status bind_json_values(const FilterTest& test, const Field& field, JsonTest& json) {
+/// The test of a size is one of an integer, whose flags become the node's own.
+Status bind_json_size(const FilterTest& test, const Field& field, BoundNode& node, JsonTest& json) {
+  const Field size{Field::Kind::kColumn, ColumnType::kI64, field.column};
+  OMEN_ASSIGN_OR_RETURN(BoundNode of_size, bind_value_test(test, BoundNode(), size));
+  node.null_unless = std::exchange(of_size.null_unless, false);
+  node.negated = std::exchange(of_size.negated, false);
+  json.what = JsonTest::What::kSize;
+  json.of_int = std::move(of_size);
+  return {};
+}
+
+Status bind_json_values(const FilterTest& test, const Field& field, BoundNode& node,
+                        JsonTest& json) {
   const bool pattern = test.kind == Kind::kLike || test.kind == Kind::kILike;
-  json.of_time_text = std::ranges::any_of(test.values, is_time);
   bool any = false;
   for (const JsonType& type : kJsonTypes) {
     if (pattern && type.type != ColumnType::kString) continue;
@@ -289,10 +300,20 @@ Status bind_json_values(const FilterTest& test, const Field& field, JsonTest& js
     OMEN_ASSIGN_OR_RETURN(json.*type.test, bind_value_test(typed, BoundNode(), value));
     any = true;
   }
-  if (any || test.kind != Kind::kBetween) return {};
-  return test_error(test, value_at(test, 1),
-                    "between needs two values of one type, not " + value_text(test.values[0]) +
-                        " and " + value_text(test.values[1]));
+  if (!any && test.kind == Kind::kBetween) {
+    return test_error(test, value_at(test, 1),
+                      "between needs two values of one type, not " + value_text(test.values[0]) +
+                          " and " + value_text(test.values[1]));
+  }
+  if (test.kind == Kind::kContains && json.of_string) {
+    const Field text{Field::Kind::kColumn, ColumnType::kString, field.column};
+    OMEN_ASSIGN_OR_RETURN(json.of_part, bind_value_test(test, BoundNode(), text));
+  }
+  if (test.kind == Kind::kContains) json.what = JsonTest::What::kContains;
+  json.of_time_text = std::ranges::any_of(test.values, is_time);
+  node.null_unless = std::ranges::any_of(test.values, is_null);  // of `in`
+  node.negated = test.kind == Kind::kCompare && test.compare == Compare::kNe;
+  return {};
 }
 
 }  // namespace
@@ -355,34 +376,18 @@ Result<BoundNode> bind_value_test(const FilterTest& test, BoundNode node, const 
 
 Result<BoundNode> bind_json_test(const FilterTest& test, BoundNode node, const Field& field) {
   for (size_t i = 0; i < test.values.size(); ++i) OMEN_RETURN_IF_ERROR(check_value(test, i));
+  const bool listed = test.kind == Kind::kIn;
+  if (listed && test.values.empty()) return constant(Truth::kFalse);
   JsonTest json;
   if (field.path) json.path = *field.path;
-  node.op = test.kind == Kind::kIsNull ? Op::kIsNull : Op::kJson;
   if (test.kind == Kind::kIsNull) {
+    node.op = Op::kIsNull;
     json.what = test.of_size ? JsonTest::What::kNoArray : JsonTest::What::kNull;
-  } else if (test.kind == Kind::kIn && test.values.empty()) {
-    return constant(Truth::kFalse);
-  } else if (test.of_size) {
-    json.what = JsonTest::What::kSize;
-    const Field size{Field::Kind::kColumn, ColumnType::kI64, field.column};
-    OMEN_ASSIGN_OR_RETURN(json.of_int, bind_value_test(test, BoundNode(), size));
-    if (json.of_int->op == Op::kConstant) return std::move(*json.of_int);
-    node.null_unless = std::exchange(json.of_int->null_unless, false);
-    node.negated = std::exchange(json.of_int->negated, false);
   } else {
-    const bool in = test.kind == Kind::kIn;
-    if (!in && is_null(test.values[0])) return constant(Truth::kNull);
-    node.null_unless = in && std::ranges::any_of(test.values, is_null);
-    node.negated = test.kind == Kind::kCompare && test.compare == Compare::kNe;
-    OMEN_RETURN_IF_ERROR(bind_json_values(test, field, json));
-    if (test.kind == Kind::kContains) {
-      json.what = JsonTest::What::kContains;
-      const FilterTest part = only(test, ColumnType::kString);
-      const Field text{Field::Kind::kColumn, ColumnType::kString, field.column};
-      if (!part.values.empty()) {
-        OMEN_ASSIGN_OR_RETURN(json.of_part, bind_value_test(part, BoundNode(), text));
-      }
-    }
+    if (!listed && is_null(test.values[0])) return constant(Truth::kNull);
+    node.op = Op::kJson;
+    OMEN_RETURN_IF_ERROR(test.of_size ? bind_json_size(test, field, node, json)
+                                      : bind_json_values(test, field, node, json));
   }
   node.json = std::make_shared<const JsonTest>(std::move(json));
   node.cost = cost_of(node);
