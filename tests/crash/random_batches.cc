@@ -46,12 +46,10 @@ Status issue(Collection& collection, const Operation& op, uint32_t batch) {
     case Operation::kUpsert: return write_batch(collection, op.ids, batch, kBatchDim, Put::kUpsert);
     case Operation::kDelete:
       return collection.delete_ids(std::span<const uint64_t>(op.ids)).status();
-    case Operation::kDeleteBatch: {
-      const auto gone = collection.delete_where(
-          Filter::compare("batch", Filter::Compare::kEq, int64_t{op.doomed}));
-      // Before the first upsert there is no such column.
-      return gone.status().code() == StatusCode::kInvalidFilter ? Status() : gone.status();
-    }
+    case Operation::kDeleteBatch:
+      return collection
+          .delete_where(Filter::compare("batch", Filter::Compare::kEq, int64_t{op.doomed}))
+          .status();
   }
   return {};
 }
