@@ -110,7 +110,7 @@ def test_run_end_encoded_columns_are_decoded(db: omendb.Database) -> None:
     table = pa.table({"id": ids, "vector": [[float(i)] for i in range(4)], "year": year})
     db.add(table.slice(1))
     points: Any = db.get(["b", "c", "d"])
-    assert [p["year"] for p in points] == [2020, None, 2021]
+    assert [p.metadata.get("year") for p in points] == [2020, None, 2021]
 
 
 @pytest.mark.parametrize("make", ["to_pandas", "to_polars", "to_arrow"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import omendb
 import pytest
+from omendb import errors
 
 
 @pytest.fixture
@@ -88,6 +89,6 @@ def test_a_file_size_limit_is_named_and_kills_nobody(tmp_path: Path) -> None:
 
 
 def test_no_memory_is_a_memory_error() -> None:
-    error = omendb.errors.from_status(20, "out of memory")
+    error = errors.from_status(20, "out of memory")
     assert isinstance(error, MemoryError)
     assert isinstance(error, omendb.OutOfMemoryError)
