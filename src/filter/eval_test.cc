@@ -112,6 +112,20 @@ TEST(FilterEval, IsTrueKnowsNoNull) {
   EXPECT_EQ(matched("not nowhere = 1", columns), "000");
 }
 
+// A between with a null bound is bound as two tests that live no longer than that; what is bound
+// after them must not look at their names.
+TEST(FilterEval, ABetweenWithANullBoundLeavesTheNamesOfColumnsIntact) {
+  const std::vector<Column> columns = {
+      {.name = "n", .type = ColumnType::kI64, .ints = {1, 2, 3, 4}},
+      {.name = "a name too long to be kept in the string itself",
+       .type = ColumnType::kI64,
+       .ints = {4, 3, 2, 1}}};
+  const std::string far = "\"" + columns[1].name + "\"";
+  EXPECT_EQ(matched(far + " between null and 2 or n = 1 or " + far + " = 3", columns), "1100");
+  EXPECT_EQ(matched("n between null and 2 or " + far + " = 1 or n = 3", columns), "0011");
+  EXPECT_EQ(matched("n not between null and 2 and n > 3", columns), "0001");
+}
+
 TEST(FilterEval, ATestOfAnArrayIsOfItsElements) {
   const std::vector<Column> columns = {{.name = "n",
                                         .type = ColumnType::kI64Array,
