@@ -50,6 +50,20 @@ IdsView view_of(const Ids& ids, std::vector<std::string_view>& views, const IdsV
   return std::span<const std::string_view>(views);
 }
 
+/// A column that the manifest does not list could be added again, with another type.
+Status check_columns_listed(const segment::Segment& segment, const column::Schema& listed) {
+  for (const column::ColumnSchema& column : segment.columns().schema()) {
+    const column::ColumnSchema* known = column::find_column(listed, column.name);
+    if (known != nullptr && known->type == column.type) continue;
+    std::string message = segment.path() + ": has a column \"" + column.name + "\" of type " +
+                          std::string(column_type_name(column.type)) + "; the manifest ";
+    message += known == nullptr ? std::string("lists none of that name")
+                                : "says " + std::string(column_type_name(known->type));
+    return {StatusCode::kCorruption, std::move(message)};
+  }
+  return {};
+}
+
 /// What the manifest names and is not there is damage; "not found" would say that of the database.
 Status named_by_manifest(const Status& status) {
   if (status.code() != StatusCode::kNotFound) return status;
@@ -115,6 +129,7 @@ Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const Colle
                   part.segment->path() + ": has " + std::to_string(part.watermark) +
                       " rows; the manifest says " + std::to_string(named.rows));
   }
+  OMEN_RETURN_IF_ERROR(check_columns_listed(*part.segment, state.columns));
   OMEN_RETURN_IF_ERROR(open_tombstones(files, named, part));
   return part;
 }
@@ -541,7 +556,8 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
                         check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
                         column::check_columns(put->columns, rows).ok() &&
-                        column::have_types_of(*staged_->columns, put->columns);
+                        column::have_types_of(*staged_->columns, put->columns) &&
+                        column::fit_columns(put->columns, *staged_->columns).ok();
       if (!fits) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
                                              " does not fit collection \"" + name_ + "\""};

@@ -1,10 +1,36 @@
 #include "database/catalog.h"
 
 #include <algorithm>
+#include <charconv>
+#include <set>
 
+#include "base/status_macros.h"
 #include "collection/write/batch_check.h"
 
 namespace omendb::internal {
+
+namespace {
+
+/// Files are numbered far below this.
+constexpr uint64_t kMaxFileNumber = UINT64_MAX >> 1;
+
+Status impossible(const std::string& what) {
+  return {StatusCode::kCorruption, "the manifest says what cannot be: " + what};
+}
+
+/// No two segments share a file, and the next file takes none's name.
+Status check_file(const std::string& name, const storage::Manifest& manifest,
+                  std::set<std::string_view>& files) {
+  if (!files.insert(name).second) return impossible("it names file " + name + " twice");
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const bool whole = error == std::errc() && end == name.data() + name.size();
+  if (whole && number < manifest.next_file_number) return {};
+  return impossible("it names file " + name + "; files have numbers below " +
+                    std::to_string(manifest.next_file_number));
+}
+
+}  // namespace
 
 collection::CollectionState state_from_meta(const storage::CollectionMeta& meta) {
   collection::CollectionState state;
@@ -39,19 +65,30 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
 }
 
 Status check_collections(const storage::Manifest& manifest) {
+  if (manifest.next_file_number > kMaxFileNumber) {
+    return impossible("the next file number is " + std::to_string(manifest.next_file_number));
+  }
+  std::set<std::string_view> files;
   for (const storage::CollectionMeta& meta : manifest.collections) {
     Status status = collection::check_collection_name(meta.name);
     if (status.ok()) {
       status = collection::check_collection_options({meta.dim, meta.metric, meta.element});
     }
-    if (status.ok() && meta.id >= manifest.next_collection_id) {
-      status = Status(StatusCode::kCorruption, "its number is " + std::to_string(meta.id) +
-                                                   "; the next is " +
-                                                   std::to_string(manifest.next_collection_id));
+    if (!status.ok()) return impossible("a collection cannot be so: " + status.message());
+    if (meta.id >= manifest.next_collection_id) {
+      return impossible("collection \"" + meta.name + "\" has number " + std::to_string(meta.id) +
+                        "; the next is " + std::to_string(manifest.next_collection_id));
     }
-    if (status.ok()) continue;
-    return {StatusCode::kCorruption,
-            "the manifest lists a collection that cannot be: " + status.message()};
+    std::set<std::string_view> columns;
+    for (const auto& column : meta.columns) {
+      if (columns.insert(column.name).second) continue;
+      return impossible("collection \"" + meta.name + "\" has two columns \"" + column.name + "\"");
+    }
+    for (const auto& segment : meta.segments) {
+      OMEN_RETURN_IF_ERROR(check_file(segment.name, manifest, files));
+      if (segment.tombstones.empty()) continue;
+      OMEN_RETURN_IF_ERROR(check_file(segment.tombstones, manifest, files));
+    }
   }
   return {};
 }

@@ -78,7 +78,7 @@ class Segment final : public RowSource {
   Status read_ids(uint32_t first, std::span<std::string_view> out) const override;
   Result<std::optional<uint32_t>> find(const IdView& id) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }
-  const column::ColumnSource& columns() const override { return *columns_; }
+  const column::SealedColumns& columns() const override { return *columns_; }
   Status check() const override { return file_->check(); }
 
  private:

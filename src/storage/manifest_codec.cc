@@ -69,6 +69,8 @@ class Decoder {
     out.log.durable = Lsn{log_durable};
     out.log.epoch = Epoch{log_epoch};
     out.catalogue = Lsn{catalogue};
+    const Lsn highest = std::max({out.log.trimmed, out.log.durable, out.catalogue});
+    if (highest > kMaxLsn) return fail("log position " + std::to_string(to_int(highest)));
     if (count > kMaxCollections) return fail("too many collections");
     std::set<uint32_t> ids;
     std::set<std::string> names;
@@ -108,6 +110,7 @@ class Decoder {
     out.metric = static_cast<Metric>(metric);
     out.element = static_cast<Element>(element);
     out.flushed = Lsn{flushed};
+    if (out.flushed > kMaxLsn) return fail("log position " + std::to_string(flushed));
     return columns(out.columns) && segments(out.segments);
   }
 

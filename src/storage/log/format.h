@@ -23,6 +23,8 @@ inline constexpr std::array<char, 8> kLogMagic = {'O', 'M', 'E', 'N', 'D', 'B', 
 inline constexpr uint32_t kLogFormatVersion = 1;
 /// Records start here, so that the sector which holds the header is written once.
 inline constexpr uint64_t kLogHeaderBytes = 4'096;
+/// Files are numbered far below this; a greater number on the disk is damage.
+inline constexpr uint64_t kMaxLogSequence = UINT64_MAX >> 1;
 inline constexpr uint64_t kMaxLogRecordBytes = uint64_t{2} << 30;
 
 struct LogFileHeader {

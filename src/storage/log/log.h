@@ -13,6 +13,9 @@
 
 namespace omendb::storage {
 
+/// Positions stay far below this; a greater one on the disk is damage.
+inline constexpr Lsn kMaxLsn{UINT64_MAX >> 1};
+
 /// A record as the log gives it back.
 struct LogRecord {
   Lsn position{};

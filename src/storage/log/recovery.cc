@@ -155,7 +155,8 @@ Status read_log_header(std::span<const std::byte> file, const std::string& path,
   }
   if (header.crc != log_header_crc(header))
     return corrupt(path, 0, "the header fails its checksum");
-  if (header.version == 0 || header.flags != 0 || header.first_lsn == 0) {
+  if (header.version == 0 || header.flags != 0 || header.first_lsn == 0 ||
+      Lsn{header.first_lsn} > kMaxLsn || header.sequence > kMaxLogSequence) {
     return corrupt(path, 0, "the header makes no sense");
   }
   if (header.sequence != sequence) {
@@ -201,8 +202,13 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
   contents.epoch = mark.epoch;
   contents.last = from;
   contents.durable = from;
+  if (sequences.empty() && mark.sequence == 0 && mark.durable <= mark.trimmed) return contents;
+  if (sequences.empty() && mark.sequence == 0) {
+    return Status(StatusCode::kCorruption,
+                  "\"" + folder.directory() + "\": the log is missing; the manifest says that it " +
+                      "was durable up to record " + std::to_string(to_int(mark.durable)));
+  }
   if (sequences.empty() || sequences.back() < mark.sequence) {
-    if (mark.sequence == 0) return contents;
     return Status(StatusCode::kCorruption,
                   "\"" + folder.path(mark.sequence) +
                       "\" is missing: the manifest names it as a file of the log");
