@@ -254,9 +254,16 @@ void FileLog::run() {
   using Clock = std::chrono::steady_clock;
   const bool periodic = options_.sync_interval_ms > 0;
   const auto interval = std::chrono::milliseconds(options_.sync_interval_ms);
+  const auto lifetime = std::chrono::milliseconds(options_.spare_lifetime_ms);
   auto due = Clock::now() + interval;
+  auto quiet_since = Clock::now();
   const MutexLock lock(mutex_);
+  Lsn quiet_at = last_appended_;
   while (!stopping_) {
+    if (last_appended_ != quiet_at) {
+      quiet_at = last_appended_;
+      quiet_since = Clock::now();
+    }
     if (periodic && Clock::now() >= due) {
       write_pending();
       sync_written();
@@ -265,8 +272,12 @@ void FileLog::run() {
       flush_wanted_ = false;
       write_pending();
       if (options_.sync_on_wait) sync_together();
-    } else if (periodic) {
-      wake_.wait_for(mutex_, std::chrono::ceil<microseconds>(due - Clock::now()));
+    } else if (has_spares_ && Clock::now() >= quiet_since + lifetime) {
+      drop_spares();
+    } else if (periodic || has_spares_) {
+      auto next_look = periodic ? due : quiet_since + lifetime;
+      if (has_spares_) next_look = std::min(next_look, quiet_since + lifetime);
+      wake_.wait_for(mutex_, std::chrono::ceil<microseconds>(next_look - Clock::now()));
     } else {
       wake_.wait(mutex_);
     }

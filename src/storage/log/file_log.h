@@ -22,6 +22,8 @@ struct LogOptions {
   bool sync_on_wait = true;        ///< wait_durable() means fdatasync; else only handed to the OS
   uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
   uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
+  /// When nothing was appended for so long, trimmed files that wait for reuse are removed.
+  uint64_t spare_lifetime_ms = 5'000;
 };
 
 /// Thread-safe.
@@ -103,6 +105,7 @@ class FileLog final : public Log {
   Status end_file(const LogInput& input, uint64_t offset, Lsn first);
   Status keep_tail(const LogContents& contents, Lsn after) OMEN_EXCLUDES(mutex_);
   Status retire_before(Lsn lsn) OMEN_EXCLUDES(mutex_);
+  void drop_spares() OMEN_REQUIRES(mutex_);
   void fail(Status status) OMEN_REQUIRES(mutex_);
   Status refusal() const OMEN_REQUIRES(mutex_);
   void set_durable(Lsn lsn) OMEN_REQUIRES(mutex_) { durable_ = std::max(durable_, lsn); }
@@ -136,6 +139,7 @@ class FileLog final : public Log {
   uint32_t skips_ OMEN_GUARDED_BY(mutex_) = 0;       // syncs before others are awaited again
   uint32_t next_skips_ OMEN_GUARDED_BY(mutex_) = 0;  // after another time in vain
   bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
+  bool has_spares_ OMEN_GUARDED_BY(mutex_) = false;    // or had: a file that is begun takes one
   std::deque<LogFile> files_ OMEN_GUARDED_BY(mutex_);  // in order; the last may be output_
   std::shared_ptr<WritableFile> syncable_ OMEN_GUARDED_BY(mutex_);  // output_.file
 

@@ -223,6 +223,42 @@ TEST_F(LogTest, FilesRotateAndTrimmedOnesAreReused) {
   EXPECT_TRUE(again.recovery.notes.empty()) << again.recovery.notes.front();
 }
 
+TEST_F(LogTest, FilesKeptForReuseGoWhenTheLogIsIdleAndNotWhileItIsBusy) {
+  LogOptions options{.file_bytes = 16 << 10};
+  const std::string payload(1'000, 'x');
+  const auto spares = [&] {
+    return std::ranges::count_if(files(), [](auto& n) { return n.ends_with(".spare"); });
+  };
+  {
+    auto busy = open(0, options);
+    for (int i = 0; i < 100; ++i) add_durable(*busy.log, payload);
+    ASSERT_TRUE(busy.log->trim(Lsn{90}).ok());
+    EXPECT_EQ(spares(), 2);
+    busy.log.reset();
+  }
+  options.spare_lifetime_ms = 1;
+  auto idle = open(90, options);
+  for (int i = 100; i < 200; ++i) add_durable(*idle.log, payload);
+  ASSERT_TRUE(idle.log->trim(Lsn{190}).ok());
+  while (spares() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 200; i < 300; ++i) add_durable(*idle.log, payload);
+  idle.log.reset();
+  EXPECT_EQ(open(190, options).records.size(), 110u);
+}
+
+TEST_F(LogTest, ALogThatIsTrimmedWholeDoesNotGoOnInALargeFileKeptForReuse) {
+  const LogOptions options{.file_bytes = 16 << 10};
+  auto opened = open(0, options);
+  for (int i = 0; i < 100; ++i) add_durable(*opened.log, std::string(1'000, 'x'));
+  ASSERT_TRUE(opened.log->trim(Lsn{90}).ok());
+  ASSERT_TRUE(opened.log->trim(Lsn{100}).ok());
+  for (const std::string& name : files()) {
+    if (!name.ends_with(".spare")) {
+      EXPECT_LE(env_->file_size(join(kFolder, name)).value(), 2 * kLogHeaderBytes) << name;
+    }
+  }
+}
+
 TEST_F(LogTest, ALogThatIsTrimmedWholeKeepsASmallFileAndGoesOnInIt) {
   for (uint64_t last = 2; last < 8; last += 2) {
     auto opened = open(last - 2);

@@ -128,8 +128,7 @@ Result<std::vector<uint64_t>> LogFolder::scan() {
   return sequences;
 }
 
-Result<std::unique_ptr<WritableFile>> LogFolder::take_file(const std::string& path) {
-  if (spares_.empty()) return env_->create_file(path);
+Result<std::unique_ptr<WritableFile>> LogFolder::take_spare(const std::string& path) {
   const std::string spare = spares_.back();
   spares_.pop_back();
   OMEN_RETURN_IF_ERROR(env_->rename(spare, path));
@@ -148,7 +147,9 @@ void LogFolder::abandon() {
 
 Result<LogOutput> LogFolder::write_header(uint64_t sequence, Lsn first_lsn, Epoch epoch,
                                           uint64_t room) {
-  OMEN_ASSIGN_OR_RETURN(auto file, take_file(join(directory_, kTemporary)));
+  const std::string path = join(directory_, kTemporary);
+  const bool anew = room == 0 || spares_.empty();
+  OMEN_ASSIGN_OR_RETURN(auto file, anew ? env_->create_file(path) : take_spare(path));
   OMEN_RETURN_IF_ERROR(file->reserve(kLogHeaderBytes + std::max(room, sizeof(LogFrame))));
   LogFileHeader header{};
   header.magic = kLogMagic;

@@ -48,7 +48,7 @@ class LogFolder {
 
   /// Begins a file under a name that is not yet a log's, with its header synced: no file that is
   /// called *.wal ever lacks one.
-  /// @param room  bytes of frames that it has blocks for.
+  /// @param room  bytes of frames that it has blocks for; 0: a small file, which is no spare.
   /// @error kNoSpace, or another: nothing is left of it.
   Result<LogOutput> begin(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room);
   /// Removes a file that was begun and not published.
@@ -60,11 +60,13 @@ class LogFolder {
 
   /// Takes files out of the log: kept for reuse, or removed.
   Status retire(std::span<const uint64_t> sequences);
-  /// Removes the spares, for a log that is closed: a small database should be a small folder.
+  /// Removes the files that are kept for reuse, for a log that is closed or idle: a small database
+  /// should be a small folder.
   void remove_spares();
+  bool has_spares() const { return !spares_.empty(); }
 
  private:
-  Result<std::unique_ptr<WritableFile>> take_file(const std::string& path);
+  Result<std::unique_ptr<WritableFile>> take_spare(const std::string& path);
   Result<LogOutput> write_header(uint64_t sequence, Lsn first_lsn, Epoch epoch, uint64_t room);
 
   const std::shared_ptr<Env> env_;

@@ -250,7 +250,22 @@ Status FileLog::retire_before(Lsn lsn) {
       files_.pop_front();
     }
   }
-  return folder_.retire(unneeded);
+  const Status retired = folder_.retire(unneeded);
+  const MutexLock lock(mutex_);
+  has_spares_ = folder_.has_spares();
+  if (has_spares_) wake_.notify_all();
+  return retired;
+}
+
+// A database that is idle should not hold the room that it took when it was busy.
+void FileLog::drop_spares() {
+  take_writing_role();
+  without_mutex([&]() -> Status {
+    folder_.remove_spares();
+    return {};
+  }).ignore();
+  has_spares_ = false;
+  release_writing_role();
 }
 
 }  // namespace omendb::storage
