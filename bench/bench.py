@@ -22,7 +22,7 @@ import plot
 import promises
 
 OUT = Path(__file__).parent / "out"
-PARTS = ["add", "search", "footprint", "mixed", "promises"]
+PARTS = ["add", "search", "footprint", "collections", "mixed", "promises"]
 
 
 def in_child(work: Callable[..., Any], *arguments: object) -> Any:
@@ -73,6 +73,12 @@ def report_footprint(rows: list[dict[str, Any]]) -> None:
         sizes = [row[key] for key in ("disk_bytes", "resident_after_build", "resident_after_open")]
         figures = [f"{size / 1e6:,.1f} MB" for size in sizes]
         print_row(row["engine"], *figures, f"{row['reopen_ms']:,.1f} ms")
+
+
+def report_collections(found: dict[str, Any]) -> None:
+    for name, figures in found["ms"].items():
+        print_row(name.replace("_", " "), spread(figures, "ms"))
+    print_row("log of an idle database", f"{found['idle_log_bytes'] / 1e6:,.1f} MB")
 
 
 def report_mixed(mixed: dict[str, Any]) -> None:
@@ -137,6 +143,7 @@ def main() -> int:
             lambda rows: report_search(rows, plan.k),
         ),
         "footprint": (lambda: footprint(plan), report_footprint),
+        "collections": (lambda: in_child(parts.measure_collections, plan), report_collections),
         "mixed": (lambda: in_child(parts.measure_mixed, plan), report_mixed),
         "promises": (
             lambda: in_child(promises.measure_promises, plan.k, plan.rounds),

@@ -220,6 +220,50 @@ def measure_reopen(plan: Plan, name: str, path: Path) -> Json:
     }
 
 
+# --- collections ---------------------------------------------------------------------------------
+
+COLLECTIONS = 600
+
+
+def measure_collections(plan: Plan) -> Json:
+    """A database of many collections, with durable writes; and the log of one that is idle."""
+    import omendb
+
+    point = np.ones((1, 8), dtype=np.float32)
+    taken: dict[str, list[float]] = {"create_and_write": [], "close": [], "open_again": []}
+
+    def create_and_write(db: omendb.Database) -> None:
+        for i in range(COLLECTIONS):
+            db.collection(f"c{i}").add(point)
+
+    for _ in range(plan.rounds):
+        with plan.scratch() as folder:
+            db = omendb.open(folder / "db")
+            taken["create_and_write"].append(measure.seconds(lambda db=db: create_and_write(db)))
+            taken["close"].append(measure.seconds(db.close))
+            start = time.perf_counter()
+            db = omendb.open(folder / "db")
+            taken["open_again"].append(time.perf_counter() - start)
+            db.close()
+    milliseconds = {
+        name: measure.summary([each * 1e3 for each in runs]) for name, runs in taken.items()
+    }
+    return {"collections": COLLECTIONS, "ms": milliseconds, "idle_log_bytes": _idle_log(plan)}
+
+
+def _idle_log(plan: Plan) -> int:
+    """Bytes of log files a while after 400 MB were written in one go."""
+    import omendb
+
+    with plan.scratch() as folder, omendb.open(folder / "db", durability="none") as db:
+        rows = np.ones((BATCH, 1_000), dtype=np.float32)
+        for _ in range(100):
+            db.collection("docs").add(rows)
+        db.collection("docs").compact()
+        time.sleep(6)
+        return measure.bytes_on_disk(folder / "db" / "wal")
+
+
 # --- mixed ---------------------------------------------------------------------------------------
 
 

@@ -85,10 +85,11 @@ def test_a_small_run_comes_out_whole(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "sift10k.json").read_text())
-    assert {"environment", "add", "search", "footprint", "mixed"} <= result.keys()
+    assert {"environment", "add", "search", "footprint", "collections", "mixed"} <= result.keys()
     recalls = {row["mode"]: row["recall@10"] for row in result["search"]}
     assert recalls["exact"] == 1.0
     assert result["footprint"][0]["disk_bytes"] > 10_000 * 128
     modes = {(row["mode"], row["threads"]) for row in result["add"]}
     assert {("sync", 1), ("sync", 4), ("bare write + fdatasync", 1)} <= modes
+    assert result["collections"]["idle_log_bytes"] < 1_000_000
     assert list((tmp_path / "scratch").iterdir()) == [], "scratch folders are removed"

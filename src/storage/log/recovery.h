@@ -1,4 +1,15 @@
 // Reading the log back.
+//
+// An example. The manifest says: trimmed 4, durable 9, file 7. The folder holds
+//
+//   0000000006.wal   records 3 to 7, then a frame that says that the log continues in the next file
+//   0000000007.wal   records 8, 9 and 10; record 10's frame is cut
+//
+// Records 3 and 4 are in segments, so 5 to 9 are replayed. Record 10 lies after everything that is
+// known to have been durable, so it is a torn tail: it is dropped, and a note says so. Were 9 cut
+// instead, the log would end before what the manifest knows: that is corruption, and nothing opens.
+// So it would be if 0000000007.wal were missing (the manifest and the frame in 0000000006.wal name
+// it), or 0000000006.wal (the log would begin at record 8, and 5 is the first that is wanted).
 #pragma once
 
 #include <memory>
