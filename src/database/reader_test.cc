@@ -202,6 +202,20 @@ TEST_F(ReaderTest, WhatReadsIsTheSameAsTheWritersThroughSealsMergesAndRestarts) 
   }
 }
 
+TEST_F(ReaderTest, ALogFileThatIsMissingIsReportedAndNotReadAsAnEmptierDatabase) {
+  {
+    auto database = Database::open(folder_.string());
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(database->collection("docs").ok());
+  }
+  ASSERT_TRUE(Database::open(folder_.string(), kReader).ok());
+  for (const auto& file : fs::directory_iterator(folder_ / "wal")) fs::remove(file);
+  const auto reader = Database::open(folder_.string(), kReader);
+  EXPECT_EQ(reader.status().code(), StatusCode::kCorruption);
+  EXPECT_NE(reader.status().message().find("is missing"), std::string::npos)
+      << reader.status().to_string();
+}
+
 TEST_F(ReaderTest, WhatAReaderWalksStaysAsItWas) {
   Database writer = open(kSmall);
   Collection written = *writer.default_collection();
