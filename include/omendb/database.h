@@ -55,7 +55,8 @@ class Collection {
   /// search and as durable as OpenOptions::durability says.
   /// @return the points' ids, in order.
   /// @error kAlreadyExists if an id exists, kInvalidArgument for NaN, Inf, an empty batch, ids
-  ///        given twice or a zero vector under cosine, kDimensionMismatch, kTypeMismatch,
+  ///        given twice, a zero vector under cosine or a vector field that is missing, kNotFound
+  ///        for a field that the collection lacks, kDimensionMismatch, kTypeMismatch,
   ///        kLimitExceeded, kReadOnly, kNoSpace, kIoError, kClosed.
   Result<Ids> add(const WriteBatch& batch);
 
@@ -95,8 +96,8 @@ class Collection {
 
   /// Looks points up by id; an id may be given several times.
   /// @error kTypeMismatch for ids of the other kind, kInvalidArgument and kLimitExceeded for ids
-  ///        that can belong to no point, kNotFound for a column that the collection lacks,
-  ///        kCorruption, kClosed.
+  ///        that can belong to no point, kNotFound for a column or a field that the collection
+  ///        lacks, kCorruption, kClosed.
   Result<GetResult> get(const IdsView& ids, const GetOptions& options = {}) const;
 
   /// Points that the filter matches; an empty filter matches all.
@@ -111,14 +112,15 @@ class Collection {
 
   /// Begins to walk the snapshot of now, which stays as it is until the Scan is gone; that may be
   /// after the database was closed.
-  /// @error kInvalidArgument for the batch size, kInvalidFilter, kNotFound for a column that the
-  ///        collection lacks, kClosed.
+  /// @error kInvalidArgument for the batch size, kInvalidFilter, kNotFound for a column or a
+  ///        field that the collection lacks, kClosed.
   Result<Scan> scan(const ScanOptions& options = {}) const;
 
   /// Finds the k nearest live points to each query. A batch of queries is shared between the
   /// process's processors.
-  /// @param queries  n x dim, row-major; f32 against f32, f16 and i8 collections, or the
-  ///                 collection's own element type.
+  /// @param queries  n x dim, row-major, of the dimension of the field that is searched; f32
+  /// against
+  ///                 f32, f16 and i8 vectors, or the field's own element type.
   /// @return n rows of at most k hits, nearest first; ties by id.
   /// @error kInvalidArgument, kDimensionMismatch, kTypeMismatch, kInvalidFilter, kLimitExceeded,
   ///        kDeadlineExceeded and kCancelled as the options say, within a few milliseconds,
@@ -160,7 +162,8 @@ class Database {
   static Result<Database> open(std::string_view path, const OpenOptions& options = {});
 
   /// Gets the collection, or creates it.
-  /// @error kAlreadyExists if it exists with another dimension, metric or element type.
+  /// @error kAlreadyExists if it exists with another dimension, metric or element type, or with
+  ///        other vector fields; kInvalidArgument, kLimitExceeded for options that make no sense.
   Result<Collection> collection(std::string_view name,
                                 const std::optional<CollectionOptions>& options = {});
   /// The collection that exists without being asked for.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "omendb/executor.h"
@@ -75,13 +76,24 @@ struct CollectionOptions {
   size_t dim = 0;  ///< 1..kMaxDimension; 0 = taken from the first add
   Metric metric = Metric::kL2;
   Element element = Element::kF32;
+  /// Several vectors a point, each in a field with a name, at most kMaxVectorFields; dim, metric
+  /// and element are then each field's own. Empty: one vector a point, without a name.
+  std::vector<VectorField> fields = {};
+};
+
+/// The vectors of a batch of points in one field.
+struct FieldVectors {
+  std::string_view field;
+  VectorsView vectors;
 };
 
 /// One batch of points. Everything is borrowed for the call.
 struct WriteBatch {
-  VectorsView vectors = {};
-  IdsView ids = {};                       ///< as many as vectors, or std::monostate
-  std::span<const Column> metadata = {};  ///< columns of vectors.count rows; absent fields are NULL
+  VectorsView vectors = {};               ///< of a collection without named fields
+  IdsView ids = {};                       ///< one a point, or std::monostate
+  std::span<const Column> metadata = {};  ///< columns of one row a point; absent values are NULL
+  /// Of a collection with named fields: each of them once, in any order, with one vector a point.
+  std::span<const FieldVectors> fields = {};
   uint64_t first_row = 0;  ///< what errors call the first vector, if this is part of a longer batch
 };
 
@@ -98,13 +110,17 @@ struct SearchOptions {
   /// Borrowed. Once another thread sets it to true, the call fails with kCancelled. Null = nobody
   /// does.
   const std::atomic<bool>* cancel = nullptr;
+  /// The vector field to search. May be left out where there is one.
+  std::string field = {};
   bool with_vectors = false;
+  std::vector<std::string> vector_fields = {};  ///< those that with_vectors returns; empty = all
   /// Columns to return with hits; none by default, {"*"} for all.
   std::vector<std::string> columns = {};
 };
 
 struct GetOptions {
   bool with_vectors = true;
+  std::vector<std::string> vector_fields = {};  ///< those that with_vectors returns; empty = all
   std::vector<std::string> columns = {"*"};
 };
 
@@ -112,6 +128,7 @@ struct ScanOptions {
   Filter where = {};
   size_t batch_size = 1'000;  ///< 1..kMaxK
   bool with_vectors = true;
+  std::vector<std::string> vector_fields = {};  ///< those that with_vectors returns; empty = all
   std::vector<std::string> columns = {"*"};
 };
 

@@ -27,10 +27,11 @@ struct JobInfo {
 /// What a collection holds, as one consistent snapshot saw it.
 struct CollectionInfo {
   std::string name;
-  size_t dim = 0;  ///< 0 until the first add
+  size_t dim = 0;  ///< 0 until the first add, and where the vector fields have names
   Metric metric = Metric::kL2;
   Element element = Element::kF32;
-  std::optional<IdKind> id_kind;  ///< none until the first add
+  std::vector<VectorField> fields;  ///< the vector fields that have names
+  std::optional<IdKind> id_kind;    ///< none until the first add
   std::vector<std::pair<std::string, ColumnType>> columns;
   uint64_t points = 0;         ///< live points
   uint64_t memory_points = 0;  ///< rows in memtables, dead ones included
@@ -41,10 +42,19 @@ struct CollectionInfo {
   std::vector<JobInfo> jobs;    ///< running in the background, or in a call of compact()
 };
 
-/// Points, column by column. Vectors are in the collection's element type.
+/// The vectors of points in one field.
+struct PointVectors {
+  std::string field;
+  size_t dim = 0;
+  Element element = Element::kF32;
+  std::vector<std::byte> vectors;  ///< row-major
+};
+
+/// Points, column by column. Vectors are in the element type of the collection, or of the field.
 struct Points {
   Ids ids;
-  std::vector<std::byte> vectors;  ///< row-major; empty unless asked for
+  std::vector<std::byte> vectors;    ///< row-major; empty unless asked for
+  std::vector<PointVectors> fields;  ///< instead, where the vector fields have names
   std::vector<Column> metadata;
 };
 

@@ -14,6 +14,8 @@ namespace omendb {
 
 // Limits. Beyond one, a call fails with kLimitExceeded and changes nothing.
 inline constexpr size_t kMaxDimension = 65'536;
+inline constexpr size_t kMaxVectorFields = 16;    ///< of a collection
+inline constexpr size_t kMaxFieldNameBytes = 64;  ///< [A-Za-z0-9_-]{1,64}
 inline constexpr size_t kMaxK = 65'536;
 inline constexpr size_t kMaxBatchBytes = size_t{1} << 30;  ///< one add/upsert, vectors + metadata
 inline constexpr size_t kMaxBatchRows = size_t{1} << 24;   ///< vectors in one add/upsert/search
@@ -106,6 +108,15 @@ struct VectorsView {
     return static_cast<const std::byte*>(data) + i * row_stride();
   }
   size_t row_stride() const { return stride != 0 ? stride : vector_bytes(element, dim); }
+};
+
+/// A vector field of a collection that has several.
+struct VectorField {
+  std::string name;  ///< [A-Za-z0-9_-]{1,64}
+  size_t dim = 0;    ///< 1..kMaxDimension; 0 = taken from the first add
+  Metric metric = Metric::kL2;
+  Element element = Element::kF32;
+  bool operator==(const VectorField&) const = default;
 };
 
 enum class IdKind : uint8_t { kU64 = 1, kString = 2 };

@@ -31,4 +31,15 @@ constexpr uint32_t to_int(Epoch epoch) {
   return static_cast<uint32_t>(epoch);
 }
 
+/// A vector field of a collection, as log records and segment files name it. Never used again for
+/// another field of the same collection.
+enum class FieldId : uint16_t {};
+constexpr uint16_t to_int(FieldId field) {
+  return static_cast<uint16_t>(field);
+}
+/// The one field of a collection that was declared without names.
+inline constexpr FieldId kUnnamedField{0};
+/// What a field holds, as files say it. Text and sparse vectors will take the next numbers. Frozen.
+inline constexpr uint8_t kDenseField = 1;
+
 }  // namespace omendb

@@ -85,23 +85,23 @@ CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const Col
 
 Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const CoreOptions& options,
                                                              CollectionState state) {
-  if (!state.segments.empty() && (state.spec.dim == 0 || !state.id_kind)) {
+  if (!state.segments.empty() && (!segment::dimensions_known(state.fields) || !state.id_kind)) {
     return Status(StatusCode::kCorruption, "the manifest names segments of collection \"" +
                                                state.name + "\" and not what is in them");
   }
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->lsn = state.flushed;
-  snapshot->spec = state.spec;
+  snapshot->fields = std::make_shared<segment::Fields>(state.fields);
   snapshot->id_kind = state.id_kind;
   snapshot->next_auto_id = state.next_auto_id;
   snapshot->columns = std::make_shared<column::Schema>(state.columns);
-  std::shared_ptr<const codec::rabitq::Encoder> encoder;
+  segment::Encoders encoders;
   DurableParts parts;
   for (const SegmentState& segment : state.segments) {
     OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
     parts[segment.name] = {part.segment, part.dead};
     snapshot->live += part.watermark - segment::dead_count(part.dead);
-    encoder = part.segment->shared_encoder();
+    encoders = part.segment->encoders();
     snapshot->parts.push_back(std::move(part));
   }
   auto core = std::unique_ptr<CollectionCore>(
@@ -111,13 +111,13 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
     core->durable_parts_ = std::move(parts);
   }
   MutexLock lock(core->write_mutex_);
-  core->encoder_ = std::move(encoder);
+  core->encoders_ = std::move(encoders);
   return core;
 }
 
 Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const CollectionState& state,
                                        const SegmentState& named) {
-  auto opened = files.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
+  auto opened = files.open(named.name, state.fields, state.id_kind.value_or(IdKind::kU64));
   if (!opened.ok()) return named_by_manifest(opened.status());
   Part part;
   part.segment = *std::move(opened);
@@ -177,32 +177,28 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   std::vector<std::string_view> views;
   const IdsView given = view_of(ids, views, batch.ids);
   OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
-  OMEN_ASSIGN_OR_RETURN(
-      const CheckedVectors checked,
-      check_vectors(batch.vectors, before->spec, name_, {"vector", batch.first_row}));
-  OMEN_RETURN_IF_ERROR(check_ids(given, batch.vectors.count, batch.first_row));
-  OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, batch.vectors.count));
-  const size_t vector_total =
-      checked.view.count * vector_bytes(checked.view.element, checked.view.dim);
-  if (const size_t bytes = column_bytes(batch.metadata); bytes > kMaxBatchBytes - vector_total) {
-    return Status(StatusCode::kLimitExceeded, "vectors of " + std::to_string(vector_total) +
+  OMEN_ASSIGN_OR_RETURN(const CheckedBatch checked, check_batch(batch, *before->fields, name_));
+  OMEN_RETURN_IF_ERROR(check_ids(given, checked.rows, batch.first_row));
+  OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, checked.rows));
+  const size_t metadata_bytes = column_bytes(batch.metadata);
+  if (checked.vector_bytes + metadata_bytes > kMaxBatchBytes) {
+    return Status(StatusCode::kLimitExceeded, "vectors of " + std::to_string(checked.vector_bytes) +
                                                   " bytes and metadata of " +
-                                                  std::to_string(bytes) + "; at most " +
+                                                  std::to_string(metadata_bytes) + "; at most " +
                                                   std::to_string(kMaxBatchBytes) + " in a batch");
   }
   PutOperation put;
   put.collection_id = id_;
-  put.vectors = checked.view;
+  put.rows = checked.rows;
+  put.fields = checked.fields;
   put.columns = batch.metadata;
   put.ids = given;
   Staged<Ids> staged;
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
-    const bool as_checked = staged_->spec.metric == before->spec.metric &&
-                            staged_->spec.element == before->spec.element;
-    if (as_checked) {
-      OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(batch.vectors.count), wait));
+    if (segment::same_but_for_dimensions(*staged_->fields, *before->fields)) {
+      OMEN_RETURN_IF_ERROR(make_room(put.rows, wait));
       OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
       OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
     }
@@ -212,7 +208,7 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   or_fail([&] {
     Pending& pending = *staged.pending;
     pending.encoded =
-        fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.vectors,
+        fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.fields,
                             wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
   });
   staged.value = std::move(ids);
@@ -243,11 +239,11 @@ Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
   OMEN_RETURN_IF_ERROR(check_id_kind(put.ids, staged_->id_kind, name_));
   if (!std::holds_alternative<std::monostate>(put.ids)) return {};
   put.first_id = staged_->next_auto_id;
-  if (put.first_id > UINT64_MAX - put.vectors.count) {
+  if (put.first_id > UINT64_MAX - put.rows) {
     return Status(StatusCode::kLimitExceeded,
                   "no more ids to generate in collection \"" + name_ + "\"; pass ids of your own");
   }
-  std::vector<uint64_t> generated(put.vectors.count);
+  std::vector<uint64_t> generated(put.rows);
   for (size_t i = 0; i < generated.size(); ++i) generated[i] = put.first_id + i;
   ids = Ids(std::move(generated));
   return {};
@@ -255,11 +251,7 @@ Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
 
 Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation& put,
                                                                    PutMode mode) {
-  if (staged_->spec.dim != 0 && put.vectors.dim != staged_->spec.dim) {
-    return Status(StatusCode::kDimensionMismatch,
-                  "vector has " + std::to_string(put.vectors.dim) + " dimensions; collection \"" +
-                      name_ + "\" has " + std::to_string(staged_->spec.dim));
-  }
+  OMEN_RETURN_IF_ERROR(check_dimensions(put));
   OMEN_ASSIGN_OR_RETURN(const column::FittedBatch fitted,
                         column::fit_columns(put.columns, *staged_->columns));
   put.columns = fitted.columns();
@@ -267,6 +259,20 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation&
   const EncodedOperation record(put);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
   return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, put, dead); });
+}
+
+/// Once more, since the batch was checked before the lock: another may have settled a dimension.
+Status CollectionCore::check_dimensions(const PutOperation& put) {
+  for (size_t f = 0; f < put.fields.size(); ++f) {
+    const segment::Field& field = (*staged_->fields)[f];
+    const size_t dim = put.fields[f].vectors.dim;
+    if (field.spec.dim == 0 || dim == field.spec.dim) continue;
+    const RowNames names{"vector", 0, field.name};
+    return {StatusCode::kDimensionMismatch, "vector has " + std::to_string(dim) + " dimensions; " +
+                                                names.holder(name_) + " has " +
+                                                std::to_string(field.spec.dim)};
+  }
+  return {};
 }
 
 Result<CollectionCore::DeadByPart> CollectionCore::find_rows(const IdsView& ids, PutMode mode) {
@@ -319,9 +325,9 @@ std::shared_ptr<Snapshot> CollectionCore::next_snapshot(Lsn lsn, const DeadByPar
 
 std::shared_ptr<Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& put,
                                                    const DeadByPart& dead) {
-  const auto rows = static_cast<uint32_t>(put.vectors.count);
+  const uint32_t rows = put.rows;
   auto snapshot = next_snapshot(lsn, dead);
-  snapshot->spec.dim = put.vectors.dim;
+  snapshot->fields = settled_fields(std::move(snapshot->fields), put);
   const bool strings = std::holds_alternative<std::span<const std::string_view>>(put.ids);
   snapshot->id_kind = strings ? IdKind::kString : IdKind::kU64;
   auto columns = std::make_shared<column::Schema>(*snapshot->columns);
@@ -359,11 +365,11 @@ std::shared_ptr<Pending> CollectionCore::stage_delete(Lsn lsn, const DeadByPart&
 }
 
 void CollectionCore::start_memtable(const Snapshot& base, uint32_t rows) {
-  const size_t fit = options_.memtable_bytes / base.spec.row_bytes();
+  const size_t fit = options_.memtable_bytes / segment::row_bytes(*base.fields);
   const size_t capacity =
       std::max<size_t>(rows, std::clamp(fit, kMinMemtableRows, kMaxMemtableRows));
-  growing_ = std::make_shared<Memtable>(base.spec, *base.id_kind, static_cast<uint32_t>(capacity),
-                                        base.spec.coded() ? encoder_ : nullptr, *staged_->columns);
+  growing_ = std::make_shared<Memtable>(
+      *base.fields, *base.id_kind, static_cast<uint32_t>(capacity), encoders_, *staged_->columns);
 }
 
 std::shared_ptr<Pending> CollectionCore::enqueue(Pending pending) {
@@ -508,28 +514,28 @@ void CollectionCore::become(std::shared_ptr<const Snapshot> declared) {
   staged_ = declared;
   {
     MutexLock lock(state_mutex_);
-    durable_.spec = declared->spec;
+    durable_.fields = *declared->fields;
   }
   publication_.replace(std::move(declared));  // nothing is pending: nothing was ever put
 }
 
-Result<std::optional<Lsn>> CollectionCore::redeclare(const segment::VectorSpec& spec) {
+Result<std::optional<Lsn>> CollectionCore::redeclare(const segment::Fields& fields) {
   MutexLock lock(write_mutex_);
   OMEN_RETURN_IF_ERROR(check_writable());
-  if (staged_->spec.dim != 0) return std::optional<Lsn>();
+  if (segment::dimensions_known(*staged_->fields)) return std::optional<Lsn>();
   auto declared = std::make_shared<Snapshot>(*staged_);
-  declared->spec = spec;
-  const EncodedOperation record(CreateOperation{id_, name_, spec});
+  declared->fields = std::make_shared<segment::Fields>(fields);
+  const EncodedOperation record(CreateOperation{id_, name_, fields});
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
   become(std::move(declared));
   return std::optional<Lsn>(lsn);
 }
 
-bool CollectionCore::replay_declaration(const segment::VectorSpec& spec) {
+bool CollectionCore::replay_declaration(const segment::Fields& fields) {
   MutexLock lock(write_mutex_);
   if (staged_->id_kind) return false;
   auto declared = std::make_shared<Snapshot>(*staged_);
-  declared->spec = spec;
+  declared->fields = std::make_shared<segment::Fields>(fields);
   become(std::move(declared));
   return true;
 }
@@ -550,15 +556,14 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
   {
     MutexLock lock(write_mutex_);
     if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
-      const auto rows = static_cast<uint32_t>(put->vectors.count);
-      const bool fits = put->vectors.element == staged_->spec.element && rows > 0 &&
-                        (staged_->spec.dim == 0 || put->vectors.dim == staged_->spec.dim) &&
-                        check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
-                        check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
-                        column::check_columns(put->columns, rows).ok() &&
-                        column::have_types_of(*staged_->columns, put->columns) &&
-                        column::fit_columns(put->columns, *staged_->columns).ok();
-      if (!fits) {
+      const uint32_t rows = put->rows;
+      const bool sound = rows > 0 && fits_fields(*put, *staged_->fields) &&
+                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
+                         check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
+                         column::check_columns(put->columns, rows).ok() &&
+                         column::have_types_of(*staged_->columns, put->columns) &&
+                         column::fit_columns(put->columns, *staged_->columns).ok();
+      if (!sound) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
                                              " does not fit collection \"" + name_ + "\""};
       }
@@ -572,7 +577,10 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       if (journal_) {
         journal_->fills.push_back({lsn, pending->memtable, pending->first + pending->rows});
       }
-      pending->encoded = pending->memtable->fill(pending->first, put->vectors);
+      pending->encoded = true;
+      for (size_t f = 0; f < put->fields.size(); ++f) {
+        pending->encoded &= pending->memtable->fill(pending->first, f, put->fields[f].vectors);
+      }
     } else {
       const auto* deleted = std::get_if<DeleteOperation>(&decoded.operation);
       if (deleted == nullptr || !check_id_kind(deleted->ids, staged_->id_kind, name_).ok()) {

@@ -114,9 +114,9 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// Logs a declaration of a collection that no point was ever put into, and goes by it: who holds
   /// the collection sees what was declared last. @return the record's position; none if there was a
   /// put.
-  Result<std::optional<Lsn>> redeclare(const segment::VectorSpec& spec);
+  Result<std::optional<Lsn>> redeclare(const segment::Fields& fields);
   /// The same from the log. @return false if there was a put.
-  bool replay_declaration(const segment::VectorSpec& spec);
+  bool replay_declaration(const segment::Fields& fields);
   /// Waits for the jobs of a dropped collection, which are cancelled, and removes the files that no
   /// manifest names. The caller holds no lock that publishing takes.
   void remove_new_files();
@@ -157,6 +157,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   void become(std::shared_ptr<const Snapshot> declared) OMEN_REQUIRES(write_mutex_);
   Status choose_ids(PutOperation& put, Ids& ids) OMEN_REQUIRES(write_mutex_);
+  Status check_dimensions(const PutOperation& put) OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> enqueue(Pending pending) OMEN_REQUIRES(write_mutex_);
   /// What a write is once it is in memory: its place in the log, and what to return.
   template <class T>
@@ -248,8 +249,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   CondVar room_;  // a frozen memtable became a segment, or failed to
   std::shared_ptr<const Snapshot> staged_ OMEN_GUARDED_BY(write_mutex_);
   std::shared_ptr<segment::Memtable> growing_ OMEN_GUARDED_BY(write_mutex_);
-  std::shared_ptr<const codec::rabitq::Encoder> encoder_ OMEN_GUARDED_BY(write_mutex_);
-  Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};  // 0: nothing since the last freeze
+  segment::Encoders encoders_ OMEN_GUARDED_BY(write_mutex_);  // for the next memtable
+  Lsn growing_first_lsn_ OMEN_GUARDED_BY(write_mutex_){};     // 0: nothing since the last freeze
   std::deque<Frozen> frozen_ OMEN_GUARDED_BY(write_mutex_);
   Status seal_error_ OMEN_GUARDED_BY(write_mutex_);
   std::optional<Journal> journal_ OMEN_GUARDED_BY(write_mutex_);  // a reader's

@@ -26,8 +26,8 @@ struct SegmentState {
 struct CollectionState {
   uint32_t id = 0;
   std::string name;
-  segment::VectorSpec spec;       ///< dim 0 = not known yet
-  std::optional<IdKind> id_kind;  ///< none = not known yet
+  segment::Fields fields = segment::unnamed_field({});  ///< dim 0 = not known yet
+  std::optional<IdKind> id_kind;                        ///< none = not known yet
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in the segments
   column::Schema columns;
@@ -47,12 +47,15 @@ struct Part {
 /// One consistent state: everything up to `lsn` and nothing after. Immutable once shared.
 struct Snapshot {
   Lsn lsn{};
-  segment::VectorSpec spec;
+  std::shared_ptr<const segment::Fields> fields;  ///< vector fields
   std::optional<IdKind> id_kind;
   uint64_t next_auto_id = 0;
   std::shared_ptr<const column::Schema> columns;
   std::vector<Part> parts;  ///< oldest first; the last may be the growing memtable
   uint64_t live = 0;        ///< points
+
+  /// @param field  its place in `fields`.
+  const segment::VectorSpec& spec(size_t field) const { return (*fields)[field].spec; }
 };
 
 }  // namespace omendb::collection

@@ -36,7 +36,10 @@ collection::CollectionState state_from_meta(const storage::CollectionMeta& meta)
   collection::CollectionState state;
   state.id = meta.id;
   state.name = meta.name;
-  state.spec = {meta.dim, meta.metric, meta.element};
+  state.fields.clear();
+  for (const auto& f : meta.fields) {
+    state.fields.push_back({f.id, f.name, {f.dim, f.metric, f.element}});
+  }
   if (meta.id_kind != 0) state.id_kind = static_cast<IdKind>(meta.id_kind);
   state.next_auto_id = meta.next_auto_id;
   state.flushed = meta.flushed;
@@ -47,13 +50,19 @@ collection::CollectionState state_from_meta(const storage::CollectionMeta& meta)
   return state;
 }
 
+std::vector<storage::FieldMeta> meta_from_fields(const segment::Fields& fields) {
+  std::vector<storage::FieldMeta> meta;
+  for (const segment::Field& f : fields) {
+    meta.push_back({f.id, f.name, f.spec.dim, f.spec.metric, f.spec.element});
+  }
+  return meta;
+}
+
 storage::CollectionMeta meta_from_state(const collection::CollectionState& state) {
   storage::CollectionMeta meta;
   meta.id = state.id;
   meta.name = state.name;
-  meta.dim = state.spec.dim;
-  meta.metric = state.spec.metric;
-  meta.element = state.spec.element;
+  meta.fields = meta_from_fields(state.fields);
   meta.id_kind = state.id_kind ? static_cast<uint8_t>(*state.id_kind) : 0;
   meta.next_auto_id = state.next_auto_id;
   meta.flushed = state.flushed;
@@ -71,9 +80,7 @@ Status check_collections(const storage::Manifest& manifest) {
   std::set<std::string_view> files;
   for (const storage::CollectionMeta& meta : manifest.collections) {
     Status status = collection::check_collection_name(meta.name);
-    if (status.ok()) {
-      status = collection::check_collection_options({meta.dim, meta.metric, meta.element});
-    }
+    if (status.ok()) status = collection::check_fields(state_from_meta(meta).fields);
     if (!status.ok()) return impossible("a collection cannot be so: " + status.message());
     if (meta.id >= manifest.next_collection_id) {
       return impossible("collection \"" + meta.name + "\" has number " + std::to_string(meta.id) +
@@ -97,6 +104,58 @@ Lsn durable_mark(const storage::Manifest& manifest) {
   Lsn mark = std::max({manifest.log.trimmed, manifest.log.durable, manifest.catalogue});
   for (const auto& collection : manifest.collections) mark = std::max(mark, collection.flushed);
   return mark;
+}
+
+segment::Fields fields_from_options(const CollectionOptions& options) {
+  if (options.fields.empty()) {
+    return segment::unnamed_field({options.dim, options.metric, options.element});
+  }
+  segment::Fields fields;
+  for (const VectorField& f : options.fields) {
+    const auto id = static_cast<uint16_t>(fields.size() + 1);
+    fields.push_back({FieldId{id}, f.name, {f.dim, f.metric, f.element}});
+  }
+  return fields;
+}
+
+std::vector<VectorField> named_fields(const segment::Fields& fields) {
+  std::vector<VectorField> named;
+  for (const segment::Field& f : fields) {
+    if (f.name.empty()) continue;
+    named.push_back({f.name, f.spec.dim, f.spec.metric, f.spec.element});
+  }
+  return named;
+}
+
+CollectionOptions options_from_fields(const segment::Fields& fields) {
+  CollectionOptions options;
+  options.fields = named_fields(fields);
+  if (options.fields.empty()) {
+    const segment::VectorSpec& spec = fields[0].spec;
+    options = {spec.dim, spec.metric, spec.element};
+  }
+  return options;
+}
+
+bool satisfies(const segment::Fields& fields, const CollectionOptions& options) {
+  const segment::Fields asked = fields_from_options(options);
+  if (asked.size() != fields.size()) return false;
+  return std::ranges::all_of(asked, [&](const segment::Field& a) {
+    const auto f = std::ranges::find(fields, a.name, &segment::Field::name);
+    return f != fields.end() && f->spec.metric == a.spec.metric &&
+           f->spec.element == a.spec.element && (a.spec.dim == 0 || f->spec.dim == a.spec.dim);
+  });
+}
+
+std::string describe_fields(const segment::Fields& fields) {
+  std::string text;
+  for (const segment::Field& f : fields) {
+    if (!text.empty()) text += "; ";
+    if (!f.name.empty()) text += "field \"" + f.name + "\" of ";
+    text += "dim " + std::to_string(f.spec.dim) + ", " + std::string(metric_name(f.spec.metric)) +
+            ", " + std::string(element_name(f.spec.element));
+  }
+  return text;
 }
 
 }  // namespace omendb::internal

@@ -180,14 +180,24 @@ TEST_F(CatalogueTest, ACatalogueRecordThatCannotBeIsReportedAndAbortsNothing) {
   using collection::CreateOperation;
   using collection::DropOperation;
   using collection::EncodedOperation;
-  const segment::VectorSpec plain{kDim, Metric::kL2, Element::kF32};
+  const segment::Fields plain = segment::unnamed_field({kDim, Metric::kL2, Element::kF32});
+  const segment::Fields impossible =
+      segment::unnamed_field({kDim, Metric::kHamming, Element::kF32});
+  const segment::Field body{FieldId{2}, "body", {kDim, Metric::kL2, Element::kF32}};
+  const segment::Field late{FieldId{1}, "late", body.spec};
+  const segment::Field twin{FieldId{3}, "body", body.spec};
   const std::pair<std::string, EncodedOperation> forged[] = {
       {"a number that another has", EncodedOperation(CreateOperation{1, "other", plain})},
       {"a number of a collection with points", EncodedOperation(CreateOperation{1, "docs", plain})},
       {"a name that another has", EncodedOperation(CreateOperation{2, "docs", plain})},
       {"a name that is none", EncodedOperation(CreateOperation{2, "a/b", plain})},
       {"elements that the metric does not have",
-       EncodedOperation(CreateOperation{2, "b", {kDim, Metric::kHamming, Element::kF32}})},
+       EncodedOperation(CreateOperation{2, "b", impossible})},
+      {"no vector field", EncodedOperation(CreateOperation{2, "b", {}})},
+      {"ids of fields that do not ascend", EncodedOperation(CreateOperation{2, "b", {body, late}})},
+      {"a name of two fields", EncodedOperation(CreateOperation{2, "b", {body, twin}})},
+      {"an unnamed field beside another",
+       EncodedOperation(CreateOperation{2, "b", {plain[0], body}})},
       {"a drop of nothing", EncodedOperation(DropOperation{9})},
   };
   for (const auto& [what, record] : forged) {

@@ -11,6 +11,7 @@
 #include "collection/read/get.h"
 #include "collection/read/scan_cursor.h"
 #include "collection/read/search.h"
+#include "database/catalog.h"
 #include "database/database_impl.h"
 
 namespace omendb {
@@ -250,8 +251,9 @@ Result<std::vector<FilterWarning>> Collection::filter_warnings(const Filter& whe
 }
 
 Result<Scan> Collection::scan(const ScanOptions& options) const {
-  return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<Scan> {
-    OMEN_ASSIGN_OR_RETURN(auto cursor, internal::ScanCursor::open(std::move(now), options));
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<Scan> {
+    OMEN_ASSIGN_OR_RETURN(auto cursor,
+                          internal::ScanCursor::open(std::move(now), core.name(), options));
     return Scan(std::move(cursor));
   });
 }
@@ -269,9 +271,12 @@ Result<CollectionInfo> Collection::info() const {
   return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<CollectionInfo> {
     CollectionInfo info;
     info.name = core.name();
-    info.dim = now->spec.dim;
-    info.metric = now->spec.metric;
-    info.element = now->spec.element;
+    info.fields = internal::named_fields(*now->fields);
+    if (info.fields.empty()) {
+      info.dim = now->spec(0).dim;
+      info.metric = now->spec(0).metric;
+      info.element = now->spec(0).element;
+    }
     info.id_kind = now->id_kind;
     for (const auto& column : *now->columns) info.columns.emplace_back(column.name, column.type);
     info.points = now->live;

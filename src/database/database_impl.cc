@@ -21,11 +21,6 @@ constexpr uint64_t kAppendsBetweenLooks = 256;
 /// The database whose callback this thread runs.
 thread_local const DatabaseImpl* in_callback_of = nullptr;
 
-std::string describe(const CollectionOptions& options) {
-  return "dim " + std::to_string(options.dim) + ", " + std::string(metric_name(options.metric)) +
-         ", " + std::string(element_name(options.element));
-}
-
 }  // namespace
 
 DatabaseImpl::~DatabaseImpl() {
@@ -248,19 +243,16 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
   if (!options) return core;
 
   OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
-  const segment::VectorSpec& spec = snapshot->spec;
-  const bool same = spec.metric == options->metric && spec.element == options->element &&
-                    (options->dim == 0 || spec.dim == options->dim);
-  if (same) return core;
-  if (spec.dim != 0) {
-    return Status(StatusCode::kAlreadyExists, "collection \"" + std::string(name) +
-                                                  "\" exists with " +
-                                                  describe({spec.dim, spec.metric, spec.element}) +
-                                                  "; asked for " + describe(*options));
+  if (satisfies(*snapshot->fields, *options)) return core;
+  if (segment::dimensions_known(*snapshot->fields)) {
+    return Status(StatusCode::kAlreadyExists,
+                  "collection \"" + std::string(name) + "\" exists with " +
+                      describe_fields(*snapshot->fields) + "; asked for " +
+                      describe_fields(fields_from_options(*options)));
   }
   if (follower_ != nullptr) return core;  // the writer will see to it
   // Nothing was ever added, unless just now: what was not declared then is declared now.
-  const segment::VectorSpec declared{options->dim, options->metric, options->element};
+  const segment::Fields declared = fields_from_options(*options);
   OMEN_ASSIGN_OR_RETURN(const auto position, core->redeclare(declared));
   if (!position) {
     return Status(StatusCode::kAlreadyExists,
@@ -272,10 +264,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
     MutexLock lock(map_mutex_);
     undurable_[core->id()] = *position;
   }
-  storage::CollectionMeta& meta = *find_meta(core->id());
-  meta.dim = declared.dim;
-  meta.metric = declared.metric;
-  meta.element = declared.element;
+  find_meta(core->id())->fields = meta_from_fields(declared);
   return core;
 }
 
@@ -292,7 +281,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
     return Status(StatusCode::kLimitExceeded, "no more numbers for collections");
   }
   state.name = name;
-  state.spec = {options.dim, options.metric, options.element};
+  state.fields = fields_from_options(options);
   OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
   // All that needs memory comes before the record: once that is logged, the collection is there.
   std::map<std::string, std::shared_ptr<Core>, std::less<>> created;
@@ -303,7 +292,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
     all.reserve(2 * all.size() + 1);
   }
   const collection::EncodedOperation record(
-      collection::CreateOperation{state.id, state.name, state.spec});
+      collection::CreateOperation{state.id, state.name, state.fields});
   OMEN_ASSIGN_OR_RETURN(const Lsn logged, append(record.parts()));
   undurable.begin()->second = logged;
   manifest_.catalogue = logged;

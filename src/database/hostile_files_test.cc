@@ -207,12 +207,13 @@ void HostileFilesTest::spoil(Manifest& manifest) {
 }
 
 void HostileFilesTest::spoil(storage::CollectionMeta& meta, Manifest& manifest) {
-  switch (rng_() % 14) {
+  switch (rng_() % 15) {
+    case 14: meta.fields.push_back({FieldId{static_cast<uint16_t>(rng_() % 3)}, "x", 4}); return;
     case 0: meta.id = static_cast<uint32_t>(odd_number()); return;
     case 1: meta.name = rng_() % 2 == 0 ? "late" : std::string(rng_() % 300, '\x01'); return;
-    case 2: meta.dim = odd_number() % (kMaxDimension + 1); return;
-    case 3: meta.metric = static_cast<Metric>(1 + rng_() % 4); return;
-    case 4: meta.element = static_cast<Element>(1 + rng_() % 4); return;
+    case 2: any(meta.fields).dim = odd_number() % (kMaxDimension + 1); return;
+    case 3: any(meta.fields).metric = static_cast<Metric>(1 + rng_() % 4); return;
+    case 4: any(meta.fields).element = static_cast<Element>(1 + rng_() % 4); return;
     case 5: meta.id_kind = static_cast<uint8_t>(rng_() % 3); return;
     case 6: meta.next_auto_id = odd_number(); return;
     case 7: meta.flushed = Lsn{odd_number()}; return;

@@ -179,16 +179,25 @@ TEST_F(RecoveryTest, ALogRecordThatDoesNotFitItsCollectionIsReportedAndNotApplie
   const std::vector<std::string_view> strings = {"a", "b", "c"};
   Column year{.name = "year", .type = ColumnType::kI64, .valid = {1, 1}, .ints = {1, 2}};
   using collection::PutOperation;
+  collection::PutField field;
   const auto put = [&](uint32_t id, size_t dim, const IdsView& ids, uint64_t first_id = 0) {
     PutOperation operation;
     operation.collection_id = id;
-    operation.vectors = {rows, 3 * kDim / dim, dim};
+    operation.rows = static_cast<uint32_t>(3 * kDim / dim);
+    field.vectors = {rows, operation.rows, dim};
+    operation.fields = std::span(&field, 1);
     operation.ids = ids;
     operation.first_id = first_id;
     return operation;
   };
   const std::vector<std::pair<std::string, std::function<PutOperation(uint32_t)>>> forged = {
       {"another dimension", [&](uint32_t id) { return put(id, kDim / 2, {}, 7); }},
+      {"another field",
+       [&](uint32_t id) {
+         PutOperation operation = put(id, kDim, {}, 7);
+         field.id = FieldId{1};
+         return operation;
+       }},
       {"an id given twice", [&](uint32_t id) { return put(id, kDim, std::span(twice)); }},
       {"the reserved id", [&](uint32_t id) { return put(id, kDim, std::span(reserved)); }},
       {"ids past the last", [&](uint32_t id) { return put(id, kDim, {}, UINT64_MAX - 2); }},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <new>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -94,7 +95,7 @@ class Segments {
       const auto state = state_from_meta(meta);
       std::erase_if(meta.segments, [&](storage::SegmentMeta& named) {
         const auto opened =
-            store.open(named.name, state.spec, state.id_kind.value_or(IdKind::kU64));
+            store.open(named.name, state.fields, state.id_kind.value_or(IdKind::kU64));
         if (!opened.ok() || (*opened)->rows() != named.rows) {
           losses_.tell("collection \"" + meta.name + "\": a file of " + std::to_string(named.rows) +
                        " rows is lost: " +
@@ -159,7 +160,7 @@ class CollectionCopy {
   /// Halves what cannot be read whole, down to single points.
   Status copy(std::span<const RowAt> rows) {
     if (rows.empty()) return {};
-    auto points = collection::fetch(from_, rows, {.with_vectors = true, .columns = {"*"}});
+    auto points = collection::fetch(from_, rows, {all_fields(), {"*"}});
     if (points.ok()) return write(*points);
     if (rows.size() == 1) return copy_partly(rows);
     OMEN_RETURN_IF_ERROR(copy(rows.first(rows.size() / 2)));
@@ -176,14 +177,13 @@ class CollectionCopy {
                   "row " + std::to_string(row[0].slot));
       return {};
     }
-    auto points = collection::fetch(from_, row, {.with_vectors = true, .columns = {}});
+    auto points = collection::fetch(from_, row, {all_fields(), {}});
     if (!points.ok()) {
       losses_.add(file, "", " lost, as the vectors cannot be read", describe(*id));
       return {};
     }
     for (const auto& column : *from_.columns) {
-      auto with_column =
-          collection::fetch(from_, row, {.with_vectors = false, .columns = {column.name}});
+      auto with_column = collection::fetch(from_, row, {.columns = {column.name}});
       if (with_column.ok()) {
         points->metadata.push_back(std::move(with_column->metadata[0]));
       } else {
@@ -193,10 +193,24 @@ class CollectionCopy {
     return write(*points);
   }
 
+  std::vector<size_t> all_fields() const {
+    std::vector<size_t> places(from_.fields->size());
+    std::iota(places.begin(), places.end(), 0);
+    return places;
+  }
+
   Status write(const Points& points) {
     const size_t count = id_count(points.ids);
-    WriteBatch batch{.vectors = {points.vectors.data(), count, from_.spec.dim, from_.spec.element},
-                     .metadata = points.metadata};
+    WriteBatch batch{.metadata = points.metadata};
+    std::vector<FieldVectors> fields;
+    if (points.fields.empty()) {
+      batch.vectors = {points.vectors.data(), count, from_.spec(0).dim, from_.spec(0).element};
+    } else {
+      for (const PointVectors& f : points.fields) {
+        fields.push_back({f.field, {f.vectors.data(), count, f.dim, f.element}});
+      }
+      batch.fields = fields;
+    }
     std::vector<std::string_view> strings;
     if (const auto* names = std::get_if<std::vector<std::string>>(&points.ids)) {
       strings.assign(names->begin(), names->end());
@@ -216,10 +230,8 @@ class CollectionCopy {
 Status copy_segments(DatabaseImpl& from, DatabaseImpl& to, Losses& losses) {
   for (const auto& core : from.cores()) {
     OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
-    const auto& spec = snapshot->spec;
-    OMEN_ASSIGN_OR_RETURN(
-        const auto copy,
-        to.collection(core->name(), CollectionOptions{spec.dim, spec.metric, spec.element}));
+    OMEN_ASSIGN_OR_RETURN(const auto copy,
+                          to.collection(core->name(), options_from_fields(*snapshot->fields)));
     OMEN_RETURN_IF_ERROR(CollectionCopy(*snapshot, *copy, losses).run());
   }
   return {};
@@ -284,10 +296,7 @@ class LogCopy {
   }
 
   Status create(const collection::CreateOperation& create) {
-    const auto& spec = create.spec;
-    OMEN_RETURN_IF_ERROR(
-        to_.collection(create.name, CollectionOptions{spec.dim, spec.metric, spec.element})
-            .status());
+    OMEN_RETURN_IF_ERROR(to_.collection(create.name, options_from_fields(create.fields)).status());
     known_[create.collection_id] = {std::string(create.name), Lsn{}};
     next_id_ = std::max(next_id_, create.collection_id + 1);
     return {};
@@ -306,13 +315,35 @@ class LogCopy {
       return core.delete_ids(erase->ids).status();
     }
     const auto& put = std::get<collection::PutOperation>(operation);
-    WriteBatch batch{.vectors = put.vectors, .ids = put.ids, .metadata = put.columns};
+    OMEN_ASSIGN_OR_RETURN(const auto now, core.snapshot());
+    WriteBatch batch{.ids = put.ids, .metadata = put.columns};
+    std::vector<FieldVectors> fields;
+    OMEN_RETURN_IF_ERROR(name_fields(put, *now->fields, batch.vectors, fields));
+    batch.fields = fields;
     std::vector<uint64_t> generated;
     if (std::holds_alternative<std::monostate>(put.ids)) {
-      for (uint64_t i = 0; i < put.vectors.count; ++i) generated.push_back(put.first_id + i);
+      for (uint64_t i = 0; i < put.rows; ++i) generated.push_back(put.first_id + i);
       batch.ids = std::span<const uint64_t>(generated);
     }
     return core.put(batch, CollectionCore::PutMode::kUpsert).status();
+  }
+
+  /// What a put says of fields by their ids, in the words of a batch.
+  static Status name_fields(const collection::PutOperation& put, const segment::Fields& known,
+                            VectorsView& unnamed, std::vector<FieldVectors>& named) {
+    for (const collection::PutField& field : put.fields) {
+      const auto found = std::ranges::find(known, field.id, &segment::Field::id);
+      if (found == known.end()) {
+        return {StatusCode::kCorruption,
+                "its collection has no vector field " + std::to_string(to_int(field.id))};
+      }
+      if (found->name.empty()) {
+        unnamed = field.vectors;
+      } else {
+        named.push_back({found->name, field.vectors});
+      }
+    }
+    return {};
   }
 
   DatabaseImpl& to_;

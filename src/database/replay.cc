@@ -65,7 +65,8 @@ Status Replay::apply(const storage::LogRecord& record) {
 Status Replay::declare(const storage::LogRecord& record, const CreateOperation& create) {
   const std::string name(create.name);
   if (const auto found = cores_.find(create.collection_id); found != cores_.end()) {
-    if (found->second->name() == name && found->second->replay_declaration(create.spec)) return {};
+    if (found->second->name() == name && found->second->replay_declaration(create.fields))
+      return {};
     return misfit(record, "declares collection \"" + name +
                               "\", whose number another has or which has points");
   }
@@ -77,7 +78,7 @@ Status Replay::declare(const storage::LogRecord& record, const CreateOperation& 
   collection::CollectionState state;
   state.id = create.collection_id;
   state.name = name;
-  state.spec = create.spec;
+  state.fields = create.fields;
   OMEN_RETURN_IF_ERROR(add(state));
   next_id_ = state.id + 1;
   return {};

@@ -17,10 +17,11 @@ class LiveRows {
  public:
   explicit LiveRows(const WriteSource& source) : source_(source) {
     if (!source.rows->in_id_order()) {
+      const index::SlotOrder& by_id = source.rows->field(0);  // as every field says it
       slots_.resize(source.rows->rows());
       std::iota(slots_.begin(), slots_.end(), 0U);
       std::sort(slots_.begin(), slots_.end(),
-                [&](uint32_t a, uint32_t b) { return source.rows->before(a, b); });
+                [&](uint32_t a, uint32_t b) { return by_id.before(a, b); });
     }
     skip_dead();
   }

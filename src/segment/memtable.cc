@@ -1,48 +1,24 @@
 #include "segment/memtable.h"
 
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
-#include "segment/center.h"
 
 namespace omendb::segment {
-
-namespace {
-constexpr uint32_t kBlock = Memtable::kBlockRows;
-// Memory made ready ahead: for small batches some of them at once, for large ones not all of one.
-constexpr size_t kLeastAhead = size_t{64} << 10;
-constexpr size_t kMostAhead = size_t{1} << 20;
-}  // namespace
 
 /// What a snapshot sees of a memtable.
 class MemtableView final : public RowSource {
  public:
-  MemtableView(std::shared_ptr<const Memtable> memtable, uint32_t rows, uint32_t coded_rows)
-      : memtable_(std::move(memtable)), rows_(rows), coded_rows_(coded_rows) {}
+  MemtableView(std::shared_ptr<const Memtable> memtable, uint32_t rows)
+      : memtable_(std::move(memtable)), rows_(rows) {
+    fields_.reserve(memtable_->fields_.size());
+    for (const auto& field : memtable_->fields_) {
+      fields_.emplace_back(*field, memtable_->ids_, rows);
+    }
+  }
 
   uint32_t rows() const override { return rows_; }
-
-  Result<RowRun> vectors(uint32_t first, uint32_t count,
-                         const uint64_t* /*mask*/ = nullptr) const override {
-    return RowRun{row(first), first, count};
-  }
-
-  Status locate(std::span<const uint32_t> slots, const std::byte** out) const override {
-    for (uint32_t slot : slots) *out++ = row(slot);
-    return {};
-  }
-
-  const codec::rabitq::Encoder* encoder() const override {
-    return coded_rows_ > 0 ? memtable_->encoder_.load(std::memory_order_acquire) : nullptr;
-  }
-  uint32_t coded_rows() const override { return coded_rows_; }
-  Result<const std::byte*> codes() const override { return memtable_->codes_.get(); }
-
-  bool keeps_byte_codes() const override { return memtable_->byte_codes_.useful(); }
-  codec::sq8::Codes byte_codes(const RowRun& vectors) const override {
-    return memtable_->byte_codes_.of(vectors.rows, vectors.count);
-  }
+  const index::Rows& field(size_t field) const override { return fields_[field]; }
 
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
   bool in_id_order() const override { return false; }
@@ -57,34 +33,23 @@ class MemtableView final : public RowSource {
   Result<std::optional<uint32_t>> find(const IdView& id) const override {
     return memtable_->ids_.find(id, rows_);
   }
-  bool before(uint32_t a, uint32_t b) const override {
-    return memtable_->ids_.at(a) < memtable_->ids_.at(b);
-  }
 
   const column::ColumnSource& columns() const override { return memtable_->columns_; }
   Status check() const override { return {}; }  // memory stays
 
  private:
-  const std::byte* row(uint32_t slot) const {
-    return memtable_->vectors_.get() + size_t{slot} * memtable_->spec_.row_bytes();
-  }
-
   const std::shared_ptr<const Memtable> memtable_;
   const uint32_t rows_;
-  const uint32_t coded_rows_;
+  std::vector<GrowingVectorsView> fields_;
 };
 
-Memtable::Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-                   std::shared_ptr<const codec::rabitq::Encoder> encoder, column::Schema known)
-    : spec_(spec),
-      capacity_(capacity),
-      ids_(id_kind, capacity),
-      columns_(std::move(known)),
-      vectors_(make_large_array<std::byte>(size_t{capacity} * spec.row_bytes())),
-      byte_codes_(spec, capacity) {
-  if (encoder != nullptr) {
-    encoder_owner_ = std::move(encoder);
-    adopt_encoder(0);
+Memtable::Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity,
+                   const Encoders& encoders, column::Schema known)
+    : capacity_(capacity), ids_(id_kind, capacity), columns_(std::move(known)) {
+  OMEN_CHECK(encoders.empty() || encoders.size() == fields.size());
+  for (size_t f = 0; f < fields.size(); ++f) {
+    fields_.push_back(std::make_unique<GrowingVectors>(fields[f].spec, capacity,
+                                                       encoders.empty() ? nullptr : encoders[f]));
   }
 }
 
@@ -103,71 +68,22 @@ uint32_t Memtable::reserve_sequence(uint64_t first_id, std::span<const Column> c
   return std::exchange(reserved_, reserved_ + rows);
 }
 
-bool Memtable::fill(uint32_t first, const VectorsView& vectors) {
-  const size_t row_bytes = spec_.row_bytes();
-  std::byte* place = vectors_.get() + first * row_bytes;
-  if (vectors.row_stride() == row_bytes) {
-    std::memcpy(place, vectors.data, vectors.count * row_bytes);
-  } else {
-    for (size_t i = 0; i < vectors.count; ++i) {
-      std::memcpy(place + i * row_bytes, vectors.row(i), row_bytes);
-    }
-  }
-  const codec::rabitq::Encoder* encoder = encoder_.load(std::memory_order_acquire);
-  if (encoder == nullptr) return false;
-  encode_blocks(*encoder, first, first + static_cast<uint32_t>(vectors.count));
-  return true;
-}
-
 void Memtable::populate_ahead(uint32_t rows, uint32_t batch) {
-  const size_t row_bytes = spec_.row_bytes();
-  const size_t used = rows * row_bytes;
-  const size_t wanted = std::min(batch * row_bytes, kMostAhead);
-  size_t done = populated_.load(std::memory_order_relaxed);
-  if (used + wanted <= done) return;
-  const size_t begin = std::max(used, done);
-  const size_t end = std::min(used + std::max(wanted, kLeastAhead), capacity_ * row_bytes);
-  if (begin >= end || !populated_.compare_exchange_strong(done, end, std::memory_order_relaxed)) {
-    return;
-  }
-  populate(vectors_.get() + begin, end - begin);
+  for (const auto& field : fields_) field->populate_ahead(rows, batch);
 }
 
 void Memtable::publish(uint32_t first, uint32_t rows, bool encoded) {
-  if (!spec_.coded()) return;
-  const uint32_t end = first + rows;
-  if (encoder_owner_ == nullptr) {
-    if (end >= kRowsBeforeCoding) adopt_encoder(end);
-    return;
-  }
-  // The block that an earlier batch began: complete now, or left to a later batch.
-  const uint32_t block_start = first / kBlock * kBlock;
-  if (block_start != first && block_start + kBlock <= end) {
-    encode_blocks(*encoder_owner_, block_start, block_start + kBlock);
-  }
-  if (!encoded) encode_blocks(*encoder_owner_, first, end);
-}
-
-void Memtable::adopt_encoder(uint32_t rows) {
-  codes_ = make_large_array<std::byte>(codec::rabitq::coded_bytes(spec_.dim, capacity_));
-  if (encoder_owner_ == nullptr) {
-    encoder_owner_ = make_encoder(spec_, vectors_.get(), rows);
-  }
-  encode_blocks(*encoder_owner_, 0, rows);
-  encoder_.store(encoder_owner_.get(), std::memory_order_release);
-}
-
-void Memtable::encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end) {
-  const size_t row_bytes = spec_.row_bytes();
-  for (uint32_t b = (first + kBlock - 1) / kBlock; (b + 1) * kBlock <= end; ++b) {
-    encoder.encode_block(vectors_.get() + size_t{b} * kBlock * row_bytes, row_bytes, kBlock,
-                         codes_.get() + b * encoder.block_bytes());
-  }
+  for (const auto& field : fields_) field->publish(first, rows, encoded);
 }
 
 std::shared_ptr<const RowSource> Memtable::view(uint32_t watermark) {
-  const uint32_t coded = encoder_owner_ == nullptr ? 0 : watermark / kBlock * kBlock;
-  return std::make_shared<MemtableView>(shared_from_this(), watermark, coded);
+  return std::make_shared<MemtableView>(shared_from_this(), watermark);
+}
+
+Encoders Memtable::encoders() const {
+  Encoders encoders;
+  for (const auto& field : fields_) encoders.push_back(field->encoder());
+  return encoders;
 }
 
 }  // namespace omendb::segment

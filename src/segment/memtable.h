@@ -1,15 +1,12 @@
-// The growing end of a collection: a flat buffer that encodes as it copies.
+// The growing end of a collection: rows in the order of their arrival, in memory.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
-#include "base/large_array.h"
-#include "segment/byte_codes.h"
-#include "segment/row_source.h"
-#include "segment/vector_spec.h"
+#include "segment/growing_vectors.h"
 
 namespace omendb::segment {
 
@@ -20,17 +17,15 @@ namespace omendb::segment {
 /// published to them under a lock.
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
-  /// Below this, no codes: an exact scan of so few is faster, and a center drawn from fewer vectors
-  /// would be a poor one for those that follow.
-  static constexpr uint32_t kRowsBeforeCoding = 2'048;
-  /// Rows are encoded by aligned blocks of this many.
-  static constexpr uint32_t kBlockRows = codec::rabitq::kBlockRows;
+  static constexpr uint32_t kRowsBeforeCoding = GrowingVectors::kRowsBeforeCoding;
+  static constexpr uint32_t kBlockRows = GrowingVectors::kBlockRows;
 
   /// @param capacity  rows that fit; memory is touched as they arrive.
-  /// @param encoder   of the segments before this memtable; null = make one when there are rows.
+  /// @param encoders  of the segments before this memtable; where there is none, a field makes its
+  ///                  own when there are rows.
   /// @param known     the columns whose types are settled.
-  Memtable(const VectorSpec& spec, IdKind id_kind, uint32_t capacity,
-           std::shared_ptr<const codec::rabitq::Encoder> encoder, column::Schema known);
+  Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity, const Encoders& encoders,
+           column::Schema known);
 
   uint32_t capacity() const { return capacity_; }
   uint32_t reserved() const { return reserved_; }  ///< in the order of reserve() calls
@@ -41,14 +36,18 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// The same for ids first_id, first_id + 1, …
   uint32_t reserve_sequence(uint64_t first_id, std::span<const Column> columns, uint32_t rows);
 
-  /// @param vectors  in the collection's element type, finite.
-  /// @return whether the batch's whole blocks were encoded; publish() wants to know.
-  bool fill(uint32_t first, const VectorsView& vectors);
+  /// @param field    the field's place.
+  /// @param vectors  in the field's element type, finite.
+  /// @return whether the batch's whole blocks were encoded; publish() wants to know, of all fields.
+  bool fill(uint32_t first, size_t field, const VectorsView& vectors) {
+    return fields_[field]->fill(first, vectors);
+  }
 
   /// Readies memory past `rows` for the next batch, which is thought to be as large as this one.
   /// Any thread, at any time; of use where nobody waits for it.
   void populate_ahead(uint32_t rows, uint32_t batch);
 
+  /// @param encoded  whether every fill() of the batch said so.
   void publish(uint32_t first, uint32_t rows, bool encoded);
 
   /// Rows [0, watermark) as of the last publish(). Call from the publisher.
@@ -56,26 +55,17 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
 
   const GrowingIds& ids() const { return ids_; }
   const column::GrowingColumns& columns() const { return columns_; }
-  std::shared_ptr<const codec::rabitq::Encoder> encoder() const { return encoder_owner_; }
+  /// Of each field, null while it has none. Call from the publisher.
+  Encoders encoders() const;
 
  private:
   friend class MemtableView;
 
-  void adopt_encoder(uint32_t rows);
-  /// Encodes the blocks that lie whole inside [first, end).
-  void encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end);
-
-  const VectorSpec spec_;
   const uint32_t capacity_;
   uint32_t reserved_ = 0;
   GrowingIds ids_;
   column::GrowingColumns columns_;
-  LargeArray<std::byte> vectors_;
-  std::atomic<size_t> populated_{0};  // bytes of vectors_
-  LargeArray<std::byte> codes_;
-  mutable ByteCodes byte_codes_;
-  std::shared_ptr<const codec::rabitq::Encoder> encoder_owner_;  // publisher
-  std::atomic<const codec::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
+  std::vector<std::unique_ptr<GrowingVectors>> fields_;
 };
 
 }  // namespace omendb::segment

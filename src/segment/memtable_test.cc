@@ -27,14 +27,14 @@ std::shared_ptr<const Encoder> some_encoder(const VectorSpec& spec) {
 /// "" if every complete block below the view's watermark holds the codes of its rows.
 std::string wrong_codes(const RowSource& view, const VectorSpec& spec,
                         const std::vector<std::byte>& vectors) {
-  if (view.coded_rows() != view.rows() / kBlockRows * kBlockRows) return "coded rows";
-  if (view.coded_rows() == 0) return "";
-  const Encoder& encoder = *view.encoder();
+  if (view.field(0).coded_rows() != view.rows() / kBlockRows * kBlockRows) return "coded rows";
+  if (view.field(0).coded_rows() == 0) return "";
+  const Encoder& encoder = *view.field(0).encoder();
   std::vector<std::byte> block(encoder.block_bytes());
-  for (size_t b = 0; b < view.coded_rows() / kBlockRows; ++b) {
+  for (size_t b = 0; b < view.field(0).coded_rows() / kBlockRows; ++b) {
     encoder.encode_block(vectors.data() + b * kBlockRows * spec.row_bytes(), spec.row_bytes(),
                          kBlockRows, block.data());
-    if (std::memcmp(block.data(), *view.codes() + b * block.size(), block.size()) != 0) {
+    if (std::memcmp(block.data(), *view.field(0).codes() + b * block.size(), block.size()) != 0) {
       return "block " + std::to_string(b);
     }
   }
@@ -75,8 +75,8 @@ RC_GTEST_PROP(Memtable, CodesOfCompleteBlocksAreRightWhateverTheOrderOfFilling, 
   const auto rows = *rc::gen::inRange<uint32_t>(1, 400);
   const auto vectors = random_vectors(spec, rows, rng);
   auto batches = cut_into_batches(rows, *rc::gen::inRange<uint32_t>(1, 100), rng);
-  auto memtable =
-      std::make_shared<Memtable>(spec, IdKind::kU64, rows, some_encoder(spec), column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, rows,
+                                             Encoders{some_encoder(spec)}, column::Schema());
   for (const Batch& batch : batches) {
     RC_ASSERT(memtable->reserve_sequence(batch.first, {}, batch.rows) == batch.first);
   }
@@ -86,14 +86,14 @@ RC_GTEST_PROP(Memtable, CodesOfCompleteBlocksAreRightWhateverTheOrderOfFilling, 
   size_t published = 0;
   for (const size_t next : order) {
     batches[next].encoded =
-        memtable->fill(batches[next].first, part_of(spec, vectors, batches[next]));
+        memtable->fill(batches[next].first, 0, part_of(spec, vectors, batches[next]));
     batches[next].filled = true;
     for (; published < batches.size() && batches[published].filled; ++published) {
       const Batch& batch = batches[published];
       memtable->publish(batch.first, batch.rows, batch.encoded);
       const auto view = memtable->view(batch.first + batch.rows);
       RC_ASSERT(wrong_codes(*view, spec, vectors) == "");
-      RC_ASSERT(std::memcmp(view->vectors(0, view->rows())->rows, vectors.data(),
+      RC_ASSERT(std::memcmp(view->field(0).vectors(0, view->rows())->rows, vectors.data(),
                             view->rows() * spec.row_bytes()) == 0);
     }
   }
@@ -106,8 +106,8 @@ TEST(Memtable, AdoptsAnEncoderOnceThereAreRowsEnoughAndCodesWhatCameBefore) {
     constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 700;
     const auto vectors = random_vectors(spec, kRows, rng);
     auto batches = cut_into_batches(kRows, 150, rng);
-    auto memtable =
-        std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, column::Schema());
+    auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{},
+                                               column::Schema());
     for (const Batch& batch : batches) memtable->reserve_sequence(batch.first, {}, batch.rows);
     // A few batches are in flight at once, so some are filled without the encoder and published
     // after it was adopted.
@@ -115,23 +115,24 @@ TEST(Memtable, AdoptsAnEncoderOnceThereAreRowsEnoughAndCodesWhatCameBefore) {
     for (size_t begin = 0; begin < batches.size(); begin += 8) {
       const size_t end = std::min(batches.size(), begin + 8);
       for (size_t b = end; b-- > begin;) {
-        batches[b].encoded = memtable->fill(batches[b].first, part_of(spec, vectors, batches[b]));
+        batches[b].encoded =
+            memtable->fill(batches[b].first, 0, part_of(spec, vectors, batches[b]));
       }
       for (size_t b = begin; b < end; ++b) {
         const Batch& batch = batches[b];
         memtable->publish(batch.first, batch.rows, batch.encoded);
         const auto view = memtable->view(batch.first + batch.rows);
         if (view->rows() < Memtable::kRowsBeforeCoding) {
-          ASSERT_EQ(view->encoder(), nullptr);
-          ASSERT_EQ(view->coded_rows(), 0U);
+          ASSERT_EQ(view->field(0).encoder(), nullptr);
+          ASSERT_EQ(view->field(0).coded_rows(), 0U);
           early = view;
         } else {
           ASSERT_EQ(wrong_codes(*view, spec, vectors), "") << "seed " << seed << " batch " << b;
         }
       }
     }
-    EXPECT_EQ(early->coded_rows(), 0U) << "an older view changed";
-    EXPECT_EQ(early->encoder(), nullptr);
+    EXPECT_EQ(early->field(0).coded_rows(), 0U) << "an older view changed";
+    EXPECT_EQ(early->field(0).encoder(), nullptr);
   }
 }
 
@@ -141,34 +142,37 @@ TEST(Memtable, BinaryVectorsGetNoCodes) {
   constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 10;
   const auto vectors = random_vectors(spec, kRows, rng);
   const auto ids = testing::distinct_ids(IdKind::kU64, kRows, 0, rng);
-  const auto view = testing::filled_memtable(spec, IdKind::kU64, ids, vectors)->view(kRows);
-  EXPECT_EQ(view->encoder(), nullptr);
-  EXPECT_EQ(view->coded_rows(), 0U);
-  EXPECT_EQ(std::memcmp(view->vectors(0, kRows)->rows, vectors.data(), vectors.size()), 0);
+  const auto view =
+      testing::filled_memtable(unnamed_field(spec), IdKind::kU64, ids, {vectors})->view(kRows);
+  EXPECT_EQ(view->field(0).encoder(), nullptr);
+  EXPECT_EQ(view->field(0).coded_rows(), 0U);
+  EXPECT_EQ(std::memcmp(view->field(0).vectors(0, kRows)->rows, vectors.data(), vectors.size()), 0);
 }
 
 TEST(Memtable, RowsWithGapsBetweenThemAreCopiedWithoutTheGaps) {
   const VectorSpec spec{3, Metric::kL2, Element::kF32};
   const std::vector<float> gapped = {1, 2, 3, -1, 4, 5, 6, -1, 7, 8, 9, -1};
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, 3, nullptr, column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, 3, Encoders{},
+                                             column::Schema());
   memtable->reserve_sequence(0, {}, 3);
-  memtable->publish(0, 3, memtable->fill(0, {gapped.data(), 3, 3, Element::kF32, 16}));
+  memtable->publish(0, 3, memtable->fill(0, 0, {gapped.data(), 3, 3, Element::kF32, 16}));
   const auto view = memtable->view(3);
   const std::vector<float> expected = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-  EXPECT_EQ(std::memcmp(view->vectors(0, 3)->rows, expected.data(), 36), 0);
+  EXPECT_EQ(std::memcmp(view->field(0).vectors(0, 3)->rows, expected.data(), 36), 0);
 }
 
 TEST(Memtable, AViewShowsTheRowsBelowItsWatermarkAndNoneAbove) {
   const VectorSpec spec{2, Metric::kL2, Element::kF32};
   const std::vector<float> one(2, 1.0F);
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kString, 100, nullptr, column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kString, 100, Encoders{},
+                                             column::Schema());
   std::vector<std::shared_ptr<const RowSource>> views;
   for (uint32_t i = 0; i < 100; ++i) {
     const std::string id = "id" + std::to_string(i % 10);  // each replaces the one ten before it
     const std::string_view view = id;
     Column year{.name = "year", .type = ColumnType::kI64, .ints = {i}};
     memtable->reserve(std::span(&view, 1), std::span(&year, 1), 1);
-    memtable->publish(i, 1, memtable->fill(i, {one.data(), 1, 2, Element::kF32, 0}));
+    memtable->publish(i, 1, memtable->fill(i, 0, {one.data(), 1, 2, Element::kF32, 0}));
     views.push_back(memtable->view(i + 1));
   }
   memtable.reset();  // the views keep it
@@ -187,8 +191,8 @@ TEST(Memtable, AViewShowsTheRowsBelowItsWatermarkAndNoneAbove) {
     ASSERT_EQ(years.ints, std::vector<int64_t>{i});
     ASSERT_EQ(view.columns().find("month"), nullptr);
   }
-  EXPECT_TRUE(views[99]->before(10, 9));  // id0 before id9, though a later row
-  EXPECT_FALSE(views[99]->before(9, 10));
+  EXPECT_TRUE(views[99]->field(0).before(10, 9));  // id0 before id9, though a later row
+  EXPECT_FALSE(views[99]->field(0).before(9, 10));
 }
 
 /// Batches filled by many threads at once, published in order by whoever is done, and read.
@@ -198,7 +202,8 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
   constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 4'000;
   const auto vectors = random_vectors(spec, kRows, rng);
   auto batches = cut_into_batches(kRows, 90, rng);
-  auto memtable = std::make_shared<Memtable>(spec, IdKind::kU64, kRows, nullptr, column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{},
+                                             column::Schema());
 
   Mutex mutex;  // what write_mutex_ and publish_mutex_ are to a collection
   size_t taken = 0;
@@ -214,7 +219,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
         memtable->reserve_sequence(batches[mine].first, {}, batches[mine].rows);
       }
       const bool encoded =
-          memtable->fill(batches[mine].first, part_of(spec, vectors, batches[mine]));
+          memtable->fill(batches[mine].first, 0, part_of(spec, vectors, batches[mine]));
       MutexLock lock(mutex);
       batches[mine].encoded = encoded;
       batches[mine].filled = true;
@@ -238,7 +243,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
         continue;
       }
       rows = view->rows();
-      if (view->coded_rows() > 0) wrong += wrong_codes(*view, spec, vectors);
+      if (view->field(0).coded_rows() > 0) wrong += wrong_codes(*view, spec, vectors);
       if (*view->find(IdView(uint64_t{rows - 1})) != rows - 1) wrong += "find";
     }
   };

@@ -1,6 +1,7 @@
 // What a search, a get or a merge needs of rows, whether they lie in memory or in a mapped file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -13,10 +14,17 @@ namespace omendb::segment {
 
 using index::RowRun;
 
-/// Rows with their ids and metadata, immutable and thread-safe. Everything a call returns was
-/// checked against its checksum and stays valid while the source lives.
-class RowSource : public index::Rows {
+/// Rows [0, rows()) with their vectors, ids and metadata, immutable and thread-safe. Everything a
+/// call returns was checked against its checksum and stays valid while the source lives.
+class RowSource {
  public:
+  virtual ~RowSource() = default;
+
+  virtual uint32_t rows() const = 0;
+  /// The rows as an index sees them: by their vectors in one field.
+  /// @param field  the field's place in the collection's Fields.
+  virtual const index::Rows& field(size_t field) const = 0;
+
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// Whether rows lie in the order of their ids.
   virtual bool in_id_order() const = 0;

@@ -1,8 +1,6 @@
 #include "segment/segment.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "base/status_macros.h"
@@ -23,20 +21,17 @@ T read_at(std::span<const std::byte> bytes, size_t i) {
   return value;
 }
 
-Status check_header(const storage::SectionFile& file, const SegmentHeader& header,
-                    const VectorSpec& spec, IdKind id_kind) {
+Status check_header(const storage::SectionFile& file, const SegmentHeader& header, IdKind id_kind) {
   if (header.version > kSegmentVersion) {
     return {StatusCode::kUnsupportedVersion,
             file.path() + ": segment version " + std::to_string(header.version) +
                 "; this OmenDB reads up to " + std::to_string(kSegmentVersion)};
   }
-  if (header.dim != spec.dim || header.metric != static_cast<uint8_t>(spec.metric) ||
-      header.element != static_cast<uint8_t>(spec.element) ||
-      header.id_kind != static_cast<uint8_t>(id_kind) || header.coded != (spec.coded() ? 1 : 0)) {
-    return corrupt(file, "the segment's schema differs from its collection's");
-  }
-  if (header.version == 0 || header.rotation_seed != kRotationSeed) {
+  if (header.version == 0 || header.rotation_seed != kRotationSeed || header.reserved != 0) {
     return corrupt(file, "the segment header makes no sense");
+  }
+  if (header.id_kind != static_cast<uint8_t>(id_kind)) {
+    return corrupt(file, "the segment's ids are not of its collection's kind");
   }
   if (header.rows == 0 || header.rows > kMaxSegmentRows) {
     return corrupt(file, "a segment of " + std::to_string(header.rows) + " rows");
@@ -44,28 +39,50 @@ Status check_header(const storage::SectionFile& file, const SegmentHeader& heade
   return {};
 }
 
-}  // namespace
+bool matches(const SegmentField& stored, const Field& field) {
+  return stored.id == to_int(field.id) && stored.dim == field.spec.dim &&
+         stored.metric == static_cast<uint8_t>(field.spec.metric) &&
+         stored.element == static_cast<uint8_t>(field.spec.element) &&
+         stored.coded == (field.spec.coded() ? 1 : 0) && stored.kind == kDenseField &&
+         std::ranges::all_of(stored.reserved, [](uint8_t byte) { return byte == 0; });
+}
 
-Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::Env> env,
-                                                     const std::string& path,
-                                                     const VectorSpec& spec, IdKind id_kind) {
-  auto segment = std::shared_ptr<Segment>(new Segment);
-  OMEN_ASSIGN_OR_RETURN(segment->file_, storage::SectionFile::open(env, path, kSegmentFileKind));
-  const storage::SectionFile& file = *segment->file_;
-
+/// Reads the header, and holds the fields that it lists against those of the collection.
+Result<SegmentHeader> read_header(const storage::SectionFile& file, const Fields& fields,
+                                  IdKind id_kind) {
   OMEN_ASSIGN_OR_RETURN(auto section, file.section(key(SectionKind::kHeader)));
   OMEN_ASSIGN_OR_RETURN(auto bytes, section.bytes());
   SegmentHeader header;
-  if (bytes.size() != sizeof header) return corrupt(file, "a segment header of the wrong size");
+  if (bytes.size() < sizeof header) return corrupt(file, "a segment header of the wrong size");
   std::memcpy(&header, bytes.data(), sizeof header);
-  OMEN_RETURN_IF_ERROR(check_header(file, header, spec, id_kind));
+  OMEN_RETURN_IF_ERROR(check_header(file, header, id_kind));
+  if (bytes.size() != sizeof header + header.fields * sizeof(SegmentField)) {
+    return corrupt(file, "a segment header of the wrong size");
+  }
+  bool same = header.fields == fields.size();
+  for (size_t f = 0; same && f < fields.size(); ++f) {
+    same = matches(read_at<SegmentField>(bytes.subspan(sizeof header), f), fields[f]);
+  }
+  if (!same) return corrupt(file, "the segment's vector fields differ from its collection's");
+  return header;
+}
 
-  segment->spec_ = spec;
+}  // namespace
+
+Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::Env> env,
+                                                     const std::string& path, const Fields& fields,
+                                                     IdKind id_kind) {
+  auto segment = std::shared_ptr<Segment>(new Segment);
+  OMEN_ASSIGN_OR_RETURN(segment->file_, storage::SectionFile::open(env, path, kSegmentFileKind));
+  OMEN_ASSIGN_OR_RETURN(const SegmentHeader header, read_header(*segment->file_, fields, id_kind));
   segment->id_kind_ = id_kind;
   segment->rows_ = static_cast<uint32_t>(header.rows);
   OMEN_RETURN_IF_ERROR(segment->load_ids(header.min_id, header.max_id));
-  OMEN_RETURN_IF_ERROR(segment->load_vectors());
-  segment->byte_codes_ = std::make_unique<ByteCodes>(spec, segment->rows_);
+  for (const Field& field : fields) {
+    OMEN_ASSIGN_OR_RETURN(SealedVectors vectors,
+                          SealedVectors::open(segment->file_, field, segment->rows_));
+    segment->fields_.push_back(std::move(vectors));
+  }
   OMEN_ASSIGN_OR_RETURN(segment->columns_,
                         column::SealedColumns::open(segment->file_, segment->rows_));
   return std::shared_ptr<const Segment>(std::move(segment));
@@ -87,68 +104,10 @@ Status Segment::load_ids(uint64_t min_id, uint64_t max_id) {
   return {};
 }
 
-Status Segment::load_vectors() {
-  OMEN_ASSIGN_OR_RETURN(vectors_, file_->section(key(SectionKind::kVectors)));
-  if (vectors_.size() != uint64_t{rows_} * spec_.row_bytes()) {
-    return corrupt(*file_, "vectors do not match the rows");
-  }
-  if (!spec_.coded()) return {};
-  OMEN_ASSIGN_OR_RETURN(auto center_section, file_->section(key(SectionKind::kCenter)));
-  OMEN_ASSIGN_OR_RETURN(auto center_bytes, center_section.bytes());
-  if (center_bytes.size() != spec_.dim * sizeof(float)) {
-    return corrupt(*file_, "the center does not match the dimension");
-  }
-  std::vector<float> center(spec_.dim);
-  std::memcpy(center.data(), center_bytes.data(), center_bytes.size());
-  if (!std::all_of(center.begin(), center.end(), [](float x) { return std::isfinite(x); })) {
-    return corrupt(*file_, "the center holds a number that is not finite");
-  }
-  encoder_ = make_encoder(spec_, center);
-
-  OMEN_ASSIGN_OR_RETURN(codes_, file_->section(key(SectionKind::kCodes)));
-  if (codes_.size() != codec::rabitq::coded_bytes(spec_.dim, rows_)) {
-    return corrupt(*file_, "codes do not match the rows");
-  }
-  return {};
-}
-
-/// Checks the rows that the mask names, those of a word that follow one another together.
-Status Segment::verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const {
-  const size_t row_bytes = spec_.row_bytes();
-  for (size_t w = 0; w < (size_t{count} + 63) / 64; ++w) {
-    for (uint64_t left = mask[w]; left != 0;) {
-      const auto begin = static_cast<size_t>(std::countr_zero(left));
-      const auto rows = static_cast<size_t>(std::countr_one(left >> begin));
-      OMEN_RETURN_IF_ERROR(vectors_.verify((first + w * 64 + begin) * row_bytes, rows * row_bytes));
-      left &= left + (uint64_t{1} << begin);  // the carry clears the run
-    }
-  }
-  return {};
-}
-
-Result<RowRun> Segment::vectors(uint32_t first, uint32_t count, const uint64_t* mask) const {
-  const size_t row_bytes = spec_.row_bytes();
-  OMEN_RETURN_IF_ERROR(mask == nullptr ? vectors_.verify(first * row_bytes, count * row_bytes)
-                                       : verify_masked(first, count, mask));
-  return RowRun{vectors_.unchecked().data() + first * row_bytes, first, count};
-}
-
-Status Segment::locate(std::span<const uint32_t> slots, const std::byte** out) const {
-  const size_t row_bytes = spec_.row_bytes();
-  for (uint32_t slot : slots) {
-    OMEN_RETURN_IF_ERROR(vectors_.verify(slot * row_bytes, row_bytes));
-    *out++ = vectors_.unchecked().data() + slot * row_bytes;
-  }
-  return {};
-}
-
-Result<const std::byte*> Segment::codes() const {
-  OMEN_ASSIGN_OR_RETURN(auto bytes, codes_.bytes());
-  return bytes.data();
-}
-
-codec::sq8::Codes Segment::byte_codes(const RowRun& vectors) const {
-  return byte_codes_->of(vectors.rows, vectors.count);
+Encoders Segment::encoders() const {
+  Encoders encoders;
+  for (const SealedVectors& field : fields_) encoders.push_back(field.shared_encoder());
+  return encoders;
 }
 
 Result<IdView> Segment::id(uint32_t slot) const {

@@ -18,7 +18,7 @@ constexpr uint32_t kRows = 40;
 constexpr size_t kDim = 5;
 
 struct Shape {
-  VectorSpec spec;
+  Fields fields;
   IdKind id_kind;
 };
 
@@ -28,20 +28,21 @@ Shape shape_of(uint8_t options) {
                                           Element::kBinary};
   const Element element = kElements[options / 4 % 4];
   const Metric metric = element == Element::kBinary ? Metric::kHamming : kMetrics[options % 3];
-  return {{kDim, metric, element}, (options & 16) != 0 ? IdKind::kString : IdKind::kU64};
+  const VectorSpec spec{kDim, metric, element};
+  const IdKind id_kind = (options & 16) != 0 ? IdKind::kString : IdKind::kU64;
+  if ((options & 32) == 0) return {unnamed_field(spec), id_kind};
+  return {{{FieldId{1}, "a", spec}, {FieldId{2}, "b", {kDim, Metric::kL2, Element::kF32}}},
+          id_kind};
 }
 
-using Sections = std::map<uint32_t, std::vector<std::byte>>;
+using Sections = std::map<storage::SectionKey, std::vector<std::byte>>;
 
 /// The sections of a segment as the writer would have written them, of zeros for vectors and codes.
 Sections good_sections(const Shape& shape) {
   SegmentHeader header{};
   header.version = kSegmentVersion;
-  header.metric = static_cast<uint8_t>(shape.spec.metric);
-  header.element = static_cast<uint8_t>(shape.spec.element);
   header.id_kind = static_cast<uint8_t>(shape.id_kind);
-  header.coded = shape.spec.coded() ? 1 : 0;
-  header.dim = kDim;
+  header.fields = static_cast<uint16_t>(shape.fields.size());
   header.rows = kRows;
   header.rotation_seed = kRotationSeed;
   header.max_id = UINT64_MAX;
@@ -49,27 +50,40 @@ Sections good_sections(const Shape& shape) {
   for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
   const auto copy = [](auto bytes) { return std::vector<std::byte>(bytes.begin(), bytes.end()); };
   Sections sections;
-  const auto section = [&](SectionKind kind) -> std::vector<std::byte>& {
-    return sections[static_cast<uint32_t>(kind)];
+  const auto section = [&](SectionKind kind, FieldId field = kUnnamedField) -> auto& {
+    return sections[key(kind, field)];
   };
   section(SectionKind::kHeader) = copy(std::as_bytes(std::span(&header, 1)));
   const bool strings = shape.id_kind == IdKind::kString;
   section(strings ? SectionKind::kIdOffsets : SectionKind::kIds) =
       copy(std::as_bytes(std::span(numbers)));
   if (strings) section(SectionKind::kIdBytes).assign(kRows, std::byte{'a'});
-  section(SectionKind::kVectors).resize(kRows * shape.spec.row_bytes());
-  if (shape.spec.coded()) {
-    section(SectionKind::kCenter).resize(kDim * sizeof(float));
-    section(SectionKind::kCodes).resize(codec::rabitq::coded_bytes(kDim, kRows));
+  for (const auto& [id, name, spec] : shape.fields) {
+    const SegmentField field{to_int(id),
+                             static_cast<uint8_t>(spec.metric),
+                             static_cast<uint8_t>(spec.element),
+                             static_cast<uint8_t>(spec.coded() ? 1 : 0),
+                             kDenseField,
+                             {},
+                             kDim};
+    const auto bytes = copy(std::as_bytes(std::span(&field, 1)));
+    auto& whole = section(SectionKind::kHeader);
+    whole.insert(whole.end(), bytes.begin(), bytes.end());
+    section(SectionKind::kVectors, id).resize(kRows * spec.row_bytes());
+    if (!spec.coded()) continue;
+    section(SectionKind::kCenter, id).resize(kDim * sizeof(float));
+    section(SectionKind::kCodes, id).resize(codec::rabitq::coded_bytes(kDim, kRows));
   }
   return sections;
 }
 
 /// Lays pieces of the input over the sections. @return what is left of it.
 std::span<const uint8_t> overlay(Sections& sections, std::span<const uint8_t> input) {
-  static constexpr uint32_t kKinds[] = {1, 2, 3, 4, 10, 11, 12, 100};
+  static constexpr storage::SectionKey kKeys[] = {
+      {1, 0},  {2, 0},  {3, 0},  {4, 0},  {10, 0}, {11, 0}, {12, 0},  {100, 0},
+      {10, 1}, {11, 1}, {12, 1}, {10, 2}, {11, 2}, {12, 2}, {10, 16}, {1, 1}};
   while (input.size() >= 4 && (input[0] & 128) == 0) {
-    std::vector<std::byte>& section = sections[kKinds[input[0] % 8]];
+    std::vector<std::byte>& section = sections[kKeys[input[0] % 16]];
     const bool resize = (input[0] & 64) != 0;
     const size_t offset = input[1] * size_t{4};
     const size_t wanted = input[2] + size_t{256} * (input[3] % 4);
@@ -86,42 +100,45 @@ std::span<const uint8_t> overlay(Sections& sections, std::span<const uint8_t> in
 
 bool write_file(const std::shared_ptr<storage::Env>& env, const Sections& sections) {
   auto writer = storage::SectionFileWriter::create(env, "f", kSegmentFileKind);
-  for (const auto& [kind, bytes] : sections) {
-    OMEN_CHECK((*writer)->begin({kind, 0}).ok() && (*writer)->append(bytes).ok() &&
+  for (const auto& [section, bytes] : sections) {
+    OMEN_CHECK((*writer)->begin(section).ok() && (*writer)->append(bytes).ok() &&
                (*writer)->end().ok());
   }
   return (*writer)->finish().ok();
 }
 
-void read_rows(const Segment& segment, const VectorSpec& spec) {
+void read_rows(const Segment& segment, const Fields& fields) {
   uint32_t sum = 0;
   for (uint32_t slot = 0; slot < segment.rows(); ++slot) {
     const auto id = segment.id(slot);
     if (id.ok()) sum += static_cast<uint32_t>(describe(*id).size());
-    const std::byte* row = nullptr;
-    if (segment.locate(std::span(&slot, 1), &row).ok()) {
-      for (size_t i = 0; i < spec.row_bytes(); ++i) sum += std::to_integer<uint32_t>(row[i]);
+    for (size_t f = 0; f < fields.size(); ++f) {
+      const std::byte* row = nullptr;
+      if (!segment.field(f).locate(std::span(&slot, 1), &row).ok()) continue;
+      for (size_t i = 0; i < fields[f].spec.row_bytes(); ++i) {
+        sum += std::to_integer<uint32_t>(row[i]);
+      }
     }
   }
   asm volatile("" : : "r"(sum));  // the reads above happen
 }
 
-void search(const Segment& segment, const VectorSpec& spec) {
+void search(const Segment& segment, const index::Rows& vectors, const VectorSpec& spec) {
   std::vector<float> query(kDim, 1.0F);
   if (spec.coded()) {
     index::CandidateQueue queue(10);
-    const auto prepared = segment.encoder()->prepare(query.data());
-    const auto codes = segment.codes();
+    const auto prepared = vectors.encoder()->prepare(query.data());
+    const auto codes = vectors.codes();
     OMEN_CHECK(codes.ok());
-    index::coded_scan(prepared, {*codes, segment.coded_rows(), 0, 0, nullptr}, queue);
+    index::coded_scan(prepared, {*codes, vectors.coded_rows(), 0, 0, nullptr}, queue);
     for (const index::Candidate& candidate : queue.sorted()) {
       OMEN_CHECK(candidate.slot < segment.rows());
     }
   }
-  const auto rows = segment.vectors(0, segment.rows());
+  const auto rows = vectors.vectors(0, segment.rows());
   OMEN_CHECK(rows.ok());
   std::vector<std::byte> same(rows->rows, rows->rows + spec.row_bytes());
-  index::TopK top(7, std::numeric_limits<float>::infinity(), &segment);
+  index::TopK top(7, std::numeric_limits<float>::infinity(), &vectors);
   index::exact_scan(distance::kernels(spec.metric, spec.element), same.data(), kDim,
                     {rows->rows, spec.row_bytes(), rows->count, 0}, top);
   OMEN_CHECK(std::move(top).sorted().size() <= 7);
@@ -141,7 +158,7 @@ void merge(const std::shared_ptr<storage::Env>& env, const Shape& shape,
            const std::shared_ptr<const Segment>& segment) {
   const WriteSource source{segment, nullptr};
   const auto written =
-      write_segment(env, "g", shape.spec, shape.id_kind, column::Schema(), std::span(&source, 1));
+      write_segment(env, "g", shape.fields, shape.id_kind, column::Schema(), std::span(&source, 1));
   if (written.ok()) OMEN_CHECK(written->segment->rows() == segment->rows());
 }
 
@@ -156,10 +173,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto rest = segment::overlay(sections, {data + 1, size - 1});
   const auto env = storage::Env::in_memory();
   if (!segment::write_file(env, sections)) return 0;
-  const auto opened = segment::Segment::open(env, "f", shape.spec, shape.id_kind);
+  const auto opened = segment::Segment::open(env, "f", shape.fields, shape.id_kind);
   if (!opened.ok()) return 0;
-  segment::read_rows(**opened, shape.spec);
-  segment::search(**opened, shape.spec);
+  segment::read_rows(**opened, shape.fields);
+  for (size_t f = 0; f < shape.fields.size(); ++f) {
+    segment::search(**opened, (*opened)->field(f), shape.fields[f].spec);
+  }
   segment::look_up(**opened, shape.id_kind, rest);
   segment::merge(env, shape, *opened);
   return 0;

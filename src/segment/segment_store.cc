@@ -2,16 +2,16 @@
 
 namespace omendb::segment {
 
-Result<WrittenSegment> SegmentStore::write(const std::string& name, const VectorSpec& spec,
+Result<WrittenSegment> SegmentStore::write(const std::string& name, const Fields& fields,
                                            IdKind id_kind, const column::Schema& schema,
                                            std::span<const WriteSource> sources,
                                            const WriteOptions& options) {
-  return write_segment(env_, path(segment_file(name)), spec, id_kind, schema, sources, options);
+  return write_segment(env_, path(segment_file(name)), fields, id_kind, schema, sources, options);
 }
 
 Result<std::shared_ptr<const Segment>> SegmentStore::open(const std::string& name,
-                                                          const VectorSpec& spec, IdKind id_kind) {
-  return Segment::open(env_, path(segment_file(name)), spec, id_kind);
+                                                          const Fields& fields, IdKind id_kind) {
+  return Segment::open(env_, path(segment_file(name)), fields, id_kind);
 }
 
 Status SegmentStore::write_tombstones(const std::string& name, const Tombstones& dead) {

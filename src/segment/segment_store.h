@@ -15,10 +15,10 @@ class SegmentStore {
   SegmentStore(std::shared_ptr<storage::Env> env, std::string directory)
       : env_(std::move(env)), directory_(std::move(directory)) {}
 
-  Result<WrittenSegment> write(const std::string& name, const VectorSpec& spec, IdKind id_kind,
+  Result<WrittenSegment> write(const std::string& name, const Fields& fields, IdKind id_kind,
                                const column::Schema& schema, std::span<const WriteSource> sources,
                                const WriteOptions& options);
-  Result<std::shared_ptr<const Segment>> open(const std::string& name, const VectorSpec& spec,
+  Result<std::shared_ptr<const Segment>> open(const std::string& name, const Fields& fields,
                                               IdKind id_kind);
   Status write_tombstones(const std::string& name, const Tombstones& dead);
   Result<std::shared_ptr<const Tombstones>> read_tombstones(const std::string& name, uint32_t rows);

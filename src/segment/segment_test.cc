@@ -23,17 +23,23 @@ using testing::RowText;
 const column::Schema kColumns = column::testing::every_type();
 
 struct Shape {
-  VectorSpec spec;
+  Fields fields;
   IdKind id_kind;
+
+  const VectorSpec& spec() const { return fields[0].spec; }
 };
 
 std::vector<Shape> shapes() {
-  return {{{1, Metric::kL2, Element::kF32}, IdKind::kU64},
-          {{3, Metric::kCosine, Element::kF32}, IdKind::kString},
-          {{130, Metric::kInnerProduct, Element::kF16}, IdKind::kU64},
-          {{64, Metric::kL2, Element::kI8}, IdKind::kString},
-          {{13, Metric::kHamming, Element::kBinary}, IdKind::kU64},
-          {{1, Metric::kHamming, Element::kBinary}, IdKind::kString}};
+  return {{unnamed_field({1, Metric::kL2, Element::kF32}), IdKind::kU64},
+          {unnamed_field({3, Metric::kCosine, Element::kF32}), IdKind::kString},
+          {unnamed_field({130, Metric::kInnerProduct, Element::kF16}), IdKind::kU64},
+          {unnamed_field({64, Metric::kL2, Element::kI8}), IdKind::kString},
+          {unnamed_field({13, Metric::kHamming, Element::kBinary}), IdKind::kU64},
+          {unnamed_field({1, Metric::kHamming, Element::kBinary}), IdKind::kString},
+          {{{FieldId{1}, "title", {5, Metric::kCosine, Element::kF32}},
+            {FieldId{4}, "bits", {13, Metric::kHamming, Element::kBinary}},
+            {FieldId{9}, "body", {70, Metric::kInnerProduct, Element::kF16}}},
+           IdKind::kU64}};
 }
 
 /// Memtables with dead rows, and what is alive in them.
@@ -49,14 +55,14 @@ Sources random_sources(const Shape& shape, std::mt19937& rng) {
   for (const size_t rows : {700, 1, 0x5A5}) {
     result.ids.push_back(
         testing::distinct_ids(shape.id_kind, rows, result.alive.size() + 10'000 * rows, rng));
-    const auto vectors = testing::random_vectors(shape.spec, rows, rng);
+    const auto vectors = testing::random_rows(shape.fields, rows, rng);
     std::vector<Column> columns;
     for (size_t c = rows % 2; c < kColumns.size(); c += 2) {  // each source has half of them
       columns.push_back(column::testing::random_column(kColumns[c], rows, rng));
     }
     const IdBatch& ids = result.ids.back();
     const auto memtable =
-        testing::filled_memtable(shape.spec, shape.id_kind, ids, vectors, columns);
+        testing::filled_memtable(shape.fields, shape.id_kind, ids, vectors, columns);
     std::vector<uint32_t> dead;
     for (uint32_t r = 0; r < rows; ++r) {
       if (rows > 1 && rng() % 3 == 0) dead.push_back(r);
@@ -65,7 +71,7 @@ Sources random_sources(const Shape& shape, std::mt19937& rng) {
     result.sources.push_back({view, Tombstones::with(nullptr, dead)});
     for (uint32_t r = 0; r < rows; ++r) {
       if (is_dead(result.sources.back().dead, r)) continue;
-      result.alive[ids.at(r)] = testing::row_of(*view, shape.spec, kColumns, r);
+      result.alive[ids.at(r)] = testing::row_of(*view, shape.fields, kColumns, r);
     }
   }
   return result;
@@ -73,7 +79,7 @@ Sources random_sources(const Shape& shape, std::mt19937& rng) {
 
 Result<WrittenSegment> write(const std::shared_ptr<storage::Env>& env, const Shape& shape,
                              std::span<const WriteSource> sources, const std::string& path) {
-  return write_segment(env, path, shape.spec, shape.id_kind, kColumns, sources);
+  return write_segment(env, path, shape.fields, shape.id_kind, kColumns, sources);
 }
 
 IdView absent_id(const IdView& near) {
@@ -89,7 +95,7 @@ void expect_holds(const Segment& segment, const Shape& shape,
   uint32_t slot = 0;
   for (const auto& [id, row] : model) {
     ASSERT_EQ(*segment.id(slot), id);
-    ASSERT_EQ(testing::row_of(segment, shape.spec, kColumns, slot), row) << describe(id);
+    ASSERT_EQ(testing::row_of(segment, shape.fields, kColumns, slot), row) << describe(id);
     ASSERT_EQ(*segment.find(id), slot) << describe(id);
     ASSERT_EQ(*segment.find(absent_id(id)), std::nullopt) << describe(id);
     ++slot;
@@ -100,34 +106,38 @@ void expect_holds(const Segment& segment, const Shape& shape,
   EXPECT_EQ(*segment.find(IdView(std::string_view("\xF4\x8F\xBF\xBF"))), std::nullopt);
 }
 
-void expect_codes_of_its_rows(const Segment& segment, const VectorSpec& spec) {
-  if (!spec.coded()) {
-    EXPECT_EQ(segment.encoder(), nullptr);
-    EXPECT_EQ(segment.coded_rows(), 0U);
-    return;
-  }
-  ASSERT_EQ(segment.coded_rows(), segment.rows());
-  const auto& encoder = *segment.encoder();
-  const auto rows = segment.vectors(0, segment.rows());
-  std::vector<std::byte> block(encoder.block_bytes());
-  for (uint32_t first = 0; first < segment.rows(); first += kBlockRows) {
-    encoder.encode_block(rows->rows + first * spec.row_bytes(), spec.row_bytes(),
-                         std::min<size_t>(kBlockRows, segment.rows() - first), block.data());
-    const std::byte* stored = *segment.codes() + first / kBlockRows * block.size();
-    ASSERT_EQ(std::memcmp(stored, block.data(), block.size()), 0) << "block of row " << first;
+void expect_codes_of_its_rows(const Segment& segment, const Fields& fields) {
+  for (size_t f = 0; f < fields.size(); ++f) {
+    const VectorSpec& spec = fields[f].spec;
+    const index::Rows& source = segment.field(f);
+    if (!spec.coded()) {
+      EXPECT_EQ(source.encoder(), nullptr);
+      EXPECT_EQ(source.coded_rows(), 0U);
+      continue;
+    }
+    ASSERT_EQ(source.coded_rows(), segment.rows());
+    const auto& encoder = *source.encoder();
+    const auto rows = source.vectors(0, segment.rows());
+    std::vector<std::byte> block(encoder.block_bytes());
+    for (uint32_t first = 0; first < segment.rows(); first += kBlockRows) {
+      encoder.encode_block(rows->rows + first * spec.row_bytes(), spec.row_bytes(),
+                           std::min<size_t>(kBlockRows, segment.rows() - first), block.data());
+      const std::byte* stored = *source.codes() + first / kBlockRows * block.size();
+      ASSERT_EQ(std::memcmp(stored, block.data(), block.size()), 0) << "block of row " << first;
+    }
   }
 }
 
 TEST(Segment, HoldsTheLiveRowsOfItsSourcesInTheOrderOfTheirIds) {
   for (const Shape& shape : shapes()) {
-    SCOPED_TRACE(std::string(element_name(shape.spec.element)));
+    SCOPED_TRACE(std::string(element_name(shape.spec().element)));
     std::mt19937 rng(7);
     const auto env = storage::Env::in_memory();
     const Sources from = random_sources(shape, rng);
     const auto written = write(env, shape, from.sources, "a.seg");
     ASSERT_TRUE(written.ok()) << written.status().to_string();
     expect_holds(*written->segment, shape, from.alive);
-    expect_codes_of_its_rows(*written->segment, shape.spec);
+    expect_codes_of_its_rows(*written->segment, shape.fields);
     for (size_t s = 0; s < from.sources.size(); ++s) {
       const auto& slots = written->new_slots[s];
       ASSERT_EQ(slots.size(), from.sources[s].rows->rows());
@@ -137,10 +147,10 @@ TEST(Segment, HoldsTheLiveRowsOfItsSourcesInTheOrderOfTheirIds) {
         ASSERT_EQ(*written->segment->id(slots[r]), *from.sources[s].rows->id(r));
       }
     }
-    const auto reopened = Segment::open(env, "a.seg", shape.spec, shape.id_kind);
+    const auto reopened = Segment::open(env, "a.seg", shape.fields, shape.id_kind);
     ASSERT_TRUE(reopened.ok()) << reopened.status().to_string();
     expect_holds(**reopened, shape, from.alive);
-    expect_codes_of_its_rows(**reopened, shape.spec);
+    expect_codes_of_its_rows(**reopened, shape.fields);
   }
 }
 
@@ -159,7 +169,7 @@ TEST(Segment, MergedFromSegmentsAndAMemtableHoldsWhatIsAliveInEach) {
     const auto merged = write(env, shape, sources, "b.seg");
     ASSERT_TRUE(merged.ok()) << merged.status().to_string();
     expect_holds(*merged->segment, shape, from.alive);
-    expect_codes_of_its_rows(*merged->segment, shape.spec);
+    expect_codes_of_its_rows(*merged->segment, shape.fields);
   }
 }
 
@@ -169,7 +179,7 @@ TEST(Segment, IsTheSameToTheByteWhereItsCodesTakeAPassOfTheirOwn) {
     const auto env = storage::Env::in_memory();
     const Sources made = random_sources(shape, rng);
     ASSERT_TRUE(write(env, shape, made.sources, "kept").ok());
-    ASSERT_TRUE(write_segment(env, "again", shape.spec, shape.id_kind, kColumns, made.sources,
+    ASSERT_TRUE(write_segment(env, "again", shape.fields, shape.id_kind, kColumns, made.sources,
                               {.max_code_bytes = 0})
                     .ok());
     EXPECT_EQ(*env->read_file("kept"), *env->read_file("again"));
@@ -182,14 +192,14 @@ TEST(Segment, AWriteIsStoppedBetweenAnyTwoChunksAndLeavesNoFile) {
   const Sources made = random_sources(shape, rng);
   const auto env = storage::Env::in_memory();
   JobControl whole;
-  const auto written = write_segment(env, "s", shape.spec, shape.id_kind, kColumns, made.sources,
+  const auto written = write_segment(env, "s", shape.fields, shape.id_kind, kColumns, made.sources,
                                      {.control = &whole});
   ASSERT_TRUE(written.ok());
   EXPECT_EQ(whole.rows_done(), whole.rows_total());
   EXPECT_EQ(whole.rows_total(), made.alive.size());
   JobControl stopped;
   stopped.cancel();
-  EXPECT_EQ(write_segment(env, "t", shape.spec, shape.id_kind, kColumns, made.sources,
+  EXPECT_EQ(write_segment(env, "t", shape.fields, shape.id_kind, kColumns, made.sources,
                           {.control = &stopped})
                 .status()
                 .code(),
@@ -197,13 +207,34 @@ TEST(Segment, AWriteIsStoppedBetweenAnyTwoChunksAndLeavesNoFile) {
   EXPECT_FALSE(*env->exists("t"));
 }
 
+TEST(Segment, OfOtherFieldsThanItsCollectionHasIsRefused) {
+  std::mt19937 rng(10);
+  const Shape shape = shapes().back();
+  const auto env = storage::Env::in_memory();
+  const Sources from = random_sources(shape, rng);
+  ASSERT_TRUE(write(env, shape, from.sources, "a.seg").ok());
+  const auto code = [&](const Fields& fields) {
+    return Segment::open(env, "a.seg", fields, shape.id_kind).status().code();
+  };
+  const Fields& f = shape.fields;
+  EXPECT_EQ(code(f), StatusCode::kOk);
+  EXPECT_EQ(code({f[0], f[1]}), StatusCode::kCorruption);
+  EXPECT_EQ(code({f[0], f[2], f[1]}), StatusCode::kCorruption);
+  Fields renumbered = f;
+  renumbered[2].id = FieldId{10};
+  EXPECT_EQ(code(renumbered), StatusCode::kCorruption);
+  Fields renamed = f;  // the name is the manifest's alone
+  renamed[2].name = "text";
+  EXPECT_EQ(code(renamed), StatusCode::kOk);
+}
+
 TEST(Segment, WithoutALiveRowThereIsNoFile) {
   std::mt19937 rng(9);
   const Shape shape = shapes()[0];
   const auto env = storage::Env::in_memory();
   const auto ids = testing::distinct_ids(shape.id_kind, 2, 0, rng);
-  const auto vectors = testing::random_vectors(shape.spec, 2, rng);
-  const auto view = testing::filled_memtable(shape.spec, shape.id_kind, ids, vectors)->view(2);
+  const auto vectors = testing::random_rows(shape.fields, 2, rng);
+  const auto view = testing::filled_memtable(shape.fields, shape.id_kind, ids, vectors)->view(2);
   const std::vector<uint32_t> both = {0, 1};
   const std::vector<WriteSource> sources = {{view, Tombstones::with(nullptr, both)}};
   const auto written = write(env, shape, sources, "a.seg");
@@ -219,13 +250,13 @@ TEST(Segment, WithoutALiveRowThereIsNoFile) {
 class DamagedSegment : public ::testing::Test {
  protected:
   explicit DamagedSegment(IdKind id_kind = IdKind::kU64)
-      : shape_{{3, Metric::kL2, Element::kF32}, id_kind} {
+      : shape_{unnamed_field({3, Metric::kL2, Element::kF32}), id_kind} {
     std::mt19937 rng(10);
     ids_ = testing::distinct_ids(id_kind, 40, 5, rng);
-    const auto vectors = testing::random_vectors(shape_.spec, 40, rng);
+    const auto vectors = testing::random_rows(shape_.fields, 40, rng);
     const Column year = column::testing::random_column(kColumns[1], 40, rng);
     const auto view =
-        testing::filled_memtable(shape_.spec, id_kind, ids_, vectors, std::span(&year, 1))
+        testing::filled_memtable(shape_.fields, id_kind, ids_, vectors, std::span(&year, 1))
             ->view(40);
     const WriteSource source{view, nullptr};
     EXPECT_TRUE(write(env_, shape_, std::span(&source, 1), "good").ok());
@@ -243,21 +274,21 @@ class DamagedSegment : public ::testing::Test {
           << status.to_string();
       return status.ok();
     };
-    const auto segment = Segment::open(env_, path, shape_.spec, shape_.id_kind);
+    const auto segment = Segment::open(env_, path, shape_.fields, shape_.id_kind);
     if (!note(segment.status())) return answers;
     for (uint32_t slot = 0; slot < (*segment)->rows(); ++slot) {
       const auto id = (*segment)->id(slot);
       if (note(id.status())) answers += describe(*id) + " ";
       const std::byte* place = nullptr;
-      if (note((*segment)->locate(std::span(&slot, 1), &place))) {
-        answers.append(reinterpret_cast<const char*>(place), shape_.spec.row_bytes());
+      if (note((*segment)->field(0).locate(std::span(&slot, 1), &place))) {
+        answers.append(reinterpret_cast<const char*>(place), shape_.spec().row_bytes());
       }
     }
     for (size_t i = 0; i < ids_.size(); ++i) {
       const auto found = (*segment)->find(ids_.at(i));
       if (note(found.status())) answers += std::to_string(found->value_or(999)) + " ";
     }
-    const auto codes = (*segment)->codes();
+    const auto codes = (*segment)->field(0).codes();
     if (note(codes.status())) {
       answers.append(reinterpret_cast<const char*>(*codes),
                      codec::rabitq::coded_bytes(3, (*segment)->rows()));
@@ -298,7 +329,7 @@ class DamagedSegment : public ::testing::Test {
     return replace(key(kind), bytes);
   }
   StatusCode open_code(const std::string& path) const {
-    return Segment::open(env_, path, shape_.spec, shape_.id_kind).status().code();
+    return Segment::open(env_, path, shape_.fields, shape_.id_kind).status().code();
   }
 
   const Shape shape_;
@@ -334,55 +365,66 @@ TEST_F(DamagedSegment, AFlippedByteIsReportedOrChangesNoAnswer) {
 
 TEST(Segment, DamageBetweenTheRowsThatAMaskNamesIsNobodysConcern) {
   constexpr uint32_t kRows = 200;
-  const Shape shape{{1'024, Metric::kL2, Element::kF32}, IdKind::kU64};  // a page a row
+  const Shape shape{unnamed_field({1'024, Metric::kL2, Element::kF32}),
+                    IdKind::kU64};  // a page a row
   const auto env = storage::Env::in_memory();
   std::mt19937 rng(11);
   const auto ids = testing::distinct_ids(shape.id_kind, kRows, 5, rng);
-  const auto vectors = testing::random_vectors(shape.spec, kRows, rng);
+  const auto vectors = testing::random_rows(shape.fields, kRows, rng);
   const WriteSource source{
-      testing::filled_memtable(shape.spec, shape.id_kind, ids, vectors)->view(kRows), nullptr};
+      testing::filled_memtable(shape.fields, shape.id_kind, ids, vectors)->view(kRows), nullptr};
   const auto written = write(env, shape, std::span(&source, 1), "good");
   ASSERT_TRUE(written.ok());
   constexpr uint32_t kDamaged = 130;
-  const std::byte* row = written->segment->vectors(kDamaged, 1)->rows;
+  const std::byte* row = written->segment->field(0).vectors(kDamaged, 1)->rows;
   auto bytes = *env->read_file("good");
-  const auto place = std::search(bytes.begin(), bytes.end(), row, row + shape.spec.row_bytes());
+  const auto place = std::search(bytes.begin(), bytes.end(), row, row + shape.spec().row_bytes());
   ASSERT_NE(place, bytes.end());
   *place ^= std::byte{1};
   auto file = env->create_file("flipped");
   ASSERT_TRUE((*file)->append(bytes).ok());
-  const auto segment = *Segment::open(env, "flipped", shape.spec, shape.id_kind);
+  const auto segment = *Segment::open(env, "flipped", shape.fields, shape.id_kind);
 
   const auto masked = [&](uint32_t first, std::initializer_list<uint32_t> wanted) {
     Bitmap mask(kRows - first);
     for (const uint32_t slot : wanted) mask.set(slot - first);
-    return segment->vectors(first, kRows - first, mask.words().data()).status().code();
+    return segment->field(0).vectors(first, kRows - first, mask.words().data()).status().code();
   };
   EXPECT_EQ(masked(0, {}), StatusCode::kOk);
   EXPECT_EQ(masked(0, {0, 1, 63, 64, 65, 127, 129, 131, 199}), StatusCode::kOk);
   EXPECT_EQ(masked(64, {64, 127, 128, 131, 191}), StatusCode::kOk);
   EXPECT_EQ(masked(0, {129, 130, 131}), StatusCode::kCorruption);
   EXPECT_EQ(masked(64, {kDamaged}), StatusCode::kCorruption);
-  EXPECT_EQ(segment->vectors(0, kRows).status().code(), StatusCode::kCorruption);
-  const auto whole = segment->vectors(0, kDamaged, nullptr);
+  EXPECT_EQ(segment->field(0).vectors(0, kRows).status().code(), StatusCode::kCorruption);
+  const auto whole = segment->field(0).vectors(0, kDamaged, nullptr);
   ASSERT_TRUE(whole.ok());
-  EXPECT_EQ(std::memcmp(whole->rows, written->segment->vectors(0, 1)->rows, kDamaged * 4'096), 0);
+  EXPECT_EQ(
+      std::memcmp(whole->rows, written->segment->field(0).vectors(0, 1)->rows, kDamaged * 4'096),
+      0);
 }
 
 TEST_F(DamagedSegment, AHeaderThatLiesIsRefused) {
   using H = SegmentHeader;
+  using F = SegmentField;
   const auto code = [this](auto path) { return open_code(path); };
   const auto header = SectionKind::kHeader;
   const auto corrupt = StatusCode::kCorruption;
   EXPECT_EQ(code(with_value(header, offsetof(H, version), uint32_t{2})),
             StatusCode::kUnsupportedVersion);
   EXPECT_EQ(code(with_value(header, offsetof(H, version), uint32_t{0})), corrupt);
-  EXPECT_EQ(code(with_value(header, offsetof(H, metric), uint8_t{2})), corrupt);
-  EXPECT_EQ(code(with_value(header, offsetof(H, element), uint8_t{4})), corrupt);
+  const auto of_field = [](size_t offset) { return sizeof(H) + offset; };
+  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, id)), uint16_t{1})), corrupt);
+  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, metric)), uint8_t{2})), corrupt);
+  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, element)), uint8_t{4})), corrupt);
   EXPECT_EQ(code(with_value(header, offsetof(H, id_kind), uint8_t{2})), corrupt);
-  EXPECT_EQ(code(with_value(header, offsetof(H, coded), uint8_t{0})), corrupt);
+  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, coded)), uint8_t{0})), corrupt);
+  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, reserved)), uint8_t{1})), corrupt);
+  EXPECT_EQ(code(with_value(header, offsetof(H, reserved), uint8_t{1})), corrupt);
+  for (const uint16_t fields : {uint16_t{0}, uint16_t{2}, uint16_t{65'535}}) {
+    EXPECT_EQ(code(with_value(header, offsetof(H, fields), fields)), corrupt) << fields;
+  }
   for (const uint64_t dim : {uint64_t{0}, uint64_t{4}, uint64_t{3} << 32 | 3, UINT64_MAX}) {
-    EXPECT_EQ(code(with_value(header, offsetof(H, dim), dim)), corrupt) << dim;
+    EXPECT_EQ(code(with_value(header, of_field(offsetof(F, dim)), dim)), corrupt) << dim;
   }
   for (const uint64_t rows : {uint64_t{0}, uint64_t{39}, uint64_t{41}, uint64_t{1} << 31,
                               (uint64_t{1} << 32) + 40, UINT64_MAX}) {

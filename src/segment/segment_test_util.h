@@ -73,28 +73,40 @@ inline VectorsView rows_view(const VectorSpec& spec, const std::vector<std::byte
   return {bytes.data(), bytes.size() / spec.row_bytes(), spec.dim, spec.element, 0};
 }
 
+/// The vectors of rows, field by field.
+using FieldRows = std::vector<std::vector<std::byte>>;
+inline FieldRows random_rows(const Fields& fields, size_t rows, std::mt19937& rng) {
+  FieldRows result;
+  for (const Field& field : fields) result.push_back(random_vectors(field.spec, rows, rng));
+  return result;
+}
+
 /// A memtable that holds one published batch.
-inline std::shared_ptr<Memtable> filled_memtable(
-    const VectorSpec& spec, IdKind kind, const IdBatch& ids, const std::vector<std::byte>& vectors,
-    std::span<const Column> columns = {},
-    std::shared_ptr<const codec::rabitq::Encoder> encoder = nullptr) {
+inline std::shared_ptr<Memtable> filled_memtable(const Fields& fields, IdKind kind,
+                                                 const IdBatch& ids, const FieldRows& vectors,
+                                                 std::span<const Column> columns = {},
+                                                 const Encoders& encoders = {}) {
   const auto rows = static_cast<uint32_t>(ids.size());
-  auto memtable =
-      std::make_shared<Memtable>(spec, kind, rows, std::move(encoder), column::Schema());
+  auto memtable = std::make_shared<Memtable>(fields, kind, rows, encoders, column::Schema());
   const uint32_t first = memtable->reserve(ids.view(), columns, rows);
-  const bool encoded = memtable->fill(first, rows_view(spec, vectors));
+  bool encoded = true;
+  for (size_t f = 0; f < fields.size(); ++f) {
+    encoded &= memtable->fill(first, f, rows_view(fields[f].spec, vectors[f]));
+  }
   memtable->publish(first, rows, encoded);
   return memtable;
 }
 
-/// All that a row is: its vector's bytes, and its columns as text.
+/// All that a row is: its vectors' bytes, and its columns as text.
 using RowText = std::pair<std::vector<std::byte>, std::vector<std::string>>;
-inline RowText row_of(const RowSource& source, const VectorSpec& spec, const column::Schema& schema,
+inline RowText row_of(const RowSource& source, const Fields& fields, const column::Schema& schema,
                       uint32_t slot) {
   RowText row;
-  const std::byte* place = nullptr;
-  EXPECT_TRUE(source.locate(std::span(&slot, 1), &place).ok());
-  row.first.assign(place, place + spec.row_bytes());
+  for (size_t f = 0; f < fields.size(); ++f) {
+    const std::byte* place = nullptr;
+    EXPECT_TRUE(source.field(f).locate(std::span(&slot, 1), &place).ok());
+    row.first.insert(row.first.end(), place, place + fields[f].spec.row_bytes());
+  }
   for (const column::ColumnSchema& column : schema) {
     Column out{.name = column.name, .type = column.type};
     const column::ColumnReader* reader = source.columns().find(column.name);

@@ -19,9 +19,13 @@ static_assert(kRowsPerStep % kBlock == 0);
 /// One write of one segment: the parts that its steps share.
 class SegmentWrite {
  public:
-  SegmentWrite(const VectorSpec& spec, IdKind id_kind, std::span<const WriteSource> sources,
+  SegmentWrite(const Fields& fields, IdKind id_kind, std::span<const WriteSource> sources,
                const WriteOptions& options, JobControl& control)
-      : spec_(spec), id_kind_(id_kind), sources_(sources), options_(options), control_(control) {}
+      : fields_(fields),
+        id_kind_(id_kind),
+        sources_(sources),
+        options_(options),
+        control_(control) {}
 
   Status choose_rows(const column::Schema& schema);
   const std::vector<column::RowRef>& order() const { return order_; }
@@ -29,30 +33,27 @@ class SegmentWrite {
   std::vector<std::vector<uint32_t>> new_slots() const;
 
  private:
-  size_t code_bytes() const {
-    return spec_.coded() ? codec::rabitq::coded_bytes(spec_.dim, order_.size()) : 0;
-  }
-  /// Calls step(row pointers, count) over all rows in order, kRowsPerStep at a time.
+  /// Calls step(vectors of a field) over all rows in order, kRowsPerStep at a time.
   template <class Step>
-  Status for_each_row_step(size_t stride, Step step);
+  Status for_each_row_step(size_t field, size_t stride, Step step);
   /// Calls step(vectors, count), which lie without gaps, in the same way.
   template <class Step>
-  Status for_each_vector_step(Step step);
-  Result<std::vector<float>> choose_center();
+  Status for_each_vector_step(size_t field, Step step);
+  Result<std::vector<float>> choose_center(size_t field);
 
   Status write_header(storage::SectionFileWriter& out);
   Status write_ids(storage::SectionFileWriter& out);
   Status write_string_ids(storage::SectionFileWriter& out);
-  Status write_vectors(storage::SectionFileWriter& out);
-  Status write_coded_vectors(storage::SectionFileWriter& out);
-  Status write_section(storage::SectionFileWriter& out, SectionKind kind,
+  Status write_vectors(storage::SectionFileWriter& out, size_t field);
+  Status write_coded_vectors(storage::SectionFileWriter& out, size_t field);
+  Status write_section(storage::SectionFileWriter& out, storage::SectionKey section,
                        std::span<const std::byte> bytes);
   /// Writes a section of T's by calling next(row, out) for each row.
   template <class T, class Next>
   Status write_section_of(storage::SectionFileWriter& out, SectionKind kind, std::vector<T> first,
                           Next next);
 
-  const VectorSpec spec_;
+  const Fields& fields_;
   const IdKind id_kind_;
   const std::span<const WriteSource> sources_;
   const WriteOptions& options_;
@@ -63,18 +64,21 @@ class SegmentWrite {
 Status SegmentWrite::choose_rows(const column::Schema& schema) {
   const uint64_t rows = count_live_rows(sources_);
   const uint64_t id_passes = id_kind_ == IdKind::kU64 ? 1 : 2;
-  control_.begin(rows, 1 + id_passes + (spec_.coded() ? 2 : 1) + schema.size());
+  uint64_t vector_passes = 0;
+  for (const Field& field : fields_) vector_passes += field.spec.coded() ? 2 : 1;
+  control_.begin(rows, 1 + id_passes + vector_passes + schema.size());
   OMEN_ASSIGN_OR_RETURN(order_, live_rows_by_id(sources_, id_kind_, control_));
   return {};
 }
 
 template <class Step>
-Status SegmentWrite::for_each_row_step(size_t stride, Step step) {
+Status SegmentWrite::for_each_row_step(size_t field, size_t stride, Step step) {
   std::vector<const std::byte*> places(kRowsPerStep);
   size_t n = 0;
   for (size_t i = 0; i < order_.size(); i += stride) {
     const column::RowRef ref = order_[i];
-    OMEN_RETURN_IF_ERROR(sources_[ref.source].rows->locate(std::span(&ref.row, 1), &places[n]));
+    const index::Rows& rows = sources_[ref.source].rows->field(field);
+    OMEN_RETURN_IF_ERROR(rows.locate(std::span(&ref.row, 1), &places[n]));
     if (++n == kRowsPerStep) {
       OMEN_RETURN_IF_ERROR(step(std::span<const std::byte* const>(places.data(), n)));
       n = 0;
@@ -84,10 +88,10 @@ Status SegmentWrite::for_each_row_step(size_t stride, Step step) {
 }
 
 template <class Step>
-Status SegmentWrite::for_each_vector_step(Step step) {
-  const size_t row_bytes = spec_.row_bytes();
+Status SegmentWrite::for_each_vector_step(size_t field, Step step) {
+  const size_t row_bytes = fields_[field].spec.row_bytes();
   std::vector<std::byte> buffer(kRowsPerStep * row_bytes);
-  return for_each_row_step(1, [&](std::span<const std::byte* const> rows) {
+  return for_each_row_step(field, 1, [&](std::span<const std::byte* const> rows) {
     for (size_t i = 0; i < rows.size(); ++i) {
       std::memcpy(buffer.data() + i * row_bytes, rows[i], row_bytes);
     }
@@ -96,20 +100,24 @@ Status SegmentWrite::for_each_vector_step(Step step) {
   });
 }
 
-Result<std::vector<float>> SegmentWrite::choose_center() {
-  CenterSum sum(spec_);
+Result<std::vector<float>> SegmentWrite::choose_center(size_t field) {
+  CenterSum sum(fields_[field].spec);
   const size_t stride = std::max<size_t>(1, order_.size() / kMaxCenterSample);
-  OMEN_RETURN_IF_ERROR(for_each_row_step(stride, [&](std::span<const std::byte* const> rows) {
-    for (const std::byte* row : rows) sum.add(row);
-    return control_.proceed(0);
-  }));
+  OMEN_RETURN_IF_ERROR(
+      for_each_row_step(field, stride, [&](std::span<const std::byte* const> rows) {
+        for (const std::byte* row : rows) sum.add(row);
+        return control_.proceed(0);
+      }));
   return sum.mean();
 }
 
 Status SegmentWrite::write(storage::SectionFileWriter& out, const column::Schema& schema) {
   OMEN_RETURN_IF_ERROR(write_header(out));
   OMEN_RETURN_IF_ERROR(id_kind_ == IdKind::kU64 ? write_ids(out) : write_string_ids(out));
-  OMEN_RETURN_IF_ERROR(spec_.coded() ? write_coded_vectors(out) : write_vectors(out));
+  for (size_t f = 0; f < fields_.size(); ++f) {
+    const bool coded = fields_[f].spec.coded();
+    OMEN_RETURN_IF_ERROR(coded ? write_coded_vectors(out, f) : write_vectors(out, f));
+  }
   std::vector<const column::ColumnSource*> columns;
   for (const WriteSource& source : sources_) columns.push_back(&source.rows->columns());
   return column::write_columns(out, schema, columns, order_, control_);
@@ -118,11 +126,8 @@ Status SegmentWrite::write(storage::SectionFileWriter& out, const column::Schema
 Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
   SegmentHeader header{};
   header.version = kSegmentVersion;
-  header.metric = static_cast<uint8_t>(spec_.metric);
-  header.element = static_cast<uint8_t>(spec_.element);
   header.id_kind = static_cast<uint8_t>(id_kind_);
-  header.coded = spec_.coded() ? 1 : 0;
-  header.dim = spec_.dim;
+  header.fields = static_cast<uint16_t>(fields_.size());
   header.rows = order_.size();
   header.rotation_seed = kRotationSeed;
   if (id_kind_ == IdKind::kU64) {
@@ -131,7 +136,21 @@ Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
     header.min_id = std::get<uint64_t>(low);
     header.max_id = std::get<uint64_t>(high);
   }
-  return write_section(out, SectionKind::kHeader, std::as_bytes(std::span(&header, 1)));
+  std::vector<SegmentField> fields;
+  for (const Field& field : fields_) {
+    const VectorSpec& spec = field.spec;
+    fields.push_back({to_int(field.id),
+                      static_cast<uint8_t>(spec.metric),
+                      static_cast<uint8_t>(spec.element),
+                      static_cast<uint8_t>(spec.coded() ? 1 : 0),
+                      kDenseField,
+                      {},
+                      spec.dim});
+  }
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kHeader)));
+  OMEN_RETURN_IF_ERROR(out.append(std::as_bytes(std::span(&header, 1))));
+  OMEN_RETURN_IF_ERROR(out.append(std::as_bytes(std::span(fields))));
+  return out.end();
 }
 
 template <class T, class Next>
@@ -171,22 +190,24 @@ Status SegmentWrite::write_string_ids(storage::SectionFileWriter& out) {
   });
 }
 
-Status SegmentWrite::write_vectors(storage::SectionFileWriter& out) {
-  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors)));
+Status SegmentWrite::write_vectors(storage::SectionFileWriter& out, size_t field) {
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors, fields_[field].id)));
   OMEN_RETURN_IF_ERROR(for_each_vector_step(
-      [&](std::span<const std::byte> vectors) { return out.append(vectors); }));
+      field, [&](std::span<const std::byte> vectors) { return out.append(vectors); }));
   return out.end();
 }
 
 /// Vectors, then codes. The codes are made with the vectors and kept until it is their turn, or
 /// made in a pass of their own where they would take too much memory.
-Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out) {
-  OMEN_ASSIGN_OR_RETURN(const std::vector<float> center, choose_center());
-  const std::shared_ptr<const codec::rabitq::Encoder> encoder = make_encoder(spec_, center);
-  const bool keep = code_bytes() <= options_.max_code_bytes;
-  const size_t row_bytes = spec_.row_bytes();
+Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out, size_t field) {
+  const VectorSpec& spec = fields_[field].spec;
+  const FieldId id = fields_[field].id;
+  OMEN_ASSIGN_OR_RETURN(const std::vector<float> center, choose_center(field));
+  const std::shared_ptr<const codec::rabitq::Encoder> encoder = make_encoder(spec, center);
+  const bool keep = codec::rabitq::coded_bytes(spec.dim, order_.size()) <= options_.max_code_bytes;
+  const size_t row_bytes = spec.row_bytes();
   std::vector<std::byte> codes(
-      codec::rabitq::coded_bytes(spec_.dim, keep ? order_.size() : kRowsPerStep));
+      codec::rabitq::coded_bytes(spec.dim, keep ? order_.size() : kRowsPerStep));
   std::byte* code = codes.data();
   const auto encode = [&](std::span<const std::byte> vectors) {
     const size_t rows = vectors.size() / row_bytes;
@@ -196,19 +217,20 @@ Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out) {
       code += encoder->block_bytes();
     }
   };
-  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors)));
-  OMEN_RETURN_IF_ERROR(for_each_vector_step([&](std::span<const std::byte> vectors) {
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kVectors, id)));
+  OMEN_RETURN_IF_ERROR(for_each_vector_step(field, [&](std::span<const std::byte> vectors) {
     if (keep) encode(vectors);
     return out.append(vectors);
   }));
   OMEN_RETURN_IF_ERROR(out.end());
-  OMEN_RETURN_IF_ERROR(write_section(out, SectionKind::kCenter, std::as_bytes(std::span(center))));
+  OMEN_RETURN_IF_ERROR(
+      write_section(out, key(SectionKind::kCenter, id), std::as_bytes(std::span(center))));
   if (keep) {
     OMEN_RETURN_IF_ERROR(control_.proceed(order_.size()));
-    return write_section(out, SectionKind::kCodes, codes);
+    return write_section(out, key(SectionKind::kCodes, id), codes);
   }
-  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kCodes)));
-  OMEN_RETURN_IF_ERROR(for_each_vector_step([&](std::span<const std::byte> vectors) {
+  OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kCodes, id)));
+  OMEN_RETURN_IF_ERROR(for_each_vector_step(field, [&](std::span<const std::byte> vectors) {
     code = codes.data();
     encode(vectors);
     return out.append({codes.data(), static_cast<size_t>(code - codes.data())});
@@ -216,9 +238,9 @@ Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out) {
   return out.end();
 }
 
-Status SegmentWrite::write_section(storage::SectionFileWriter& out, SectionKind kind,
+Status SegmentWrite::write_section(storage::SectionFileWriter& out, storage::SectionKey section,
                                    std::span<const std::byte> bytes) {
-  OMEN_RETURN_IF_ERROR(out.begin(key(kind)));
+  OMEN_RETURN_IF_ERROR(out.begin(section));
   OMEN_RETURN_IF_ERROR(out.append(bytes));
   return out.end();
 }
@@ -240,13 +262,13 @@ size_t write_bytes_per_row(const column::Schema& schema) {
 }
 
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
-                                     const VectorSpec& spec, IdKind id_kind,
+                                     const Fields& fields, IdKind id_kind,
                                      const column::Schema& schema,
                                      std::span<const WriteSource> sources,
                                      const WriteOptions& options) {
   JobControl unwatched;
   JobControl& control = options.control == nullptr ? unwatched : *options.control;
-  SegmentWrite write(spec, id_kind, sources, options, control);
+  SegmentWrite write(fields, id_kind, sources, options, control);
   OMEN_RETURN_IF_ERROR(write.choose_rows(schema));
   if (write.order().size() > kMaxSegmentRows) {
     return Status(StatusCode::kLimitExceeded,
@@ -261,7 +283,7 @@ Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const st
   OMEN_RETURN_IF_ERROR(write.write(*out, schema));
   for (const WriteSource& source : sources) OMEN_RETURN_IF_ERROR(source.rows->check());
   OMEN_RETURN_IF_ERROR(out->finish().status());
-  OMEN_ASSIGN_OR_RETURN(result.segment, Segment::open(env, path, spec, id_kind));
+  OMEN_ASSIGN_OR_RETURN(result.segment, Segment::open(env, path, fields, id_kind));
   return result;
 }
 

@@ -42,7 +42,7 @@ size_t write_bytes_per_row(const column::Schema& schema);
 ///        rows; kCancelled by WriteOptions::control; whatever the disk says. No file is left
 ///        behind.
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
-                                     const VectorSpec& spec, IdKind id_kind,
+                                     const Fields& fields, IdKind id_kind,
                                      const column::Schema& schema,
                                      std::span<const WriteSource> sources,
                                      const WriteOptions& options = {});

@@ -17,6 +17,15 @@
 
 namespace omendb::storage {
 
+struct FieldMeta {
+  FieldId id = kUnnamedField;
+  std::string name;  ///< empty for the unnamed field
+  uint64_t dim = 0;  ///< 0 = not known yet
+  Metric metric = Metric::kL2;
+  Element element = Element::kF32;
+  bool operator==(const FieldMeta&) const = default;
+};
+
 struct ColumnMeta {
   std::string name;
   ColumnType type = ColumnType::kI64;
@@ -35,10 +44,8 @@ struct SegmentMeta {
 struct CollectionMeta {
   uint32_t id = 0;
   std::string name;
-  uint64_t dim = 0;
-  Metric metric = Metric::kL2;
-  Element element = Element::kF32;
-  uint8_t id_kind = 0;  ///< an IdKind, or 0 = not known yet
+  std::vector<FieldMeta> fields;  ///< vector fields, ids ascending
+  uint8_t id_kind = 0;            ///< an IdKind, or 0 = not known yet
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in segments
   std::vector<ColumnMeta> columns;

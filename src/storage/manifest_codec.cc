@@ -18,9 +18,15 @@ constexpr size_t kCrcBytes = 4;
 void encode(ByteWriter& out, const CollectionMeta& collection) {
   out.u32(collection.id);
   out.string(collection.name);
-  out.varint(collection.dim);
-  out.u8(static_cast<uint8_t>(collection.metric));
-  out.u8(static_cast<uint8_t>(collection.element));
+  out.varint(collection.fields.size());
+  for (const FieldMeta& field : collection.fields) {
+    out.u16(to_int(field.id));
+    out.u8(kDenseField);
+    out.string(field.name);
+    out.varint(field.dim);
+    out.u8(static_cast<uint8_t>(field.metric));
+    out.u8(static_cast<uint8_t>(field.element));
+  }
   out.u8(collection.id_kind);
   out.u64(collection.next_auto_id);
   out.u64(to_int(collection.flushed));
@@ -92,26 +98,58 @@ class Decoder {
 
  private:
   bool collection(CollectionMeta& out) {
-    uint8_t metric = 0;
-    uint8_t element = 0;
     uint64_t flushed = 0;
-    if (!in_.u32(out.id) || !in_.string(out.name) || !in_.varint(out.dim) || !in_.u8(metric) ||
-        !in_.u8(element) || !in_.u8(out.id_kind) || !in_.u64(out.next_auto_id) ||
-        !in_.u64(flushed)) {
+    if (!in_.u32(out.id) || !in_.string(out.name)) return fail("a collection ends too soon");
+    if (!fields(out.fields)) return false;
+    if (!in_.u8(out.id_kind) || !in_.u64(out.next_auto_id) || !in_.u64(flushed)) {
       return fail("a collection ends too soon");
     }
     if (out.name.empty() || out.name.size() > kMaxCollectionNameBytes) {
       return fail("a collection's name has " + std::to_string(out.name.size()) + " bytes");
     }
-    if (out.dim > kMaxDimension) return fail("dimension " + std::to_string(out.dim));
-    if (metric < 1 || metric > 4) return fail("unknown metric " + std::to_string(metric));
-    if (element < 1 || element > 4) return fail("unknown element " + std::to_string(element));
     if (out.id_kind > 2) return fail("unknown id kind " + std::to_string(out.id_kind));
-    out.metric = static_cast<Metric>(metric);
-    out.element = static_cast<Element>(element);
     out.flushed = Lsn{flushed};
     if (out.flushed > kMaxLsn) return fail("log position " + std::to_string(flushed));
     return columns(out.columns) && segments(out.segments);
+  }
+
+  bool fields(std::vector<FieldMeta>& out) {
+    uint64_t count = 0;
+    if (!in_.varint(count)) return fail("a collection ends too soon");
+    if (count < 1 || count > kMaxVectorFields) {
+      return fail(std::to_string(count) + " vector fields");
+    }
+    std::set<std::string> names;
+    for (uint64_t i = 0; i < count; ++i) {
+      FieldMeta& field = out.emplace_back();
+      if (!this->field(field)) return false;
+      if (count > 1 && field.id == kUnnamedField) return fail("an unnamed field beside others");
+      if (i > 0 && field.id <= out[i - 1].id) return fail("vector fields out of order");
+      if (!names.insert(field.name).second) return fail("a vector field is listed twice");
+    }
+    return true;
+  }
+
+  bool field(FieldMeta& out) {
+    uint16_t id = 0;
+    uint8_t kind = 0;
+    uint8_t metric = 0;
+    uint8_t element = 0;
+    if (!in_.u16(id) || !in_.u8(kind) || !in_.string(out.name) || !in_.varint(out.dim) ||
+        !in_.u8(metric) || !in_.u8(element)) {
+      return fail("a vector field ends too soon");
+    }
+    if (kind != kDenseField) return fail("a field of unknown kind " + std::to_string(kind));
+    out.id = FieldId{id};
+    if (out.name.empty() != (out.id == kUnnamedField) || out.name.size() > kMaxFieldNameBytes) {
+      return fail("a vector field's name has " + std::to_string(out.name.size()) + " bytes");
+    }
+    if (out.dim > kMaxDimension) return fail("dimension " + std::to_string(out.dim));
+    if (metric < 1 || metric > 4) return fail("unknown metric " + std::to_string(metric));
+    if (element < 1 || element > 4) return fail("unknown element " + std::to_string(element));
+    out.metric = static_cast<Metric>(metric);
+    out.element = static_cast<Element>(element);
+    return true;
   }
 
   bool columns(std::vector<ColumnMeta>& out) {

@@ -22,16 +22,14 @@ Manifest example() {
   manifest.collections.push_back(
       {4,
        "docs",
-       384,
-       Metric::kCosine,
-       Element::kF16,
+       {{FieldId{1}, "title", 384, Metric::kCosine, Element::kF16},
+        {FieldId{3}, "body", 0, Metric::kHamming, Element::kBinary}},
        2,
        0,
        Lsn{12},
        {{"year", ColumnType::kI64}, {"tags", ColumnType::kStringArray}},
        {{"00000016", 1'000, 123'456, 7, "00000016.1.del"}, {"00000015", 5, 99, 0, ""}}});
-  manifest.collections.push_back(
-      {5, "default", 0, Metric::kL2, Element::kF32, 0, 1, Lsn{0}, {}, {}});
+  manifest.collections.push_back({5, "default", {FieldMeta{}}, 0, 1, Lsn{0}, {}, {}});
   return manifest;
 }
 
@@ -121,6 +119,37 @@ TEST_F(ManifestTest, AFileNameThatLeadsOutOfTheFolderIsRefused) {
     EXPECT_EQ(decode_manifest(encode_manifest(manifest), "m").status().code(),
               StatusCode::kCorruption);
   }
+}
+
+TEST_F(ManifestTest, VectorFieldsThatMakeNoSenseAreRefused) {
+  const auto code = [](std::vector<FieldMeta> fields) {
+    Manifest manifest = example();
+    manifest.collections[0].fields = std::move(fields);
+    return decode_manifest(encode_manifest(manifest), "m").status().code();
+  };
+  const FieldMeta unnamed;
+  const FieldMeta a{FieldId{1}, "a", 3, Metric::kL2, Element::kF32};
+  const FieldMeta b{FieldId{2}, "b", 3, Metric::kL2, Element::kF32};
+  EXPECT_EQ(code({unnamed}), StatusCode::kOk);
+  EXPECT_EQ(code({a, b}), StatusCode::kOk);
+  EXPECT_EQ(code({}), StatusCode::kCorruption);
+  EXPECT_EQ(code({b, a}), StatusCode::kCorruption) << "ids do not ascend";
+  EXPECT_EQ(code({a, a}), StatusCode::kCorruption);
+  EXPECT_EQ(code({unnamed, a}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{1}, "", 3, Metric::kL2, Element::kF32}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{0}, "a", 3, Metric::kL2, Element::kF32}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({a, {FieldId{2}, "a", 3, Metric::kL2, Element::kF32}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{1}, std::string(65, 'a')}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{1}, "a", kMaxDimension + 1}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{1}, "a", 3, Metric{9}, Element::kF32}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{FieldId{1}, "a", 3, Metric::kL2, Element{0}}}), StatusCode::kCorruption);
+  std::vector<FieldMeta> many;
+  for (uint16_t i = 1; i <= kMaxVectorFields + 1; ++i) {
+    many.push_back({FieldId{i}, "f" + std::to_string(i), 3, Metric::kL2, Element::kF32});
+  }
+  EXPECT_EQ(code(many), StatusCode::kCorruption);
+  many.pop_back();
+  EXPECT_EQ(code(many), StatusCode::kOk);
 }
 
 // Publishes three times; each may be hit. What loads afterwards is the last acknowledged or the one

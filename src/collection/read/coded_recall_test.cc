@@ -65,20 +65,23 @@ TEST_P(CodedRecall, IsWhatWasPlannedForEveryK) {
   std::vector<std::byte> bytes(kRows * spec.row_bytes());
   std::copy_n(reinterpret_cast<const std::byte*>(values.data()), bytes.size(), bytes.data());
   const auto ids = segment::testing::distinct_ids(IdKind::kU64, kRows, 1, rng);
-  const auto rows = segment::testing::filled_memtable(spec, IdKind::kU64, ids, bytes)->view(kRows);
-  ASSERT_EQ(rows->coded_rows(), kRows);
+  const auto rows =
+      segment::testing::filled_memtable(segment::unnamed_field(spec), IdKind::kU64, ids, {bytes})
+          ->view(kRows);
+  const index::Rows& vectors = rows->field(0);
+  ASSERT_EQ(vectors.coded_rows(), kRows);
   const VectorsView queries{&values[kRows * data.dim], kQueries, data.dim, Element::kF32, 0};
 
-  const index::ExactIndex exact(*rows);
-  const index::CodedIndex coded(*rows);
+  const index::ExactIndex exact(vectors);
+  const index::CodedIndex coded(vectors);
   const index::Scope all{0, 0, kRows, nullptr, kRows};
   SearchPlan by_codes;
   by_codes.metric = data.metric;
-  by_codes.legs = {{all, rows.get(), &coded, &exact}};
+  by_codes.legs = {{all, &vectors, &coded, &exact}};
   by_codes.matches = kRows;
   SearchPlan in_full;
   in_full.metric = data.metric;
-  in_full.legs = {{all, rows.get(), &exact, &exact}};
+  in_full.legs = {{all, &vectors, &exact, &exact}};
   const auto found = [&](const SearchPlan& plan, size_t k, double recall) {
     std::vector<index::Gathered> gathered(
         kQueries, index::Gathered(k, std::numeric_limits<float>::infinity()));

@@ -28,14 +28,28 @@ Status fetch_ids(const Snapshot& snapshot, std::span<const RowAt> rows, Ids& out
   return {};
 }
 
-Status fetch_vectors(const Snapshot& snapshot, std::span<const RowAt> rows,
+Status fetch_vectors(const Snapshot& snapshot, std::span<const RowAt> rows, size_t field,
                      std::vector<std::byte>& out) {
-  const size_t row_bytes = snapshot.spec.row_bytes();
+  const size_t row_bytes = snapshot.spec(field).row_bytes();
   out.reserve(rows.size() * row_bytes);
   for (const RowAt row : rows) {
     OMEN_ASSIGN_OR_RETURN(const segment::RowRun run,
-                          snapshot.parts[row.part].rows->vectors(row.slot, 1));
+                          snapshot.parts[row.part].rows->field(field).vectors(row.slot, 1));
     out.insert(out.end(), run.rows, run.rows + row_bytes);
+  }
+  return {};
+}
+
+Status fetch_fields(const Snapshot& snapshot, std::span<const RowAt> rows,
+                    std::span<const size_t> fields, Points& out) {
+  for (const size_t f : fields) {
+    const segment::Field& field = (*snapshot.fields)[f];
+    if (field.name.empty()) return fetch_vectors(snapshot, rows, f, out.vectors);
+    PointVectors& vectors = out.fields.emplace_back();
+    vectors.field = field.name;
+    vectors.dim = field.spec.dim;
+    vectors.element = field.spec.element;
+    OMEN_RETURN_IF_ERROR(fetch_vectors(snapshot, rows, f, vectors.vectors));
   }
   return {};
 }
@@ -82,13 +96,28 @@ Status check_parts(const Snapshot& snapshot) {
   return {};
 }
 
+Result<std::vector<size_t>> choose_fields(const segment::Fields& fields, bool with_vectors,
+                                          const std::vector<std::string>& names,
+                                          std::string_view collection) {
+  std::vector<size_t> chosen;
+  for (const std::string& name : names) {
+    OMEN_ASSIGN_OR_RETURN(const size_t field, find_field(fields, name, collection));
+    if (std::ranges::find(chosen, field) == chosen.end()) chosen.push_back(field);
+  }
+  if (!with_vectors) return std::vector<size_t>();
+  if (names.empty()) {
+    for (size_t f = 0; f < fields.size(); ++f) chosen.push_back(f);
+  }
+  return chosen;
+}
+
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
                      const FetchOptions& options) {
   OMEN_ASSIGN_OR_RETURN(const column::Schema columns,
                         choose_columns(*snapshot.columns, options.columns));
   Points points;
   OMEN_RETURN_IF_ERROR(fetch_ids(snapshot, rows, points.ids));
-  if (options.with_vectors) OMEN_RETURN_IF_ERROR(fetch_vectors(snapshot, rows, points.vectors));
+  OMEN_RETURN_IF_ERROR(fetch_fields(snapshot, rows, options.vector_fields, points));
   for (const column::ColumnSchema& column : columns) {
     Column& out = points.metadata.emplace_back();
     out.name = column.name;

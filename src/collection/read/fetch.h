@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "collection/state.h"
@@ -18,8 +19,8 @@ struct RowAt {
 };
 
 struct FetchOptions {
-  bool with_vectors = false;
-  std::vector<std::string> columns;  ///< {"*"} = all
+  std::vector<size_t> vector_fields;  ///< places of those whose vectors to return
+  std::vector<std::string> columns;   ///< {"*"} = all
 };
 
 /// @error kNotFound for a column that the collection lacks, before anything is read.
@@ -29,6 +30,13 @@ Result<column::Schema> choose_columns(const column::Schema& schema,
 /// Says whether all parts are still what they were; an answer counts only if they are.
 /// @error kIoError, kCorruption; each names the file that was cut or lost.
 Status check_parts(const Snapshot& snapshot);
+
+/// The places of the vector fields whose vectors a caller wants.
+/// @param names  none = all of them.
+/// @error kNotFound for a field that the collection lacks.
+Result<std::vector<size_t>> choose_fields(const segment::Fields& fields, bool with_vectors,
+                                          const std::vector<std::string>& names,
+                                          std::string_view collection);
 
 /// The rows' points, in the order of `rows`, after check_parts().
 Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,

@@ -14,6 +14,8 @@ Result<GetResult> get(const Snapshot& snapshot, std::string_view collection, con
   if (id_count(ids) > 0) {
     OMEN_RETURN_IF_ERROR(check_id_kind(ids, snapshot.id_kind, collection));
   }
+  OMEN_ASSIGN_OR_RETURN(auto fields, choose_fields(*snapshot.fields, options.with_vectors,
+                                                   options.vector_fields, collection));
   GetResult result;
   result.found.resize(id_count(ids));
   std::vector<RowAt> rows;
@@ -28,8 +30,7 @@ Result<GetResult> get(const Snapshot& snapshot, std::string_view collection, con
       break;
     }
   }
-  OMEN_ASSIGN_OR_RETURN(result.points,
-                        fetch(snapshot, rows, {options.with_vectors, options.columns}));
+  OMEN_ASSIGN_OR_RETURN(result.points, fetch(snapshot, rows, {std::move(fields), options.columns}));
   return result;
 }
 

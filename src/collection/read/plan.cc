@@ -41,34 +41,34 @@ size_t choose_effort(const SearchOptions& options) {
 }
 
 /// Rows of a part that estimates cover: whole words of the mask.
-uint32_t estimated_rows(const Part& part) {
-  return part.rows->coded_rows() / 64 * 64;
+uint32_t estimated_rows(const index::Rows& rows) {
+  return rows.coded_rows() / 64 * 64;
 }
 
 /// Whether codes and the candidates they leave take less time than measuring every match.
-bool estimates_pay(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
-                   const SearchPlan& plan, std::span<const uint64_t> matches) {
+bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& options,
+                   size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches) {
   if (options.effort != 0) {  // as many candidates as were asked for, unless those are most rows
     const bool shares = queries >= kBatchThatShares;
     return plan.matches / (shares ? kRowsPerCandidateInBatch : kRowsPerCandidate) > plan.effort;
   }
-  const SearchCost cost(snapshot.spec.element, snapshot.spec.dim, queries);
+  const segment::VectorSpec& spec = snapshot.spec(field);
+  const SearchCost cost(spec.element, spec.dim, queries);
   double exact = 0;
   double coded =
       cost.preparing() + cost.candidates(kMeasuredShare * static_cast<double>(plan.effort));
   for (size_t p = 0; p < snapshot.parts.size(); ++p) {
-    const Part& part = snapshot.parts[p];
-    const PartWork work{part.rows->rows(), matches[p], part.rows->keeps_byte_codes()};
+    const index::Rows& rows = snapshot.parts[p].rows->field(field);
+    const PartWork work{rows.rows(), matches[p], rows.keeps_byte_codes()};
     exact += cost.measuring(work);
-    coded += estimated_rows(part) > 0 ? cost.estimating(work) : cost.measuring(work);
+    coded += estimated_rows(rows) > 0 ? cost.estimating(work) : cost.measuring(work);
   }
   return coded < exact && plan.matches > plan.effort;
 }
 
 /// Adds the legs of a part: rows [0, coded) by their codes, the others exactly.
-void add_legs(SearchPlan& plan, uint32_t source, const Part& part, uint64_t matches,
+void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64_t matches,
               uint32_t coded) {
-  const segment::RowSource& rows = *part.rows;
   const uint64_t* mask = plan.masks[source] ? plan.masks[source]->words().data() : nullptr;
   plan.indexes.push_back(std::make_unique<index::ExactIndex>(rows));
   const index::PartIndex* exact = plan.indexes.back().get();
@@ -91,10 +91,10 @@ bool SearchPlan::estimates() const {
                      [](const Leg& leg) { return leg.index->estimates(); });
 }
 
-Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
-                             const RowFilter& filter, const Stop& stop) {
+Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const SearchOptions& options,
+                             size_t queries, const RowFilter& filter, const Stop& stop) {
   SearchPlan plan;
-  plan.metric = snapshot.spec.metric;
+  plan.metric = snapshot.spec(field).metric;
   plan.effort = choose_effort(options);
   std::vector<uint64_t> matches;
   uint64_t rows = 0;
@@ -106,12 +106,13 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& opti
     plan.matches += matches.back();
     rows += part.rows->rows();
   }
-  const bool estimate = !options.exact && options.recall < 1 && snapshot.spec.coded() &&
-                        snapshot.spec.dim >= kLeastCodedDim && rows > kFlatRows &&
-                        estimates_pay(snapshot, options, queries, plan, matches);
+  const segment::VectorSpec& spec = snapshot.spec(field);
+  const bool estimate = !options.exact && options.recall < 1 && spec.coded() &&
+                        spec.dim >= kLeastCodedDim && rows > kFlatRows &&
+                        estimates_pay(snapshot, field, options, queries, plan, matches);
   for (uint32_t p = 0; p < snapshot.parts.size(); ++p) {
-    const Part& part = snapshot.parts[p];
-    if (matches[p] > 0) add_legs(plan, p, part, matches[p], estimate ? estimated_rows(part) : 0);
+    const index::Rows& seen = snapshot.parts[p].rows->field(field);
+    if (matches[p] > 0) add_legs(plan, p, seen, matches[p], estimate ? estimated_rows(seen) : 0);
   }
   return plan;
 }

@@ -40,10 +40,11 @@ struct SearchPlan {
   bool estimates() const;
 };
 
+/// @param field    the place of the vector field to search.
 /// @param queries  how many will be answered with the plan.
 /// @param stop     asked between parts, whose filters may take long.
-Result<SearchPlan> make_plan(const Snapshot& snapshot, const SearchOptions& options, size_t queries,
-                             const RowFilter& filter, const Stop& stop);
+Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const SearchOptions& options,
+                             size_t queries, const RowFilter& filter, const Stop& stop);
 
 /// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
 /// are a stream.

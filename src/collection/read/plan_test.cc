@@ -44,10 +44,11 @@ Snapshot snapshot_of(uint32_t rows, size_t dim) {
   const auto ids = segment::testing::distinct_ids(IdKind::kU64, rows, 1, rng);
   const auto bytes = segment::testing::random_vectors(spec, rows, rng);
   Snapshot snapshot;
-  snapshot.spec = spec;
+  snapshot.fields = std::make_shared<segment::Fields>(segment::unnamed_field(spec));
   snapshot.columns = std::make_shared<column::Schema>();
   Part part;
-  part.rows = segment::testing::filled_memtable(spec, IdKind::kU64, ids, bytes)->view(rows);
+  part.rows =
+      segment::testing::filled_memtable(*snapshot.fields, IdKind::kU64, ids, {bytes})->view(rows);
   part.watermark = rows;
   snapshot.parts.push_back(std::move(part));
   return snapshot;
@@ -56,7 +57,7 @@ Snapshot snapshot_of(uint32_t rows, size_t dim) {
 bool estimates(const Snapshot& snapshot, const SearchOptions& options, size_t queries) {
   const auto filter = RowFilter::bind(Filter(), snapshot);
   EXPECT_TRUE(filter.ok());
-  const auto plan = make_plan(snapshot, options, queries, *filter, Stop());
+  const auto plan = make_plan(snapshot, 0, options, queries, *filter, Stop());
   EXPECT_TRUE(plan.ok());
   return plan->estimates();
 }

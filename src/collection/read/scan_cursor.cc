@@ -9,7 +9,8 @@ using collection::RowAt;
 using collection::RowFilter;
 
 Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
-    std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options) {
+    std::shared_ptr<const collection::Snapshot> snapshot, std::string_view collection,
+    const ScanOptions& options) {
   if (options.batch_size == 0 || options.batch_size > kMaxK) {
     return Status(StatusCode::kInvalidArgument, "batch_size is " +
                                                     std::to_string(options.batch_size) +
@@ -17,8 +18,11 @@ Result<std::unique_ptr<ScanCursor>> ScanCursor::open(
   }
   OMEN_ASSIGN_OR_RETURN(RowFilter filter, RowFilter::bind(options.where, *snapshot));
   OMEN_RETURN_IF_ERROR(collection::choose_columns(*snapshot->columns, options.columns).status());
+  OMEN_ASSIGN_OR_RETURN(auto fields,
+                        collection::choose_fields(*snapshot->fields, options.with_vectors,
+                                                  options.vector_fields, collection));
   return std::unique_ptr<ScanCursor>(
-      new ScanCursor(std::move(snapshot), options, std::move(filter)));
+      new ScanCursor(std::move(snapshot), options, std::move(filter), std::move(fields)));
 }
 
 Result<Points> ScanCursor::next() {
@@ -39,9 +43,8 @@ Result<Points> ScanCursor::next() {
       slot = 0;
     }
   }
-  OMEN_ASSIGN_OR_RETURN(
-      Points points,
-      collection::fetch(*snapshot_, rows, {options_.with_vectors, options_.columns}));
+  OMEN_ASSIGN_OR_RETURN(Points points,
+                        collection::fetch(*snapshot_, rows, {fields_, options_.columns}));
   part_ = part;
   slot_ = slot;
   return points;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "collection/read/row_filter.h"
 #include "omendb/options.h"
@@ -17,19 +19,24 @@ class ScanCursor {
  public:
   /// @error kInvalidFilter, kInvalidArgument, kNotFound.
   static Result<std::unique_ptr<ScanCursor>> open(
-      std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options);
+      std::shared_ptr<const collection::Snapshot> snapshot, std::string_view collection,
+      const ScanOptions& options);
   /// After an error it stands where it stood: no row is passed over.
   Result<Points> next();
 
  private:
   ScanCursor(std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options,
-             collection::RowFilter filter)
-      : snapshot_(std::move(snapshot)), options_(options), filter_(std::move(filter)) {}
+             collection::RowFilter filter, std::vector<size_t> fields)
+      : snapshot_(std::move(snapshot)),
+        options_(options),
+        filter_(std::move(filter)),
+        fields_(std::move(fields)) {}
 
   const std::shared_ptr<const collection::Snapshot> snapshot_;
   const ScanOptions options_;
   const collection::RowFilter filter_;
-  uint32_t part_ = 0;  // the next row to look at
+  const std::vector<size_t> fields_;  // whose vectors to return
+  uint32_t part_ = 0;                 // the next row to look at
   size_t slot_ = 0;
   Bitmap matches_;  // of matched_part_
   std::optional<uint32_t> matched_part_;

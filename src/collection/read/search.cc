@@ -58,15 +58,18 @@ Status check_options(const SearchOptions& options) {
 /// One call of search(): answers every query, by batches, and puts the hits together.
 class Search {
  public:
-  Search(const Snapshot& snapshot, const SearchOptions& options, const VectorsView& queries)
-      : snapshot_(snapshot), options_(options), queries_(queries) {
+  /// @param field  the place of the vector field to search.
+  Search(const Snapshot& snapshot, size_t field, const SearchOptions& options,
+         const VectorsView& queries)
+      : snapshot_(snapshot), field_(field), options_(options), queries_(queries) {
     const float limit = radius_limit(options.radius);
     for (size_t q = 0; q < queries.count; ++q) gathered_.emplace_back(options.k, limit);
   }
 
   /// @param pool  null = the calling thread alone.
   Status run(const RowFilter& filter, const Stop& stop, ThreadPool* pool);
-  Result<SearchResult> take();
+  /// @param fields  places of those whose vectors come with the hits.
+  Result<SearchResult> take(std::vector<size_t> fields);
 
  private:
   /// Queries that pass over the rows together, on one thread.
@@ -81,6 +84,7 @@ class Search {
                     std::vector<float>& distances) const;
 
   const Snapshot& snapshot_;
+  const size_t field_;
   const SearchOptions& options_;
   const VectorsView& queries_;
   std::vector<index::Gathered> gathered_;  // by query
@@ -103,7 +107,7 @@ std::vector<Search::Batch> Search::split(size_t threads, bool estimates) {
 
 Status Search::run(const RowFilter& filter, const Stop& stop, ThreadPool* pool) {
   OMEN_ASSIGN_OR_RETURN(const SearchPlan plan,
-                        make_plan(snapshot_, options_, queries_.count, filter, stop));
+                        make_plan(snapshot_, field_, options_, queries_.count, filter, stop));
   const bool fixed = options_.effort != 0;
   const PassOptions passes{fixed ? 1.0 : aimed_recall(options_.recall), fixed};
   const std::vector<Batch> batches =
@@ -147,7 +151,7 @@ Status Search::order_hits(std::vector<index::Hit> hits, std::vector<RowAt>& rows
   return {};
 }
 
-Result<SearchResult> Search::take() {
+Result<SearchResult> Search::take(std::vector<size_t> fields) {
   SearchResult result;
   std::vector<RowAt> rows;
   result.offsets.push_back(0);
@@ -156,7 +160,7 @@ Result<SearchResult> Search::take() {
     result.offsets.push_back(rows.size());
   }
   OMEN_ASSIGN_OR_RETURN(result.points,
-                        fetch(snapshot_, rows, {options_.with_vectors, options_.columns}));
+                        fetch(snapshot_, rows, {std::move(fields), options_.columns}));
   return result;
 }
 
@@ -166,13 +170,18 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
                             const VectorsView& queries, const SearchOptions& options,
                             const Stop& stop, ThreadPool* pool) {
   OMEN_RETURN_IF_ERROR(check_options(options));
+  OMEN_ASSIGN_OR_RETURN(const size_t field,
+                        find_field(*snapshot.fields, options.field, collection));
+  const RowNames names{"query", 0, (*snapshot.fields)[field].name};
   OMEN_ASSIGN_OR_RETURN(const CheckedVectors checked,
-                        check_vectors(queries, snapshot.spec, collection, {"query"}));
+                        check_vectors(queries, snapshot.spec(field), collection, names));
   OMEN_ASSIGN_OR_RETURN(const RowFilter filter, RowFilter::bind(options.where, snapshot));
   OMEN_RETURN_IF_ERROR(choose_columns(*snapshot.columns, options.columns).status());
-  Search search(snapshot, options, checked.view);
+  OMEN_ASSIGN_OR_RETURN(auto fields, choose_fields(*snapshot.fields, options.with_vectors,
+                                                   options.vector_fields, collection));
+  Search search(snapshot, field, options, checked.view);
   OMEN_RETURN_IF_ERROR(search.run(filter, stop, pool));
-  return search.take();
+  return search.take(std::move(fields));
 }
 
 }  // namespace omendb::collection

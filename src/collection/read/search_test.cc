@@ -30,23 +30,24 @@ struct Hit {
 class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> {
  protected:
   SearchTest() : spec_{kDim, std::get<0>(GetParam()), std::get<1>(GetParam())}, rng_(12) {
-    snapshot_.spec = spec_;
+    snapshot_.fields = std::make_shared<segment::Fields>(segment::unnamed_field(spec_));
     snapshot_.id_kind = IdKind::kU64;
     snapshot_.columns = std::make_shared<column::Schema>(column::Schema{{"n", ColumnType::kI64}});
     ids_ = segment::testing::distinct_ids(IdKind::kU64, kSegmentRows + kMemtableRows + kTailRows, 1,
                                           rng_);
-    const auto first = add_memtable(kSegmentRows, nullptr);
+    const auto first = add_memtable(kSegmentRows, {});
     const segment::WriteSource source{first, nullptr};
-    const auto written = segment::write_segment(storage::Env::in_memory(), "s", spec_, IdKind::kU64,
-                                                *snapshot_.columns, std::span(&source, 1));
+    const auto written =
+        segment::write_segment(storage::Env::in_memory(), "s", *snapshot_.fields, IdKind::kU64,
+                               *snapshot_.columns, std::span(&source, 1));
     EXPECT_TRUE(written.ok()) << written.status().to_string();
     add_part(written->segment);
-    add_part(add_memtable(kMemtableRows, written->segment->shared_encoder()));
-    add_part(add_memtable(kTailRows, nullptr));
+    add_part(add_memtable(kMemtableRows, written->segment->encoders()));
+    add_part(add_memtable(kTailRows, {}));
   }
 
-  std::shared_ptr<const segment::RowSource> add_memtable(
-      uint32_t rows, std::shared_ptr<const codec::rabitq::Encoder> encoder) {
+  std::shared_ptr<const segment::RowSource> add_memtable(uint32_t rows,
+                                                         const segment::Encoders& encoders) {
     std::vector<float> values(rows * kDim);
     for (float& x : values) x = static_cast<float>(static_cast<int>(rng_() % 9) - 4);
     for (uint32_t r = 0; r < rows; ++r) {
@@ -63,8 +64,8 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
       rows_.emplace_back(ids_.numbers[next_], std::vector<float>(values.begin() + r * kDim,
                                                                  values.begin() + (r + 1) * kDim));
     }
-    return segment::testing::filled_memtable(spec_, IdKind::kU64, batch, bytes, std::span(&n, 1),
-                                             std::move(encoder))
+    return segment::testing::filled_memtable(*snapshot_.fields, IdKind::kU64, batch, {bytes},
+                                             std::span(&n, 1), encoders)
         ->view(rows);
   }
 

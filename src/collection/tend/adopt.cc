@@ -106,7 +106,7 @@ Status CollectionCore::adopt(const CollectionState& state) {
   next->live = 0;
   for (const Part& part : next->parts) {
     next->live += part.watermark - segment::dead_count(part.dead);
-    if (part.segment != nullptr) encoder_ = part.segment->shared_encoder();
+    if (part.segment != nullptr) encoders_ = part.segment->encoders();
   }
   next->lsn = std::max(now->lsn, state.flushed);
   next->next_auto_id = std::max(now->next_auto_id, state.next_auto_id);

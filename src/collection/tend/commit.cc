@@ -72,7 +72,7 @@ Status CollectionCore::install(const Replacement& replacement, bool sealed) {
   staged_ = replacement.apply(*staged_);
   for (Frozen& frozen : frozen_) frozen.at_freeze = replacement.apply(*frozen.at_freeze);
   if (replacement.written.segment != nullptr) {
-    encoder_ = replacement.written.segment->shared_encoder();
+    encoders_ = replacement.written.segment->encoders();
   }
   room_.notify_all();
   publication_.replace(replacement.apply(*publication_.current()));

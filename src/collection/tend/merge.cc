@@ -110,7 +110,7 @@ std::vector<std::string> CollectionCore::choose_merge(MergeLane lane) const {
     for (const SegmentState& s : state.segments) {
       if (std::ranges::count(names, s.name) > 0) rows += s.rows - s.dead_rows;
     }
-    const bool is_long = rows * state.spec.row_bytes() > kLongMergeBytes;
+    const bool is_long = rows * segment::row_bytes(state.fields) > kLongMergeBytes;
     if (lane == MergeLane::kEither || is_long == (lane == MergeLane::kLong)) return names;
   }
   return {};
@@ -152,9 +152,9 @@ Status CollectionCore::merge(Jobs::Running& job) {
   const std::string name = host_.new_file_name();
   NewFiles files(host_.segments());
   files.add_segment(name);
-  OMEN_ASSIGN_OR_RETURN(
-      const WrittenSegment written,
-      host_.segments().write(name, at.spec, *at.id_kind, at.columns, sources, write_options(job)));
+  OMEN_ASSIGN_OR_RETURN(const WrittenSegment written,
+                        host_.segments().write(name, at.fields, *at.id_kind, at.columns, sources,
+                                               write_options(job)));
   return commit_merge(job, {nullptr, sources, written, name}, files);
 }
 

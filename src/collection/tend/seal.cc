@@ -13,7 +13,11 @@ using segment::WrittenSegment;
 
 void CollectionCore::freeze_locked() {
   if (growing_ != nullptr) {
-    if (auto encoder = publication_.encoder(*growing_)) encoder_ = std::move(encoder);
+    segment::Encoders made = publication_.encoders(*growing_);
+    encoders_.resize(made.size());
+    for (size_t f = 0; f < made.size(); ++f) {
+      if (made[f] != nullptr) encoders_[f] = std::move(made[f]);
+    }
   }
   frozen_.push_back({growing_, growing_first_lsn_, staged_});
   growing_ = nullptr;
@@ -100,8 +104,9 @@ Result<bool> CollectionCore::seal_oldest(Jobs::By by) {
   WrittenSegment written;
   if (!sources.empty()) {
     files.add_segment(name);
-    OMEN_ASSIGN_OR_RETURN(written, host_.segments().write(name, at.spec, *at.id_kind, *at.columns,
-                                                          sources, write_options(*job)));
+    OMEN_ASSIGN_OR_RETURN(
+        written, host_.segments().write(name, *at.fields, *at.id_kind, *at.columns, sources,
+                                        write_options(*job)));
   }
   OMEN_RETURN_IF_ERROR(commit_seal({frozen->memtable, sources, written, name}, files));
   return true;
@@ -113,7 +118,7 @@ Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& fil
   // thread takes a frozen memtable away.
   const std::shared_ptr<const Snapshot> at = oldest_frozen()->at_freeze;
   CollectionState state = durable_state();
-  state.spec = at->spec;
+  state.fields = *at->fields;
   state.id_kind = at->id_kind;
   state.next_auto_id = at->next_auto_id;
   state.columns = *at->columns;

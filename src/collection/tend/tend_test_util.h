@@ -83,7 +83,7 @@ class TendTest : public ::testing::Test {
   explicit TendTest(const CoreOptions& options = {}) {
     CollectionState state;
     state.name = "c";
-    state.spec = {kDim, Metric::kL2, Element::kF32};
+    state.fields = segment::unnamed_field({kDim, Metric::kL2, Element::kF32});
     auto core = CollectionCore::open(host_, options, state);
     EXPECT_TRUE(core.ok()) << core.status().to_string();
     core_ = *std::move(core);

@@ -19,8 +19,8 @@ Status invalid(std::string message) {
 }
 
 Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
-                   std::string_view collection, std::string_view what) {
-  const std::string name(what);
+                   std::string_view collection, const RowNames& row_names) {
+  const std::string name(row_names.what);
   const std::string names = name == "query" ? "queries" : name + "s";
   if (vectors.count == 0) return invalid("the batch is empty; expected at least one " + name);
   if (vectors.dim == 0) return invalid(names + " of 0 dimensions; expected at least 1");
@@ -29,15 +29,15 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
                                             " dimensions; at most " + to_string(kMaxDimension)};
   }
   if (spec.dim != 0 && vectors.dim != spec.dim) {
-    return {StatusCode::kDimensionMismatch,
-            name + " has " + to_string(vectors.dim) + " dimensions; collection \"" +
-                std::string(collection) + "\" has " + to_string(spec.dim)};
+    return {StatusCode::kDimensionMismatch, name + " has " + to_string(vectors.dim) +
+                                                " dimensions; " + row_names.holder(collection) +
+                                                " has " + to_string(spec.dim)};
   }
   const bool converts = vectors.element == Element::kF32 && spec.element != Element::kBinary;
   if (vectors.element != spec.element && !converts) {
     return {StatusCode::kTypeMismatch,
-            names + " are " + std::string(element_name(vectors.element)) + "; collection \"" +
-                std::string(collection) + "\" holds " + std::string(element_name(spec.element))};
+            names + " are " + std::string(element_name(vectors.element)) + "; " +
+                row_names.holder(collection) + " holds " + std::string(element_name(spec.element))};
   }
   const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
   if (vectors.data == nullptr) return invalid(names + " without data");
@@ -143,7 +143,7 @@ Status convert_row(std::span<const float> from, const segment::VectorSpec& spec,
 
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
                                      std::string_view collection, const RowNames& names) {
-  OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, names.what));
+  OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, names));
   CheckedVectors checked{vectors, {}};
   if (vectors.element == Element::kBinary) {
     OMEN_RETURN_IF_ERROR(check_padding(vectors, names));
@@ -164,6 +164,113 @@ Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::
     checked.view = {checked.converted.data(), vectors.count, vectors.dim, spec.element, 0};
   }
   return checked;
+}
+
+std::string RowNames::of(size_t row) const {
+  std::string name = std::string(what) + " " + to_string(first_row + row);
+  if (!field.empty()) name += " of field \"" + std::string(field) + "\"";
+  return name;
+}
+
+std::string RowNames::holder(std::string_view collection) const {
+  const std::string of = "collection \"" + std::string(collection) + "\"";
+  return field.empty() ? of : "field \"" + std::string(field) + "\" of " + of;
+}
+
+namespace {
+
+/// "vector fields "title" and "body"", or that there are none.
+std::string list_fields(const segment::Fields& fields, std::string_view collection) {
+  const std::string name = "collection \"" + std::string(collection) + "\"";
+  if (fields[0].name.empty()) return name + " has one vector a point, in a field without a name";
+  std::string list;
+  for (const segment::Field& field : fields) {
+    list += (list.empty() ? "\"" : ", \"") + field.name + "\"";
+  }
+  return name + (fields.size() == 1 ? " has the vector field " : " has the vector fields ") + list;
+}
+
+Status check_field_names(const WriteBatch& batch, const segment::Fields& fields,
+                         std::string_view collection) {
+  for (size_t i = 0; i < batch.fields.size(); ++i) {
+    const std::string_view name = batch.fields[i].field;
+    if (name.empty()) return invalid("vectors of a field without a name beside those of others");
+    OMEN_RETURN_IF_ERROR(find_field(fields, name, collection).status());
+    for (size_t j = 0; j < i; ++j) {
+      if (batch.fields[j].field != name) continue;
+      return invalid("the vectors of field \"" + std::string(name) + "\" are given twice");
+    }
+  }
+  if (fields[0].name.empty()) return {};
+  if (batch.vectors.data != nullptr || batch.vectors.count > 0) {
+    return invalid(list_fields(fields, collection) +
+                   "; these vectors do not say which they belong to");
+  }
+  for (const segment::Field& field : fields) {
+    if (std::ranges::find(batch.fields, field.name, &FieldVectors::field) == batch.fields.end()) {
+      return invalid("the batch has no vectors for field \"" + field.name + "\"; " +
+                     list_fields(fields, collection) + ", and each point has a vector in each");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<size_t> find_field(const segment::Fields& fields, std::string_view name,
+                          std::string_view collection) {
+  if (name.empty()) {
+    if (fields.size() == 1) return size_t{0};
+    return invalid(list_fields(fields, collection) + "; say which");
+  }
+  for (size_t f = 0; f < fields.size(); ++f) {
+    if (fields[f].name == name) return f;
+  }
+  return Status(StatusCode::kNotFound, "unknown vector field \"" + std::string(name) + "\"; " +
+                                           list_fields(fields, collection));
+}
+
+Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields& fields,
+                                 std::string_view collection) {
+  OMEN_RETURN_IF_ERROR(check_field_names(batch, fields, collection));
+  CheckedBatch checked;
+  for (const segment::Field& field : fields) {
+    const VectorsView& given =
+        field.name.empty()
+            ? batch.vectors
+            : std::ranges::find(batch.fields, field.name, &FieldVectors::field)->vectors;
+    OMEN_ASSIGN_OR_RETURN(
+        CheckedVectors vectors,
+        check_vectors(given, field.spec, collection, {"vector", batch.first_row, field.name}));
+    const auto rows = static_cast<uint32_t>(given.count);
+    if (!checked.fields.empty() && rows != checked.rows) {
+      return invalid("field \"" + field.name + "\" has " + to_string(rows) + " vectors, field \"" +
+                     fields[0].name + "\" has " + to_string(checked.rows) +
+                     "; expected one a point in each");
+    }
+    checked.rows = rows;
+    checked.vector_bytes +=
+        vectors.view.count * omendb::vector_bytes(vectors.view.element, vectors.view.dim);
+    checked.fields.push_back({field.id, vectors.view});
+    if (!vectors.converted.empty()) checked.converted.push_back(std::move(vectors.converted));
+  }
+  return checked;
+}
+
+std::shared_ptr<const segment::Fields> settled_fields(std::shared_ptr<const segment::Fields> fields,
+                                                      const PutOperation& put) {
+  const auto open = [](const segment::Field& field) { return field.spec.dim == 0; };
+  if (std::ranges::none_of(*fields, open)) return fields;
+  auto result = std::make_shared<segment::Fields>(*fields);
+  for (size_t f = 0; f < result->size(); ++f) (*result)[f].spec.dim = put.fields[f].vectors.dim;
+  return result;
+}
+
+bool fits_fields(const PutOperation& put, const segment::Fields& fields) {
+  return std::ranges::equal(put.fields, fields, [](const PutField& p, const segment::Field& f) {
+    return p.id == f.id && p.vectors.element == f.spec.element &&
+           (f.spec.dim == 0 || p.vectors.dim == f.spec.dim);
+  });
 }
 
 Status check_id_values(const IdsView& ids, uint64_t first_row) {
@@ -225,33 +332,89 @@ Status check_id_kind(const IdsView& ids, std::optional<IdKind> kind, std::string
                                              : name + " has string ids; these are integers"};
 }
 
-Status check_collection_name(std::string_view name) {
+namespace {
+
+static_assert(kMaxFieldNameBytes == kMaxCollectionNameBytes);
+
+Status check_name(std::string_view what, std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
   };
   if (name.empty() || name.size() > kMaxCollectionNameBytes ||
       !std::all_of(name.begin(), name.end(), allowed)) {
-    return invalid("collection name \"" + std::string(name.substr(0, 80)) +
+    return invalid(std::string(what) + " name \"" + std::string(name.substr(0, 80)) +
                    "\"; expected 1..64 characters of A-Z a-z 0-9 _ -");
   }
   return {};
 }
 
-Status check_collection_options(const CollectionOptions& options) {
-  if (options.dim > kMaxDimension) {
+/// @param of  what messages say after "metric l2", such as ` of field "title"`.
+Status check_spec(size_t dim, Metric metric, Element element, const std::string& of) {
+  if (dim > kMaxDimension) {
     return {StatusCode::kLimitExceeded,
-            "dim is " + to_string(options.dim) + "; at most " + to_string(kMaxDimension)};
+            "dim" + of + " is " + to_string(dim) + "; at most " + to_string(kMaxDimension)};
   }
-  if (metric_name(options.metric) == "unknown" || element_name(options.element) == "unknown") {
-    return invalid("an unknown metric or element type");
+  if (metric_name(metric) == "unknown" || element_name(element) == "unknown") {
+    return invalid("an unknown metric or element type" + of);
   }
-  if ((options.metric == Metric::kHamming) != (options.element == Element::kBinary)) {
-    return invalid("metric " + std::string(metric_name(options.metric)) + " with " +
-                   std::string(element_name(options.element)) +
-                   " vectors; hamming and binary go together");
+  if ((metric == Metric::kHamming) != (element == Element::kBinary)) {
+    return invalid("metric " + std::string(metric_name(metric)) + " with " +
+                   std::string(element_name(element)) + " vectors" + of +
+                   "; hamming and binary go together");
   }
   return {};
+}
+
+}  // namespace
+
+Status check_collection_name(std::string_view name) {
+  return check_name("collection", name);
+}
+
+Status check_collection_options(const CollectionOptions& options) {
+  OMEN_RETURN_IF_ERROR(check_spec(options.dim, options.metric, options.element, ""));
+  if (options.fields.empty()) return {};
+  if (options.fields.size() > kMaxVectorFields) {
+    return {StatusCode::kLimitExceeded, to_string(options.fields.size()) +
+                                            " vector fields; at most " +
+                                            to_string(kMaxVectorFields)};
+  }
+  const CollectionOptions unsaid;
+  if (options.dim != unsaid.dim || options.metric != unsaid.metric ||
+      options.element != unsaid.element) {
+    return invalid("dim, metric or element beside vector fields; each field says its own");
+  }
+  for (size_t i = 0; i < options.fields.size(); ++i) {
+    const VectorField& field = options.fields[i];
+    OMEN_RETURN_IF_ERROR(check_name("vector field", field.name));
+    OMEN_RETURN_IF_ERROR(
+        check_spec(field.dim, field.metric, field.element, " of field \"" + field.name + "\""));
+    for (size_t j = 0; j < i; ++j) {
+      if (options.fields[j].name != field.name) continue;
+      return invalid("vector field \"" + field.name + "\" is declared twice");
+    }
+  }
+  return {};
+}
+
+Status check_fields(const segment::Fields& fields) {
+  if (fields.empty() || fields.size() > kMaxVectorFields) {
+    return invalid(to_string(fields.size()) + " vector fields");
+  }
+  if (fields[0].name.empty()) {
+    if (fields.size() > 1) return invalid("a vector field without a name beside others");
+    if (fields[0].id != kUnnamedField) return invalid("a vector field without a name has an id");
+    return check_spec(fields[0].spec.dim, fields[0].spec.metric, fields[0].spec.element, "");
+  }
+  CollectionOptions options;
+  FieldId last = kUnnamedField;
+  for (const segment::Field& field : fields) {
+    if (field.id <= last) return invalid("ids of vector fields do not ascend");
+    last = field.id;
+    options.fields.push_back({field.name, field.spec.dim, field.spec.metric, field.spec.element});
+  }
+  return check_collection_options(options);
 }
 
 }  // namespace omendb::collection

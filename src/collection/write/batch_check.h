@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "collection/write/operation.h"
 #include "omendb/options.h"
 #include "segment/growing_ids.h"
 #include "segment/vector_spec.h"
@@ -22,10 +24,11 @@ struct CheckedVectors {
 struct RowNames {
   std::string_view what;   ///< "vector", "query"
   uint64_t first_row = 0;  ///< the number of the first
+  std::string_view field;  ///< empty for the unnamed one
 
-  std::string of(size_t row) const {
-    return std::string(what) + " " + std::to_string(first_row + row);
-  }
+  std::string of(size_t row) const;
+  /// What says how many dimensions there are, and of what type: the collection, or the field of it.
+  std::string holder(std::string_view collection) const;
 };
 
 /// Checks shape, limits and values, and converts f32 to the collection's element type where that
@@ -34,6 +37,31 @@ struct RowNames {
 ///        kLimitExceeded; each names the row.
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
                                      std::string_view collection, const RowNames& names);
+
+/// A batch's vectors in every field of its collection, in the order of the fields.
+struct CheckedBatch {
+  uint32_t rows = 0;
+  std::vector<PutField> fields;
+  std::vector<std::vector<std::byte>> converted;  ///< what `fields` borrow from
+  size_t vector_bytes = 0;
+};
+
+/// Checks that the batch has vectors for each field and for no other, as many in each, and each as
+/// check_vectors() does.
+/// @error kNotFound for a field that the collection lacks, and the errors of check_vectors().
+Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields& fields,
+                                 std::string_view collection);
+
+/// The fields with the dimensions that a put settles; the same if they were settled.
+std::shared_ptr<const segment::Fields> settled_fields(std::shared_ptr<const segment::Fields> fields,
+                                                      const PutOperation& put);
+/// Whether a logged put has vectors for each field, of its type and dimension, and for no other.
+bool fits_fields(const PutOperation& put, const segment::Fields& fields);
+
+/// The place of the field that a caller names; the name may be empty where there is one field.
+/// @error kInvalidArgument, kNotFound; both list the fields.
+Result<size_t> find_field(const segment::Fields& fields, std::string_view name,
+                          std::string_view collection);
 
 /// Ids well-formed, as many as `rows`, each given once.
 /// @error kInvalidArgument, kLimitExceeded.
@@ -46,5 +74,7 @@ Status check_id_kind(const IdsView& ids, std::optional<IdKind> kind, std::string
 
 Status check_collection_name(std::string_view name);
 Status check_collection_options(const CollectionOptions& options);
+/// Whether a collection can have the fields that a file says it has.
+Status check_fields(const segment::Fields& fields);
 
 }  // namespace omendb::collection

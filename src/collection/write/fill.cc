@@ -10,16 +10,30 @@ namespace {
 /// To fill this much takes as long as to wake a thread, a few times over.
 constexpr size_t kChunkBytes = size_t{256} << 10;
 
+/// Fills `count` of the batch's rows in every field. @return whether all of it was encoded.
+bool fill_rows(segment::Memtable& memtable, uint32_t first, std::span<const PutField> fields,
+               size_t begin, size_t count) {
+  bool encoded = true;
+  for (size_t f = 0; f < fields.size(); ++f) {
+    VectorsView part = fields[f].vectors;
+    part.data = part.row(begin);
+    part.count = count;
+    encoded &= memtable.fill(first + static_cast<uint32_t>(begin), f, part);
+  }
+  return encoded;
+}
+
 }  // namespace
 
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
-                         const VectorsView& vectors, Flush flush) {
+                         std::span<const PutField> fields, Flush flush) {
   constexpr uint32_t kBlock = segment::Memtable::kBlockRows;
-  const auto rows = static_cast<uint32_t>(vectors.count);
-  const size_t chunk_rows =
-      std::max<size_t>(kChunkBytes / vectors.row_stride() / kBlock, 1) * kBlock;
+  const auto rows = static_cast<uint32_t>(fields[0].vectors.count);
+  size_t row_bytes = 0;
+  for (const PutField& field : fields) row_bytes += field.vectors.row_stride();
+  const size_t chunk_rows = std::max<size_t>(kChunkBytes / row_bytes / kBlock, 1) * kBlock;
   if (rows < chunk_rows) {
-    const bool encoded = memtable.fill(first, vectors);
+    const bool encoded = fill_rows(memtable, first, fields, 0, rows);
     memtable.populate_ahead(first + rows, rows);
     return encoded;
   }
@@ -31,10 +45,7 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
   const auto fill = [&](size_t chunk) {
     const size_t begin = std::max<size_t>(start + chunk * chunk_rows, first);
     const size_t end = std::min<size_t>(start + (chunk + 1) * chunk_rows, first + rows);
-    VectorsView part = vectors;
-    part.data = vectors.row(begin - first);
-    part.count = end - begin;
-    if (!memtable.fill(static_cast<uint32_t>(begin), part)) encoded = false;
+    if (!fill_rows(memtable, first, fields, begin - first, end - begin)) encoded = false;
   };
   // A lone writer flushes itself, which saves it a thread switch there and back, if there is a
   // thread to fill meanwhile.

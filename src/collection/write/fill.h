@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "collection/host.h"
+#include "collection/write/operation.h"
 
 namespace omendb::collection {
 
@@ -15,6 +17,6 @@ enum class Flush : uint8_t { kMayWait, kByOthers };
 /// it; what became of the flush, Host::wait_durable() says.
 /// @return  whether all of it was encoded; Memtable::publish() wants to know.
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
-                         const VectorsView& vectors, Flush flush = Flush::kMayWait);
+                         std::span<const PutField> fields, Flush flush = Flush::kMayWait);
 
 }  // namespace omendb::collection

@@ -102,25 +102,38 @@ Status read_ids(ByteReader& in, uint32_t rows, DecodedOperation& out, IdsView& i
   return bad("ids of an unknown form");
 }
 
+bool read_field_header(ByteReader& in, uint32_t rows, PutField& field) {
+  uint16_t id = 0;
+  uint8_t kind = 0;
+  uint8_t element = 0;
+  uint32_t dim = 0;
+  if (!in.u16(id) || !in.u8(kind) || !in.u8(element) || !in.u32(dim)) return false;
+  field.id = FieldId{id};
+  field.vectors.element = static_cast<Element>(element);
+  field.vectors.dim = dim;
+  field.vectors.count = rows;
+  return kind == kDenseField && element_name(field.vectors.element) != "unknown" && dim > 0 &&
+         dim <= kMaxDimension;
+}
+
 Status read_put(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
   PutOperation put;
   put.collection_id = collection_id;
-  uint8_t element = 0;
-  uint32_t rows = 0;
-  uint32_t dim = 0;
-  if (!in.u8(element) || !in.u32(dim) || !in.u32(rows)) return bad("a cut header");
-  put.vectors.element = static_cast<Element>(element);
-  if (element_name(put.vectors.element) == "unknown" || dim == 0 || dim > kMaxDimension) {
-    return bad("vectors of an unknown shape");
+  uint16_t fields = 0;
+  if (!in.u32(put.rows) || !in.u16(fields)) return bad("a cut header");
+  if (fields == 0 || fields > kMaxVectorFields) return bad("an unlikely number of vector fields");
+  out.fields.resize(fields);
+  for (PutField& field : out.fields) {
+    if (!read_field_header(in, put.rows, field)) return bad("vectors of an unknown shape");
   }
-  OMEN_RETURN_IF_ERROR(read_ids(in, rows, out, put.ids, put.first_id));
-  std::span<const std::byte> vectors;
-  if (!in.bytes(uint64_t{rows} * vector_bytes(put.vectors.element, dim), vectors)) {
-    return bad("too few vectors");
+  OMEN_RETURN_IF_ERROR(read_ids(in, put.rows, out, put.ids, put.first_id));
+  for (PutField& field : out.fields) {
+    const uint64_t row_bytes = vector_bytes(field.vectors.element, field.vectors.dim);
+    std::span<const std::byte> vectors;
+    if (!in.bytes(put.rows * row_bytes, vectors)) return bad("too few vectors");
+    field.vectors.data = vectors.data();
   }
-  put.vectors.data = vectors.data();
-  put.vectors.count = rows;
-  put.vectors.dim = dim;
+  put.fields = out.fields;
   uint32_t columns = 0;
   if (!in.u32(columns) || columns > kMaxColumns) return bad("no columns");
   out.columns.resize(columns);
@@ -146,24 +159,36 @@ Status read_delete(ByteReader& in, uint32_t collection_id, DecodedOperation& out
   return {};
 }
 
+/// Reads a field as a create says it. What makes no sense is for check_fields().
+bool read_field(ByteReader& in, segment::Field& field) {
+  uint16_t id = 0;
+  uint8_t kind = 0;
+  uint8_t metric = 0;
+  uint8_t element = 0;
+  uint64_t dim = 0;
+  if (!in.u16(id) || !in.u8(kind) || !in.string(field.name) || !in.varint(dim) || !in.u8(metric) ||
+      !in.u8(element) || kind != kDenseField) {
+    return false;
+  }
+  field.id = FieldId{id};
+  field.spec = {dim, static_cast<Metric>(metric), static_cast<Element>(element)};
+  return true;
+}
+
 Status read_create(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
   CreateOperation create;
   create.collection_id = collection_id;
-  uint64_t dim = 0;
-  uint8_t metric = 0;
-  uint8_t element = 0;
-  if (!in.string(create.name) || !in.varint(dim) || !in.u8(metric) || !in.u8(element)) {
-    return bad("a cut header");
+  uint64_t count = 0;
+  if (!in.string(create.name) || !in.varint(count)) return bad("a cut header");
+  if (count > kMaxVectorFields) return bad("an unlikely number of vector fields");
+  for (uint64_t i = 0; i < count; ++i) {
+    if (!read_field(in, create.fields.emplace_back())) return bad("a cut vector field");
   }
-  create.spec = {dim, static_cast<Metric>(metric), static_cast<Element>(element)};
-  const bool known = metric_name(create.spec.metric) != "unknown" &&
-                     element_name(create.spec.element) != "unknown";
-  if (!check_collection_name(create.name).ok() || !known ||
-      !check_collection_options({dim, create.spec.metric, create.spec.element}).ok()) {
+  if (!check_collection_name(create.name).ok() || !check_fields(create.fields).ok()) {
     return bad("a collection that cannot be");
   }
   if (!in.done()) return bad("bytes past its end");
-  out.operation = create;
+  out.operation = std::move(create);
   return {};
 }
 
@@ -173,23 +198,31 @@ EncodedOperation::EncodedOperation(const PutOperation& put) {
   ByteWriter head(head_);
   head.u8(static_cast<uint8_t>(Kind::kPut));
   head.u32(put.collection_id);
-  head.u8(static_cast<uint8_t>(put.vectors.element));
-  head.u32(static_cast<uint32_t>(put.vectors.dim));
-  head.u32(static_cast<uint32_t>(put.vectors.count));
+  head.u32(put.rows);
+  head.u16(static_cast<uint16_t>(put.fields.size()));
+  for (const PutField& field : put.fields) {
+    head.u16(to_int(field.id));
+    head.u8(kDenseField);
+    head.u8(static_cast<uint8_t>(field.vectors.element));
+    head.u32(static_cast<uint32_t>(field.vectors.dim));
+  }
   write_ids(head, put.ids, put.first_id);
   ByteWriter tail(tail_);
   tail.u32(static_cast<uint32_t>(put.columns.size()));
   for (const Column& column : put.columns) write_column(tail, column);
 
-  const size_t row_bytes = vector_bytes(put.vectors.element, put.vectors.dim);
   parts_.push_back(head_);
-  if (put.vectors.row_stride() == row_bytes) {
-    parts_.push_back({put.vectors.row(0), put.vectors.count * row_bytes});
-  } else {
-    for (size_t i = 0; i < put.vectors.count; ++i)
-      parts_.push_back({put.vectors.row(i), row_bytes});
-  }
+  for (const PutField& field : put.fields) add_vectors(field.vectors);
   parts_.push_back(tail_);
+}
+
+void EncodedOperation::add_vectors(const VectorsView& vectors) {
+  const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
+  if (vectors.row_stride() == row_bytes) {
+    parts_.push_back({vectors.row(0), vectors.count * row_bytes});
+    return;
+  }
+  for (size_t i = 0; i < vectors.count; ++i) parts_.push_back({vectors.row(i), row_bytes});
 }
 
 EncodedOperation::EncodedOperation(const DeleteOperation& erase) {
@@ -206,9 +239,15 @@ EncodedOperation::EncodedOperation(const CreateOperation& create) {
   head.u8(static_cast<uint8_t>(Kind::kCreate));
   head.u32(create.collection_id);
   head.string(create.name);
-  head.varint(create.spec.dim);
-  head.u8(static_cast<uint8_t>(create.spec.metric));
-  head.u8(static_cast<uint8_t>(create.spec.element));
+  head.varint(create.fields.size());
+  for (const segment::Field& field : create.fields) {
+    head.u16(to_int(field.id));
+    head.u8(kDenseField);
+    head.string(field.name);
+    head.varint(field.spec.dim);
+    head.u8(static_cast<uint8_t>(field.spec.metric));
+    head.u8(static_cast<uint8_t>(field.spec.element));
+  }
   parts_.push_back(head_);
 }
 

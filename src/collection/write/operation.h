@@ -7,18 +7,27 @@
 #include <variant>
 #include <vector>
 
+#include "base/ids.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
 #include "segment/vector_spec.h"
 
 namespace omendb::collection {
 
+/// The batch's vectors in one field, in the field's element type.
+struct PutField {
+  FieldId id = kUnnamedField;
+  VectorsView vectors;
+};
+
 /// Points that are there afterwards, each replacing the point of its id. The whole of the record
 /// is one atomic batch.
 struct PutOperation {
   uint32_t collection_id = 0;
-  VectorsView vectors;  ///< in the collection's element type
-  IdsView ids;          ///< std::monostate: first_id, first_id + 1, …
+  uint32_t rows = 0;
+  std::span<const PutField>
+      fields;   ///< all of the collection's, in their order; `rows` vectors each
+  IdsView ids;  ///< std::monostate: first_id, first_id + 1, …
   uint64_t first_id = 0;
   std::span<const Column> columns;
 };
@@ -34,7 +43,7 @@ struct DeleteOperation {
 struct CreateOperation {
   uint32_t collection_id = 0;
   std::string_view name;
-  segment::VectorSpec spec;  ///< dim 0 = taken from the first put
+  segment::Fields fields;  ///< dim 0 = taken from the first put
 };
 
 /// A collection that is gone afterwards, with its points.
@@ -54,6 +63,8 @@ class EncodedOperation {
   std::span<const std::span<const std::byte>> parts() const { return parts_; }
 
  private:
+  void add_vectors(const VectorsView& vectors);
+
   std::vector<std::byte> head_;
   std::vector<std::byte> tail_;
   std::vector<std::span<const std::byte>> parts_;
@@ -64,6 +75,7 @@ struct DecodedOperation {
   Operation operation;
   std::vector<uint64_t> numbers;
   std::vector<std::string_view> strings;
+  std::vector<PutField> fields;
   std::vector<Column> columns;
 };
 

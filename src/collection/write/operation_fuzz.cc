@@ -34,7 +34,7 @@ void check(std::span<const std::byte> record) {
   OMEN_CHECK(encoded(twice) == again);
   if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
     // What replay asks before it trusts the columns' offsets.
-    column::check_columns(put->columns, put->vectors.count).ignore();
+    column::check_columns(put->columns, put->rows).ignore();
   }
 }
 

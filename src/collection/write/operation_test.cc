@@ -21,33 +21,25 @@ Record joined(const EncodedOperation& encoded) {
   return record;
 }
 
-/// A put of a few rows in every form: ids, element, gaps between rows, columns.
+/// A put of a few rows in every form: fields, elements, gaps between rows, ids, columns.
 struct RandomPut {
   std::mt19937 rng;
-  segment::VectorSpec spec;
-  std::vector<std::byte> vectors;
-  size_t stride = 0;
+  std::vector<std::vector<std::byte>> vectors;
+  std::vector<PutField> fields;
   segment::testing::IdBatch ids;
   std::vector<Column> columns;
   PutOperation put;
 
   explicit RandomPut(uint32_t seed) : rng(seed) {
-    spec.element = static_cast<Element>(1 + rng() % 4);
-    spec.dim = 1 + rng() % 20;
     const size_t rows = 1 + rng() % 6;
-    const auto packed = segment::testing::random_vectors(spec, rows, rng);
-    stride = rng() % 2 == 0 ? 0 : spec.row_bytes() + rng() % 5;
-    const size_t step = stride == 0 ? spec.row_bytes() : stride;
-    vectors.resize(rows * step);
-    for (size_t r = 0; r < rows; ++r) {
-      std::copy_n(packed.begin() + static_cast<ptrdiff_t>(r * spec.row_bytes()), spec.row_bytes(),
-                  vectors.begin() + static_cast<ptrdiff_t>(r * step));
-    }
+    const size_t count = 1 + rng() % 3;
+    for (size_t f = 0; f < count; ++f) add_field(rows, f);
+    put.rows = static_cast<uint32_t>(rows);
+    put.fields = fields;
     for (const auto& column : column::testing::every_type()) {
       if (rng() % 2 == 0) columns.push_back(column::testing::random_column(column, rows, rng));
     }
     put.collection_id = static_cast<uint32_t>(rng());
-    put.vectors = {vectors.data(), rows, spec.dim, spec.element, stride};
     put.columns = columns;
     const auto form = rng() % 3;
     if (form == 0) {
@@ -57,6 +49,21 @@ struct RandomPut {
                                            rng() % 1'000, rng);
       put.ids = ids.view();
     }
+  }
+
+  void add_field(size_t rows, size_t place) {
+    const segment::VectorSpec spec{1 + rng() % 20, Metric::kL2,
+                                   static_cast<Element>(1 + rng() % 4)};
+    const auto packed = segment::testing::random_vectors(spec, rows, rng);
+    const size_t stride = rng() % 2 == 0 ? 0 : spec.row_bytes() + rng() % 5;
+    const size_t step = stride == 0 ? spec.row_bytes() : stride;
+    auto& gapped = vectors.emplace_back(rows * step);
+    for (size_t r = 0; r < rows; ++r) {
+      std::copy_n(packed.begin() + static_cast<ptrdiff_t>(r * spec.row_bytes()), spec.row_bytes(),
+                  gapped.begin() + static_cast<ptrdiff_t>(r * step));
+    }
+    const auto id = static_cast<uint16_t>(place * 1'000 + rng() % 1'000);
+    fields.push_back({FieldId{id}, {gapped.data(), rows, spec.dim, spec.element, stride}});
   }
 };
 
@@ -68,14 +75,22 @@ void expect_same_ids(const IdsView& a, const IdsView& b) {
   }
 }
 
+void expect_same(const VectorsView& a, const VectorsView& b) {
+  ASSERT_EQ(a.count, b.count);
+  ASSERT_EQ(a.dim, b.dim);
+  ASSERT_EQ(a.element, b.element);
+  for (size_t r = 0; r < a.count; ++r) {
+    ASSERT_EQ(std::memcmp(a.row(r), b.row(r), vector_bytes(a.element, a.dim)), 0) << "row " << r;
+  }
+}
+
 void expect_same(const PutOperation& a, const PutOperation& b) {
   EXPECT_EQ(a.collection_id, b.collection_id);
-  ASSERT_EQ(a.vectors.count, b.vectors.count);
-  ASSERT_EQ(a.vectors.dim, b.vectors.dim);
-  ASSERT_EQ(a.vectors.element, b.vectors.element);
-  const size_t row_bytes = vector_bytes(a.vectors.element, a.vectors.dim);
-  for (size_t r = 0; r < a.vectors.count; ++r) {
-    ASSERT_EQ(std::memcmp(a.vectors.row(r), b.vectors.row(r), row_bytes), 0) << "row " << r;
+  ASSERT_EQ(a.rows, b.rows);
+  ASSERT_EQ(a.fields.size(), b.fields.size());
+  for (size_t f = 0; f < a.fields.size(); ++f) {
+    EXPECT_EQ(a.fields[f].id, b.fields[f].id);
+    expect_same(a.fields[f].vectors, b.fields[f].vectors);
   }
   expect_same_ids(a.ids, b.ids);
   EXPECT_TRUE(!std::holds_alternative<std::monostate>(a.ids) || a.first_id == b.first_id);
@@ -83,7 +98,7 @@ void expect_same(const PutOperation& a, const PutOperation& b) {
   for (size_t c = 0; c < a.columns.size(); ++c) {
     EXPECT_EQ(a.columns[c].name, b.columns[c].name);
     ASSERT_EQ(a.columns[c].type, b.columns[c].type);
-    for (size_t r = 0; r < a.vectors.count; ++r) {
+    for (size_t r = 0; r < a.rows; ++r) {
       ASSERT_EQ(column::testing::row_text(a.columns[c], r),
                 column::testing::row_text(b.columns[c], r));
     }
@@ -158,9 +173,9 @@ RC_GTEST_PROP(Operation, AMutatedRecordIsRefusedOrDecodesToSomethingConsistent, 
   RC_ASSERT(std::visit(encode, twice.operation) == again);
   if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
     const size_t ids = id_count(put->ids);
-    RC_ASSERT(ids == 0 || ids == put->vectors.count);
+    RC_ASSERT(ids == 0 || ids == put->rows);
     // What replay asks before it trusts offsets: must not read past them either.
-    column::check_columns(put->columns, put->vectors.count).ignore();
+    column::check_columns(put->columns, put->rows).ignore();
   }
 }
 
@@ -181,13 +196,33 @@ TEST(Operation, ARecordOfAnUnknownKindOrAbsurdCountsIsRefused) {
     EXPECT_EQ(code([&](ByteWriter& out) {
                 out.u8(1);
                 out.u32(1);
+                out.u32(UINT32_MAX);
+                out.u16(1);
+                out.u16(0);
                 out.u8(1);
                 out.u32(65'536);
-                out.u32(UINT32_MAX);
                 out.u8(form);
                 out.u64(0);
               }),
               StatusCode::kCorruption);
+  }
+  for (const uint16_t fields : {uint16_t{0}, uint16_t{17}, uint16_t{65'535}}) {
+    EXPECT_EQ(code([&](ByteWriter& out) {
+                out.u8(1);
+                out.u32(1);
+                out.u32(0);
+                out.u16(fields);
+                for (uint16_t f = 0; f < fields; ++f) {
+                  out.u16(f);
+                  out.u8(1);
+                  out.u32(1);
+                }
+                out.u8(3);
+                out.u64(0);
+                out.u32(0);
+              }),
+              StatusCode::kCorruption)
+        << fields;
   }
   EXPECT_EQ(code([](ByteWriter& out) {  // a delete must say which
               out.u8(2);
@@ -226,8 +261,10 @@ TEST(OperationFormat, ThePutInTheDocsIsWhatIsWrittenAndRead) {
                     .valid = {1, 0},
                     .string_offsets = {0, 2, 2},
                     .bytes = "en"};
+  const PutField field{kUnnamedField, {vectors.data(), 2, 2, Element::kF32, 0}};
   const PutOperation put{.collection_id = 1,
-                         .vectors = {vectors.data(), 2, 2, Element::kF32, 0},
+                         .rows = 2,
+                         .fields = std::span(&field, 1),
                          .ids = std::span<const uint64_t>(ids),
                          .columns = std::span(&lang, 1)};
   const Record documented = dump_in_docs("put-operation");

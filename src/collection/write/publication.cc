@@ -126,10 +126,9 @@ std::shared_ptr<const segment::RowSource> Publication::view(segment::Memtable& m
   return memtable.view(rows);
 }
 
-std::shared_ptr<const codec::rabitq::Encoder> Publication::encoder(
-    const segment::Memtable& memtable) {
+segment::Encoders Publication::encoders(const segment::Memtable& memtable) {
   MutexLock lock(mutex_);
-  return memtable.encoder();
+  return memtable.encoders();
 }
 
 }  // namespace omendb::collection

@@ -68,11 +68,10 @@ class Publication {
   /// Shows the same points from other parts. @pre nothing is pending, nor enqueued meanwhile.
   void replace(std::shared_ptr<const Snapshot> same) OMEN_EXCLUDES(current_mutex_);
 
-  /// Memtable::view() and encoder(), which are for the publisher to call.
+  /// Memtable::view() and encoders(), which are for the publisher to call.
   std::shared_ptr<const segment::RowSource> view(segment::Memtable& memtable, uint32_t rows)
       OMEN_EXCLUDES(mutex_);
-  std::shared_ptr<const codec::rabitq::Encoder> encoder(const segment::Memtable& memtable)
-      OMEN_EXCLUDES(mutex_);
+  segment::Encoders encoders(const segment::Memtable& memtable) OMEN_EXCLUDES(mutex_);
 
  private:
   /// Those of whom to tell, and what.

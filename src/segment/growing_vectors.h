@@ -1,0 +1,95 @@
+// One vector field of a memtable: a flat buffer that encodes as it copies.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/large_array.h"
+#include "segment/byte_codes.h"
+#include "segment/row_source.h"
+#include "segment/vector_spec.h"
+
+namespace omendb::segment {
+
+/// How the rows of each field are encoded, by the field's place; null where they are not.
+using Encoders = std::vector<std::shared_ptr<const codec::rabitq::Encoder>>;
+
+/// Which thread may call what is the Memtable's, and said there.
+class GrowingVectors {
+ public:
+  /// Below this, no codes: an exact scan of so few is faster, and a center drawn from fewer vectors
+  /// would be a poor one for those that follow.
+  static constexpr uint32_t kRowsBeforeCoding = 2'048;
+  /// Rows are encoded by aligned blocks of this many.
+  static constexpr uint32_t kBlockRows = codec::rabitq::kBlockRows;
+
+  GrowingVectors(const VectorSpec& spec, uint32_t capacity,
+                 std::shared_ptr<const codec::rabitq::Encoder> encoder);
+
+  /// @return whether no block that lies whole inside the batch still wants a code.
+  bool fill(uint32_t first, const VectorsView& vectors);
+  void populate_ahead(uint32_t rows, uint32_t batch);
+  void publish(uint32_t first, uint32_t rows, bool encoded);
+
+  /// How many of the first `rows` rows have codes. Call from the publisher.
+  uint32_t coded_rows(uint32_t rows) const;
+  std::shared_ptr<const codec::rabitq::Encoder> encoder() const { return encoder_owner_; }
+
+ private:
+  friend class GrowingVectorsView;
+
+  void adopt_encoder(uint32_t rows);
+  /// Encodes the blocks that lie whole inside [first, end).
+  void encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end);
+
+  const VectorSpec spec_;
+  const uint32_t capacity_;
+  LargeArray<std::byte> vectors_;
+  std::atomic<size_t> populated_{0};  // bytes of vectors_
+  LargeArray<std::byte> codes_;
+  mutable ByteCodes byte_codes_;
+  std::shared_ptr<const codec::rabitq::Encoder> encoder_owner_;  // publisher
+  std::atomic<const codec::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
+};
+
+/// The first rows of a memtable by their vectors in one field. The snapshot that holds it keeps the
+/// memtable alive.
+class GrowingVectorsView final : public index::Rows {
+ public:
+  GrowingVectorsView(const GrowingVectors& vectors, const GrowingIds& ids, uint32_t rows)
+      : vectors_(&vectors), ids_(&ids), rows_(rows), coded_rows_(vectors.coded_rows(rows)) {}
+
+  uint32_t rows() const override { return rows_; }
+  bool before(uint32_t a, uint32_t b) const override { return ids_->at(a) < ids_->at(b); }
+  Result<RowRun> vectors(uint32_t first, uint32_t count,
+                         const uint64_t* /*mask*/ = nullptr) const override {
+    return RowRun{row(first), first, count};
+  }
+  Status locate(std::span<const uint32_t> slots, const std::byte** out) const override {
+    for (uint32_t slot : slots) *out++ = row(slot);
+    return {};
+  }
+  const codec::rabitq::Encoder* encoder() const override {
+    return coded_rows_ > 0 ? vectors_->encoder_.load(std::memory_order_acquire) : nullptr;
+  }
+  uint32_t coded_rows() const override { return coded_rows_; }
+  Result<const std::byte*> codes() const override { return vectors_->codes_.get(); }
+  bool keeps_byte_codes() const override { return vectors_->byte_codes_.useful(); }
+  codec::sq8::Codes byte_codes(const RowRun& vectors) const override {
+    return vectors_->byte_codes_.of(vectors.rows, vectors.count);
+  }
+
+ private:
+  const std::byte* row(uint32_t slot) const {
+    return vectors_->vectors_.get() + size_t{slot} * vectors_->spec_.row_bytes();
+  }
+
+  const GrowingVectors* vectors_;
+  const GrowingIds* ids_;
+  uint32_t rows_;
+  uint32_t coded_rows_;
+};
+
+}  // namespace omendb::segment

@@ -1,0 +1,95 @@
+#include "segment/sealed_vectors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/status_macros.h"
+#include "segment/center.h"
+#include "segment/segment_format.h"
+
+namespace omendb::segment {
+
+namespace {
+
+Status corrupt(const storage::SectionFile& file, const Field& field, const std::string& what) {
+  const std::string of = field.name.empty() ? "" : " of field \"" + field.name + "\"";
+  return {StatusCode::kCorruption, file.path() + ": the " + what + of + " does not fit its schema"};
+}
+
+}  // namespace
+
+Result<SealedVectors> SealedVectors::open(std::shared_ptr<const storage::SectionFile> file,
+                                          const Field& field, uint32_t rows) {
+  SealedVectors result;
+  result.spec_ = field.spec;
+  result.rows_ = rows;
+  OMEN_ASSIGN_OR_RETURN(result.vectors_, file->section(key(SectionKind::kVectors, field.id)));
+  if (result.vectors_.size() != uint64_t{rows} * field.spec.row_bytes()) {
+    return corrupt(*file, field, "section of vectors");
+  }
+  if (field.spec.coded()) OMEN_RETURN_IF_ERROR(result.load_codes(*file, field));
+  result.byte_codes_ = std::make_unique<ByteCodes>(field.spec, rows);
+  result.file_ = std::move(file);
+  return result;
+}
+
+Status SealedVectors::load_codes(const storage::SectionFile& file, const Field& field) {
+  OMEN_ASSIGN_OR_RETURN(auto center_section, file.section(key(SectionKind::kCenter, field.id)));
+  OMEN_ASSIGN_OR_RETURN(auto center_bytes, center_section.bytes());
+  if (center_bytes.size() != spec_.dim * sizeof(float)) return corrupt(file, field, "center");
+  std::vector<float> center(spec_.dim);
+  std::memcpy(center.data(), center_bytes.data(), center_bytes.size());
+  if (!std::all_of(center.begin(), center.end(), [](float x) { return std::isfinite(x); })) {
+    return {StatusCode::kCorruption, file.path() + ": a center holds a number that is not finite"};
+  }
+  encoder_ = make_encoder(spec_, center);
+
+  OMEN_ASSIGN_OR_RETURN(codes_, file.section(key(SectionKind::kCodes, field.id)));
+  if (codes_.size() != codec::rabitq::coded_bytes(spec_.dim, rows_)) {
+    return corrupt(file, field, "section of codes");
+  }
+  return {};
+}
+
+/// Checks the rows that the mask names, those of a word that follow one another together.
+Status SealedVectors::verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const {
+  const size_t row_bytes = spec_.row_bytes();
+  for (size_t w = 0; w < (size_t{count} + 63) / 64; ++w) {
+    for (uint64_t left = mask[w]; left != 0;) {
+      const auto begin = static_cast<size_t>(std::countr_zero(left));
+      const auto rows = static_cast<size_t>(std::countr_one(left >> begin));
+      OMEN_RETURN_IF_ERROR(vectors_.verify((first + w * 64 + begin) * row_bytes, rows * row_bytes));
+      left &= left + (uint64_t{1} << begin);  // the carry clears the run
+    }
+  }
+  return {};
+}
+
+Result<RowRun> SealedVectors::vectors(uint32_t first, uint32_t count, const uint64_t* mask) const {
+  const size_t row_bytes = spec_.row_bytes();
+  OMEN_RETURN_IF_ERROR(mask == nullptr ? vectors_.verify(first * row_bytes, count * row_bytes)
+                                       : verify_masked(first, count, mask));
+  return RowRun{vectors_.unchecked().data() + first * row_bytes, first, count};
+}
+
+Status SealedVectors::locate(std::span<const uint32_t> slots, const std::byte** out) const {
+  const size_t row_bytes = spec_.row_bytes();
+  for (uint32_t slot : slots) {
+    OMEN_RETURN_IF_ERROR(vectors_.verify(slot * row_bytes, row_bytes));
+    *out++ = vectors_.unchecked().data() + slot * row_bytes;
+  }
+  return {};
+}
+
+Result<const std::byte*> SealedVectors::codes() const {
+  OMEN_ASSIGN_OR_RETURN(auto bytes, codes_.bytes());
+  return bytes.data();
+}
+
+codec::sq8::Codes SealedVectors::byte_codes(const RowRun& vectors) const {
+  return byte_codes_->of(vectors.rows, vectors.count);
+}
+
+}  // namespace omendb::segment

@@ -1,0 +1,59 @@
+// The sections of a segment file: docs/format.md, "Segment sections".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/ids.h"
+#include "storage/section_file.h"
+
+namespace omendb::segment {
+
+/// Kinds of sections in a segment file; columns have 100 and up (column/format.h). Frozen. Sections
+/// 10 to 12 are there once a vector field, and their index is the field's id.
+enum class SectionKind : uint32_t {
+  kHeader = 1,
+  kIds = 2,         // u64 ids: rows x u64
+  kIdOffsets = 3,   // string ids: rows + 1 x u64
+  kIdBytes = 4,     // string ids: UTF-8
+  kVectors = 10,    // rows x row_bytes
+  kCenter = 11,     // dim x f32; coded fields only
+  kCodes = 12,      // ceil(rows / 32) x block_bytes; coded fields only
+  kTombstones = 50  // tombstone files: ascending u32 slots
+};
+constexpr storage::SectionKey key(SectionKind kind, FieldId field = kUnnamedField) {
+  return {static_cast<uint32_t>(kind), to_int(field)};
+}
+
+inline constexpr uint32_t kSegmentFileKind = 1;
+inline constexpr uint32_t kTombstoneFileKind = 2;
+
+/// Section kHeader begins with this; a SegmentField for each vector field follows.
+struct SegmentHeader {
+  uint32_t version;
+  uint8_t id_kind;
+  uint8_t reserved;
+  uint16_t fields;
+  uint64_t rows;
+  uint64_t rotation_seed;
+  uint64_t min_id;  // u64 ids only
+  uint64_t max_id;
+};
+static_assert(sizeof(SegmentHeader) == 40 && offsetof(SegmentHeader, max_id) == 32);
+
+struct SegmentField {
+  uint16_t id;
+  uint8_t metric;
+  uint8_t element;
+  uint8_t coded;
+  uint8_t kind;  // kDenseField
+  uint8_t reserved[2];
+  uint64_t dim;
+};
+static_assert(sizeof(SegmentField) == 16 && offsetof(SegmentField, dim) == 8);
+
+inline constexpr uint32_t kSegmentVersion = 1;
+/// Rows of a segment: slots are u32, and loops may count past the last.
+inline constexpr uint32_t kMaxSegmentRows = UINT32_MAX / 2;
+
+}  // namespace omendb::segment
