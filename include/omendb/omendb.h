@@ -165,6 +165,20 @@ typedef struct omendb_vectors {
   size_t stride;   /* bytes from one row to the next; 0 = no gaps */
 } omendb_vectors;
 
+/* A vector field of a collection that has several vectors a point. */
+typedef struct omendb_vector_field {
+  const char* name; /* [A-Za-z0-9_-]{1,64} */
+  size_t dim;       /* 1..65,536; 0 = taken from the first add */
+  int32_t metric;   /* OMENDB_METRIC_*; 0 = L2 */
+  int32_t element;  /* OMENDB_ELEMENT_*; 0 = F32 */
+} omendb_vector_field;
+
+/* The vectors of a batch of points in one field. */
+typedef struct omendb_field_vectors {
+  const char* field; /* its name */
+  omendb_vectors vectors;
+} omendb_field_vectors;
+
 /* Ids of one kind. `kind` 0 (or a NULL omendb_ids*) asks an add for generated ids. */
 typedef struct omendb_ids {
   int32_t kind; /* OMENDB_ID_*, or 0 */
@@ -317,12 +331,16 @@ typedef struct omendb_collection_options {
   size_t dim;      /* 1..65,536; 0 = taken from the first add */
   int32_t metric;  /* OMENDB_METRIC_*; 0 = L2 */
   int32_t element; /* OMENDB_ELEMENT_*; 0 = F32 */
+  /* Several vectors a point, each in a field with a name, at most 16; dim, metric and element above
+   * stay 0 then. None: one vector a point, without a name. */
+  const omendb_vector_field* fields;
+  size_t field_count;
 } omendb_collection_options;
 
 /*
  * Gets the collection, or creates it. A NULL `name` is "default", which exists without being asked
  * for; NULL `options` take an existing collection as it is. Fails with ALREADY_EXISTS when it
- * exists with another dimension, metric or element type than `options` say.
+ * exists with another dimension, metric or element type, or with other fields, than `options` say.
  */
 OMENDB_API omendb_status omendb_database_collection(omendb_database* db, const char* name,
                                                     const omendb_collection_options* options,
@@ -336,13 +354,16 @@ OMENDB_API omendb_status omendb_database_drop_collection(omendb_database* db,
 
 OMENDB_API void omendb_collection_free(omendb_collection* collection) OMENDB_NOEXCEPT;
 
-/* Columns are of vectors->count rows; fields that are absent are NULL. */
+/* Columns are of one row a point; columns that are absent are NULL there. */
 typedef struct omendb_batch {
   size_t size;
-  omendb_vectors vectors;
-  omendb_ids ids; /* as many as vectors, or kind 0 */
+  omendb_vectors vectors; /* of a collection without named fields */
+  omendb_ids ids;         /* one a point, or kind 0 */
   const omendb_column* columns;
   size_t column_count;
+  /* Of a collection with named fields: each of them once, in any order, one vector a point. */
+  const omendb_field_vectors* fields;
+  size_t field_count;
 } omendb_batch;
 
 /*
@@ -350,8 +371,9 @@ typedef struct omendb_batch {
  * later search and as durable as the database was opened to be. `out_ids` may be NULL; otherwise
  * it receives points that hold the ids alone, in order.
  * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, an empty batch, ids
- * given twice or a zero vector under cosine; DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED,
- * READ_ONLY, NO_SPACE, IO_ERROR, CLOSED.
+ * given twice, a zero vector under cosine or a field that is missing; NOT_FOUND for a field that
+ * the collection lacks; DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED, READ_ONLY, NO_SPACE,
+ * IO_ERROR, CLOSED.
  */
 OMENDB_API omendb_status omendb_collection_add(omendb_collection* collection,
                                                const omendb_batch* batch,
@@ -417,6 +439,9 @@ typedef struct omendb_fields {
   size_t column_count;        /* ignored when columns is NULL */
   int32_t no_columns;         /* 1: no metadata at all */
   int32_t no_vectors;         /* 1: no vectors */
+  /* Of a collection with named fields: those whose vectors come back; NULL = all. */
+  const char* const* vector_fields;
+  size_t vector_field_count;
 } omendb_fields;
 
 /*
@@ -482,11 +507,14 @@ typedef struct omendb_search_options {
   size_t column_count;
   uint64_t timeout_ms;         /* the search fails with DEADLINE_EXCEEDED after it; 0 = no limit */
   const omendb_cancel* cancel; /* borrowed; NULL = nobody cancels */
+  const char* field;           /* the vector field to search; may be NULL where there is one */
+  const char* const* vector_fields; /* those whose vectors with_vectors means; NULL = all */
+  size_t vector_field_count;
 } omendb_search_options;
 
 /*
  * Finds the k nearest live points to each query.
- * queries: n x dim; f32 against f32, f16 and i8 collections, or the collection's own element type.
+ * queries: n x dim; f32 against f32, f16 and i8 vectors, or the field's own element type.
  * k: 1..65,536; more than there are points returns them all. `options` may be NULL.
  * Fails with INVALID_ARGUMENT, DIMENSION_MISMATCH, TYPE_MISMATCH, INVALID_FILTER, LIMIT_EXCEEDED,
  * DEADLINE_EXCEEDED, CANCELLED, CORRUPTION, CLOSED.
@@ -527,6 +555,8 @@ typedef struct omendb_collection_info {
   uint64_t waiting_seals;  /* full memtables that are to become segments, or are becoming one */
   size_t job_count;
   const omendb_job* jobs; /* running in the background, or in a compact */
+  size_t field_count; /* vector fields that have names; dim, metric and element are theirs then */
+  const omendb_vector_field* fields;
 } omendb_collection_info;
 
 OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* collection,
@@ -549,46 +579,10 @@ OMENDB_API omendb_status omendb_collection_optimize(omendb_collection* collectio
  */
 OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection) OMENDB_NOEXCEPT;
 
-/* ---- Points: ids, vectors and metadata, column by column ------------------------------------- */
-/* Accessors accept NULL and then say "nothing": 0, or NULL. */
-
-OMENDB_API size_t omendb_points_count(const omendb_points* points) OMENDB_NOEXCEPT;
-
-/* A view of the ids; kind 0 for NULL. Valid until `points` is freed. */
-OMENDB_API omendb_ids omendb_points_ids(const omendb_points* points) OMENDB_NOEXCEPT;
-
-/*
- * The vectors, row after row without gaps, in the collection's element type; `bytes` (may be NULL)
- * receives their total size. NULL and 0 when they were not asked for.
- */
-OMENDB_API const void* omendb_points_vectors(const omendb_points* points,
-                                             size_t* bytes) OMENDB_NOEXCEPT;
-
-OMENDB_API size_t omendb_points_column_count(const omendb_points* points) OMENDB_NOEXCEPT;
-
-/* Column i, or NULL when i is past the end. Valid until `points` is freed. */
-OMENDB_API const omendb_column* omendb_points_column(const omendb_points* points,
-                                                     size_t i) OMENDB_NOEXCEPT;
-
-OMENDB_API void omendb_points_free(omendb_points* points) OMENDB_NOEXCEPT;
-
-/* ---- Result: the hits of a batch of queries -------------------------------------------------- */
-
-OMENDB_API size_t omendb_result_query_count(const omendb_result* result) OMENDB_NOEXCEPT;
-
-/* query_count + 1 entries: query q owns the hits [offsets[q], offsets[q + 1]), nearest first. */
-OMENDB_API const uint64_t* omendb_result_offsets(const omendb_result* result) OMENDB_NOEXCEPT;
-
-/* One distance a hit. */
-OMENDB_API const float* omendb_result_distances(const omendb_result* result) OMENDB_NOEXCEPT;
-
-/* One row a hit: ids, and the vectors and columns asked for. Belongs to `result`; do not free. */
-OMENDB_API const omendb_points* omendb_result_points(const omendb_result* result) OMENDB_NOEXCEPT;
-
-OMENDB_API void omendb_result_free(omendb_result* result) OMENDB_NOEXCEPT;
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "omendb/omendb_results.h"
 
 #endif /* OMENDB_OMENDB_H_ */

@@ -60,6 +60,7 @@ static void NullIsRefusedByNameAndFreeingItIsFine(void) {
   omendb_collection_info_free(NULL);
   CHECK(omendb_points_count(NULL) == 0 && omendb_points_ids(NULL).kind == 0);
   CHECK(omendb_points_vectors(NULL, NULL) == NULL && omendb_points_column_count(NULL) == 0);
+  CHECK(omendb_points_field_count(NULL) == 0 && omendb_points_field(NULL, 0) == NULL);
   CHECK(omendb_points_column(NULL, 0) == NULL && omendb_result_query_count(NULL) == 0);
   CHECK(omendb_result_offsets(NULL) == NULL && omendb_result_distances(NULL) == NULL);
   CHECK(omendb_result_points(NULL) == NULL && omendb_database_path(NULL) == NULL);

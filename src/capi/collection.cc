@@ -10,44 +10,14 @@ using omendb::Status;
 using omendb::capi::fenced;
 using omendb::capi::IdsIn;
 using omendb::capi::new_strings;
-using omendb::capi::read_column_names;
+using omendb::capi::read_batch;
 using omendb::capi::read_filter;
 using omendb::capi::read_ids;
+using omendb::capi::read_names;
 using omendb::capi::read_options;
 using omendb::capi::read_vectors;
 
-namespace omendb::capi {
-
-Status read_batch(const omendb_batch* batch, BatchIn* out) {
-  if (batch == nullptr) return null_argument("batch");
-  auto read = read_options(batch, "omendb_batch");
-  if (!read.ok()) return read.status();
-  const omendb_batch& in = *read;
-  auto vectors = read_vectors(in.vectors);
-  if (!vectors.ok()) return vectors.status();
-  out->batch.vectors = *vectors;
-  if (in.ids.kind != 0) {
-    if (Status status = read_ids(in.ids, &out->ids); !status.ok()) return status;
-    out->batch.ids = out->ids.view;
-  }
-  if (in.columns == nullptr && in.column_count != 0) {
-    return null_argument("batch.columns");
-  }
-  for (size_t i = 0; i < in.column_count; ++i) {
-    auto column = read_column(in.columns[i]);
-    if (!column.ok()) return column.status();
-    out->columns.push_back(std::move(column).value());
-  }
-  out->batch.metadata = out->columns;
-  return {};
-}
-
-}  // namespace omendb::capi
-
 namespace {
-
-using omendb::capi::BatchIn;
-using omendb::capi::read_batch;
 
 /// add and upsert differ in the verb alone.
 template <class Verb>
@@ -55,19 +25,21 @@ Status write(omendb_collection* collection, const omendb_batch* batch, omendb_po
              Verb verb) {
   if (out_ids != nullptr) *out_ids = nullptr;
   OMENDB_REQUIRE(collection);
-  BatchIn in;
+  omendb::capi::BatchIn in;
   if (Status status = read_batch(batch, &in); !status.ok()) return status;
   auto ids = (collection->collection.*verb)(in.batch);
   if (!ids.ok()) return ids.status();
   if (out_ids == nullptr) return {};
-  auto points = std::make_unique<omendb_points>(
-      omendb::Points{.ids = std::move(ids).value(), .vectors = {}, .metadata = {}});
+  omendb::Points named;
+  named.ids = std::move(ids).value();
+  auto points = std::make_unique<omendb_points>(std::move(named));
   *out_ids = points.release();
   return {};
 }
 
 struct FieldsIn {
   bool with_vectors = true;
+  std::vector<std::string> vector_fields;
   std::vector<std::string> columns = {"*"};
 };
 
@@ -76,10 +48,15 @@ Result<FieldsIn> read_fields(const omendb_fields* fields) {
   if (!read.ok()) return read.status();
   FieldsIn out;
   out.with_vectors = read->no_vectors == 0;
+  if (read->vector_fields != nullptr) {
+    auto names = read_names(read->vector_fields, read->vector_field_count, "vector_fields");
+    if (!names.ok()) return names.status();
+    out.vector_fields = std::move(names).value();
+  }
   if (read->no_columns != 0) {
     out.columns.clear();
   } else if (read->columns != nullptr) {
-    auto names = read_column_names(read->columns, read->column_count);
+    auto names = read_names(read->columns, read->column_count, "columns");
     if (!names.ok()) return names.status();
     out.columns = std::move(names).value();
   }
@@ -102,10 +79,16 @@ Result<omendb::SearchOptions> read_search_options(size_t k, const omendb_search_
   if (in.has_radius != 0) out.radius = in.radius;
   out.timeout_ms = in.timeout_ms;
   if (in.cancel != nullptr) out.cancel = &in.cancel->set;
+  if (in.field != nullptr) out.field = in.field;
+  if (in.vector_fields != nullptr) {
+    auto names = read_names(in.vector_fields, in.vector_field_count, "vector_fields");
+    if (!names.ok()) return names.status();
+    out.vector_fields = std::move(names).value();
+  }
   if (in.all_columns != 0) {
     out.columns = {"*"};
   } else {
-    auto names = read_column_names(in.columns, in.column_count);
+    auto names = read_names(in.columns, in.column_count, "columns");
     if (!names.ok()) return names.status();
     out.columns = std::move(names).value();
   }
@@ -172,8 +155,9 @@ omendb_status omendb_collection_get(const omendb_collection* collection, const o
     if (Status status = read_ids(*ids, &in); !status.ok()) return status;
     auto read = read_fields(fields);
     if (!read.ok()) return read.status();
-    auto got = collection->collection.get(
-        in.view, {.with_vectors = read->with_vectors, .columns = std::move(read->columns)});
+    auto got = collection->collection.get(in.view, {.with_vectors = read->with_vectors,
+                                                    .vector_fields = std::move(read->vector_fields),
+                                                    .columns = std::move(read->columns)});
     if (!got.ok()) return got.status();
     auto points = std::make_unique<omendb_points>(std::move(got->points));
     if (found != nullptr) std::copy(got->found.begin(), got->found.end(), found);
@@ -229,6 +213,7 @@ omendb_status omendb_collection_scan(const omendb_collection* collection, const 
     options.where = std::move(filter).value();
     if (batch_size != 0) options.batch_size = batch_size;
     options.with_vectors = read->with_vectors;
+    options.vector_fields = std::move(read->vector_fields);
     options.columns = std::move(read->columns);
     auto scan = collection->collection.scan(options);
     if (!scan.ok()) return scan.status();

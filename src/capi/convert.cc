@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "capi/fence.h"
 #include "capi/handles.h"
 
 namespace omendb::capi {
@@ -165,14 +166,49 @@ Result<Filter> read_filter(const char* where) {
   return Filter::parse(where);
 }
 
-Result<std::vector<std::string>> read_column_names(const char* const* columns, size_t count) {
-  std::vector<std::string> names;
-  if (count != 0 && columns == nullptr) return invalid("columns is NULL");
+Result<std::vector<std::string>> read_names(const char* const* names, size_t count,
+                                            const std::string& what) {
+  std::vector<std::string> out;
+  if (count != 0 && names == nullptr) return invalid(what + " is NULL");
   for (size_t i = 0; i < count; ++i) {
-    if (columns[i] == nullptr) return invalid("columns[" + std::to_string(i) + "] is NULL");
-    names.emplace_back(columns[i]);
+    if (names[i] == nullptr) return invalid(what + "[" + std::to_string(i) + "] is NULL");
+    out.emplace_back(names[i]);
   }
-  return names;
+  return out;
+}
+
+Status read_batch(const omendb_batch* batch, BatchIn* out) {
+  if (batch == nullptr) return null_argument("batch");
+  auto read = read_options(batch, "omendb_batch");
+  if (!read.ok()) return read.status();
+  const omendb_batch& in = *read;
+  if (in.fields == nullptr && in.field_count != 0) return null_argument("batch.fields");
+  // A batch of fields leaves `vectors` as zeros; anything else there is the engine's to refuse.
+  if (in.field_count == 0 || in.vectors.element != 0) {
+    auto vectors = read_vectors(in.vectors);
+    if (!vectors.ok()) return vectors.status();
+    out->batch.vectors = *vectors;
+  }
+  for (size_t i = 0; i < in.field_count; ++i) {
+    const omendb_field_vectors& field = in.fields[i];
+    if (field.field == nullptr) return null_argument("batch.fields[i].field");
+    auto vectors = read_vectors(field.vectors);
+    if (!vectors.ok()) return vectors.status();
+    out->fields.push_back({field.field, *vectors});
+  }
+  out->batch.fields = out->fields;
+  if (in.ids.kind != 0) {
+    if (Status status = read_ids(in.ids, &out->ids); !status.ok()) return status;
+    out->batch.ids = out->ids.view;
+  }
+  if (in.columns == nullptr && in.column_count != 0) return null_argument("batch.columns");
+  for (size_t i = 0; i < in.column_count; ++i) {
+    auto column = read_column(in.columns[i]);
+    if (!column.ok()) return column.status();
+    out->columns.push_back(std::move(column).value());
+  }
+  out->batch.metadata = out->columns;
+  return {};
 }
 
 omendb_strings* new_strings(std::vector<std::string> items) {
@@ -212,6 +248,12 @@ omendb_collection_info* new_info(CollectionInfo info) {
   }
   view.job_count = owned->jobs.size();
   view.jobs = owned->jobs.data();
+  for (const VectorField& field : from.fields) {
+    owned->fields.push_back({field.name.c_str(), field.dim, static_cast<int32_t>(field.metric),
+                             static_cast<int32_t>(field.element)});
+  }
+  view.field_count = owned->fields.size();
+  view.fields = owned->fields.data();
   return &owned.release()->view;
 }
 
@@ -223,6 +265,12 @@ omendb_points::omendb_points(omendb::Points owned) : points(std::move(owned)) {
       id_pointers.push_back(id.c_str());
       id_lengths.push_back(id.size());
     }
+  }
+  const size_t count = omendb::id_count(points.ids);
+  for (const omendb::PointVectors& field : points.fields) {
+    const omendb_vectors vectors{field.vectors.data(), count, field.dim,
+                                 static_cast<int32_t>(field.element), 0};
+    fields.push_back({field.field.c_str(), vectors});
   }
   for (const omendb::Column& column : points.metadata) {
     columns.push_back(omendb::capi::column_view(column));

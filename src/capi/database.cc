@@ -38,6 +38,22 @@ Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options
   return out;
 }
 
+/// Metric and element by their numbers; 0 leaves the default. `out` has members of these names.
+template <class Options>
+Status read_metric_and_element(int32_t metric, int32_t element, Options* out) {
+  if (metric < 0 || metric > OMENDB_METRIC_HAMMING) {
+    return {StatusCode::kInvalidArgument,
+            "metric is " + std::to_string(metric) + "; expected one of OMENDB_METRIC_*"};
+  }
+  if (element < 0 || element > OMENDB_ELEMENT_BINARY) {
+    return {StatusCode::kInvalidArgument,
+            "element is " + std::to_string(element) + "; expected one of OMENDB_ELEMENT_*"};
+  }
+  if (metric != 0) out->metric = static_cast<omendb::Metric>(metric);
+  if (element != 0) out->element = static_cast<omendb::Element>(element);
+  return {};
+}
+
 Result<std::optional<omendb::CollectionOptions>> read_collection_options(
     const omendb_collection_options* options) {
   std::optional<omendb::CollectionOptions> out;
@@ -45,18 +61,23 @@ Result<std::optional<omendb::CollectionOptions>> read_collection_options(
   auto read = read_options(options, "omendb_collection_options");
   if (!read.ok()) return read.status();
   const omendb_collection_options& in = *read;
-  if (in.metric < 0 || in.metric > OMENDB_METRIC_HAMMING) {
-    return Status(StatusCode::kInvalidArgument,
-                  "metric is " + std::to_string(in.metric) + "; expected one of OMENDB_METRIC_*");
-  }
-  if (in.element < 0 || in.element > OMENDB_ELEMENT_BINARY) {
-    return Status(StatusCode::kInvalidArgument, "element is " + std::to_string(in.element) +
-                                                    "; expected one of OMENDB_ELEMENT_*");
-  }
   out.emplace();
   out->dim = in.dim;
-  if (in.metric != 0) out->metric = static_cast<omendb::Metric>(in.metric);
-  if (in.element != 0) out->element = static_cast<omendb::Element>(in.element);
+  if (Status status = read_metric_and_element(in.metric, in.element, &*out); !status.ok()) {
+    return status;
+  }
+  if (in.fields == nullptr && in.field_count != 0) return omendb::capi::null_argument("fields");
+  for (size_t i = 0; i < in.field_count; ++i) {
+    const omendb_vector_field& field = in.fields[i];
+    if (field.name == nullptr) return omendb::capi::null_argument("fields[i].name");
+    omendb::VectorField& named = out->fields.emplace_back();
+    named.name = field.name;
+    named.dim = field.dim;
+    if (Status status = read_metric_and_element(field.metric, field.element, &named);
+        !status.ok()) {
+      return status;
+    }
+  }
   return out;
 }
 

@@ -1,8 +1,14 @@
-# Fails when libomendb.so exports a symbol that is not omendb_*, or misses one that omendb.h declares.
+# Fails when libomendb.so exports a symbol that is not omendb_*, or misses one that the headers
+# declare.
 cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE symbols
   COMMAND_ERROR_IS_FATAL ANY)
-file(READ ${HEADER} header)
+file(GLOB headers ${HEADERS}/omendb*.h)
+set(header "")
+foreach(path IN LISTS headers)
+  file(READ ${path} text)
+  string(APPEND header "${text}")
+endforeach()
 string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
 set(exported "")
 foreach(line IN LISTS lines)
@@ -15,7 +21,7 @@ endforeach()
 string(REGEX MATCHALL "OMENDB_API [^;]*;" declarations "${header}")
 foreach(declaration IN LISTS declarations)
   if(declaration MATCHES "(omendb_[a-z_]+)\\(" AND NOT CMAKE_MATCH_1 IN_LIST exported)
-    message(SEND_ERROR "declared in omendb.h, but not exported: ${CMAKE_MATCH_1}")
+    message(SEND_ERROR "declared, but not exported: ${CMAKE_MATCH_1}")
   endif()
 endforeach()
 list(LENGTH exported count)

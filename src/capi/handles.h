@@ -35,6 +35,7 @@ struct omendb_points {
   omendb::Points points;
   std::vector<const char*> id_pointers;
   std::vector<size_t> id_lengths;
+  std::vector<omendb_field_vectors> fields;
   std::vector<omendb_column> columns;
 };
 
@@ -61,6 +62,7 @@ omendb_strings* new_strings(std::vector<std::string> items);
 struct OwnedInfo {
   omendb_collection_info view{};
   CollectionInfo info;
+  std::vector<omendb_vector_field> fields;
   std::vector<const char*> column_names;
   std::vector<int32_t> column_types;
   std::vector<omendb_job> jobs;
@@ -94,20 +96,23 @@ struct IdsIn {
 };
 Status read_ids(const omendb_ids& ids, IdsIn* out);
 
-Result<Column> read_column(const omendb_column& column);
-
-/// A C batch in C++ words; owns what the WriteBatch borrows.
+/// An omendb_batch in C++ words; owns what the WriteBatch borrows.
 struct BatchIn {
   IdsIn ids;
+  std::vector<FieldVectors> fields;
   std::vector<Column> columns;
   WriteBatch batch;
 };
 Status read_batch(const omendb_batch* batch, BatchIn* out);
 
+Result<Column> read_column(const omendb_column& column);
+
 /// NULL is the filter that matches everything.
 Result<Filter> read_filter(const char* where);
 
-/// Column names as the C++ options want them: {"*"} for all.
-Result<std::vector<std::string>> read_column_names(const char* const* columns, size_t count);
+/// Names of columns or of fields.
+/// @param what  what messages call the array.
+Result<std::vector<std::string>> read_names(const char* const* names, size_t count,
+                                            const std::string& what);
 
 }  // namespace omendb::capi

@@ -28,6 +28,14 @@ const void* omendb_points_vectors(const omendb_points* points, size_t* bytes) no
   return size == 0 ? nullptr : points->points.vectors.data();
 }
 
+size_t omendb_points_field_count(const omendb_points* points) noexcept {
+  return points == nullptr ? 0 : points->fields.size();
+}
+
+const omendb_field_vectors* omendb_points_field(const omendb_points* points, size_t i) noexcept {
+  return i < omendb_points_field_count(points) ? &points->fields[i] : nullptr;
+}
+
 size_t omendb_points_column_count(const omendb_points* points) noexcept {
   return points == nullptr ? 0 : points->columns.size();
 }
