@@ -9,7 +9,8 @@ db.close()
 
 from omendb import _core, errors
 from omendb._check import CheckReport, RepairReport, check, repair
-from omendb._database import Collection, CollectionInfo, Database, Job, open
+from omendb._database import Collection, Database, open
+from omendb._info import CollectionInfo, Job
 from omendb._result import Hit, Point, Points, Result, Results
 from omendb.errors import (
     AlreadyExistsError,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from omendb import _core
+from omendb.errors import InvalidArgumentError
 
 
 @dataclass(slots=True)
@@ -34,3 +36,54 @@ class Batch:
             None if self.ids is None else self.ids[start:stop],
             None if self.metadata is None else self.metadata.slice(start, stop),
         )
+
+    def matrices(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """(what messages say after "vector 3", the vectors)"""
+        yield "", self.vectors
+
+    def write(self, core: _core.Collection, upsert: bool, first_row: int) -> Any:
+        return core.write(
+            self.vectors, self.bits, self.ids, self.metadata, upsert, first_row=first_row
+        )
+
+
+@dataclass(slots=True)
+class FieldBatch:
+    """Points of a collection with named vector fields: (vectors, bits) by field."""
+
+    fields: dict[str, tuple[NDArray[Any], int]]
+    ids: Any = None
+    metadata: _core.Columns | None = None
+
+    def __post_init__(self) -> None:
+        (first, (vectors, _)), *others = self.fields.items()
+        for name, (more, _) in others:
+            if len(more) != len(vectors):
+                raise InvalidArgumentError(
+                    f'field "{name}" has {len(more)} vectors, field "{first}" has {len(vectors)}; '
+                    "expected one a point in each"
+                )
+
+    def __len__(self) -> int:
+        vectors, _ = next(iter(self.fields.values()))
+        return len(vectors)
+
+    @property
+    def nbytes(self) -> int:
+        metadata = 0 if self.metadata is None else self.metadata.nbytes
+        return metadata + sum(int(v.size * v.itemsize) for v, _ in self.fields.values())
+
+    def slice(self, start: int, stop: int) -> FieldBatch:
+        return FieldBatch(
+            {name: (v[start:stop], bits) for name, (v, bits) in self.fields.items()},
+            None if self.ids is None else self.ids[start:stop],
+            None if self.metadata is None else self.metadata.slice(start, stop),
+        )
+
+    def matrices(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        for name, (vectors, _) in self.fields.items():
+            yield f' of field "{name}"', vectors
+
+    def write(self, core: _core.Collection, upsert: bool, first_row: int) -> Any:
+        fields = [(name, vectors, bits) for name, (vectors, bits) in self.fields.items()]
+        return core.write_fields(fields, self.ids, self.metadata, upsert, first_row=first_row)

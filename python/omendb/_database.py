@@ -5,57 +5,31 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, NoReturn, Self, overload
+from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
+from omendb._arguments import ALL_COLUMNS, collection_name, fields_in, flag, natural
+from omendb._fields import declared_fields, wanted_vectors
 from omendb._ids import ids_in
+from omendb._info import CollectionInfo, Job
 from omendb._result import Id, Point, Points, Result, Results
 from omendb._search import milliseconds, queries_in, search_options, wrong_option
-from omendb._values import has_utf8, path_text
+from omendb._values import path_text
 from omendb._where import Where, compile_where, warn_of_unknown
 from omendb._write import write
 from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
 
-_ALL = ("*",)
 _F32 = np.dtype(np.float32)
 _MAX_K = 65_536
 _DURABILITY = {"sync": 1, "none": 3}
 
 Metric = Literal["l2", "cosine", "ip", "hamming"]
 DType = Literal["f32", "f16", "i8", "binary"]
-
-
-class Job(NamedTuple):
-    """What a collection is having done: in the background, or by a call of ``compact``."""
-
-    kind: str  #: "seal" (vectors move from memory to a file) or "merge" (files become one)
-    rows_done: int
-    rows_total: int
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionInfo:
-    """What a collection holds, as one snapshot saw it."""
-
-    name: str
-    dim: int  #: 0 until the first add
-    metric: str
-    dtype: str
-    id_type: str | None  #: "u64" or "str"; None until the first add
-    columns: dict[str, str]  #: metadata columns and their types
-    points: int  #: live points
-    memory_points: int  #: rows in memory, dead ones included
-    segments: int  #: files
-    segment_points: int  #: rows in files, dead ones included
-    segment_bytes: int  #: on disk
-    waiting_seals: int  #: batches of rows in memory that are full and are to become files
-    jobs: tuple[Job, ...]  #: what is being done now
 
 
 class _Verbs:
@@ -70,6 +44,7 @@ class _Verbs:
     _core_collection: _core.Collection | None
     _warned: set[tuple[str, str]]  # (collection, column), of all collections of a database
     _element: str
+    _fields: dict[str, str]  # the named vector fields and their element types
 
     def _open(self) -> _core.Collection:
         raise NotImplementedError
@@ -91,6 +66,10 @@ class _Verbs:
         "vector", maybe "id", and metadata; or an iterator of any of these. ``ids``: ints or strs,
         generated if absent. ``metadata``: a list of dicts, a dict of sequences, or a table.
 
+        Where points have several vectors, ``vectors`` is a dict of matrices by field
+        (``{"title": A, "body": B}``), dicts with one vector a field, or a table whose columns are
+        named like the fields. Each point has a vector in every field.
+
         Returns a uint64 array, or a list of str for string ids.
 
         All or nothing, up to 100,000 rows or 256 MiB. More is written in batches of 32,768 rows,
@@ -102,7 +81,9 @@ class _Verbs:
         LimitError, ReadOnlyError, NoSpaceError, ClosedError. A failed write changes nothing.
         """
         core = self._core_collection or self._open()
-        return write(core, self._element, vectors, ids, metadata, vector, id, progress, False)
+        return write(
+            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, False
+        )
 
     def upsert(
         self,
@@ -116,7 +97,9 @@ class _Verbs:
     ) -> Any:
         """Like :meth:`add`, but a point whose id exists is replaced whole."""
         core = self._core_collection or self._open()
-        return write(core, self._element, vectors, ids, metadata, vector, id, progress, True)
+        return write(
+            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, True
+        )
 
     def _filter(self, core: _core.Collection, where: Where) -> _core.Filter | None:
         """The engine's filter; warns of names that no point has, before the call does anything."""
@@ -144,13 +127,19 @@ class _Verbs:
 
     @overload
     def get(
-        self, ids: int | str, *, vectors: bool = True, fields: Sequence[str] | None = None
+        self,
+        ids: int | str,
+        *,
+        vectors: bool | Sequence[str] = True,
+        fields: Sequence[str] | None = None,
     ) -> Point | None: ...
     @overload
     def get(
-        self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None
+        self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
     ) -> list[Point | None]: ...
-    def get(self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None) -> Any:
+    def get(
+        self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
+    ) -> Any:
         """The points of these ids in the order asked for, None for an id that does not exist.
 
         One id (an int or a str) gives one :class:`Point` or None.
@@ -164,19 +153,19 @@ class _Verbs:
         return points[0] if isinstance(ids, str | int | np.integer) else points
 
     def get_points(
-        self, ids: Any, *, vectors: bool = True, fields: Sequence[str] | None = None
+        self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
     ) -> Points:
         """Like :meth:`get`, column by column; ids that do not exist are left out."""
         _, rows = self._get(ids, vectors, fields)
         return Points(rows, 0, len(rows))
 
     def _get(
-        self, ids: Any, vectors: bool, fields: Sequence[str] | None
+        self, ids: Any, vectors: bool | Sequence[str], fields: Sequence[str] | None
     ) -> tuple[bytes, _core.Rows]:
         core = self._core_collection or self._open()
         if ids is None:
             raise InvalidArgumentError("get needs ids")
-        return core.get(ids_in(ids), _flag(vectors, "vectors"), _fields(fields))
+        return core.get(ids_in(ids), *wanted_vectors(vectors), fields_in(fields))
 
     def count(self, where: Where = None) -> int:
         """How many points there are, or how many ``where`` matches."""
@@ -194,14 +183,15 @@ class _Verbs:
         where: Where = None,
         *,
         batch_size: int = 1_000,
-        vectors: bool = True,
+        vectors: bool | Sequence[str] = True,
         fields: Sequence[str] | None = None,
     ) -> Iterator[Points]:
         """Walks the points of one snapshot in batches; writes made later do not show."""
         core = self._core_collection or self._open()
-        batch_size = _natural(batch_size, "batch_size")
-        vectors = _flag(vectors, "vectors")
-        scan = core.scan(self._filter(core, where), batch_size, vectors, _fields(fields))
+        batch_size = natural(batch_size, "batch_size")
+        scan = core.scan(
+            self._filter(core, where), batch_size, *wanted_vectors(vectors), fields_in(fields)
+        )
         return _walk(scan)
 
     @overload
@@ -215,8 +205,9 @@ class _Verbs:
         recall: float = 0.95,
         effort: int | None = None,
         radius: float | None = None,
+        field: str | None = None,
         fields: Sequence[str] | None = None,
-        vectors: bool = False,
+        vectors: bool | Sequence[str] = False,
         timeout: float | None = None,
     ) -> Result: ...
     @overload
@@ -230,8 +221,9 @@ class _Verbs:
         recall: float = 0.95,
         effort: int | None = None,
         radius: float | None = None,
+        field: str | None = None,
         fields: Sequence[str] | None = None,
-        vectors: bool = False,
+        vectors: bool | Sequence[str] = False,
         timeout: float | None = None,
     ) -> Any: ...
     def search(
@@ -244,8 +236,9 @@ class _Verbs:
         recall: float = 0.95,
         effort: int | None = None,
         radius: float | None = None,
+        field: str | None = None,
         fields: Sequence[str] | None = None,
-        vectors: bool = False,
+        vectors: bool | Sequence[str] = False,
         timeout: float | None = None,
     ) -> Any:
         """Finds the k nearest points: a :class:`Result` for one vector, :class:`Results` for a
@@ -255,16 +248,19 @@ class _Verbs:
         ``exact``: equal to brute force, ties by id. ``recall``: the wanted share of the true
         neighbours, from which the engine chooses its effort; ``effort``: candidates to rerank,
         instead. ``radius``: only hits with distance <= radius. ``fields``: the metadata columns
-        that hits carry, by default all. ``vectors``: hits carry their vectors too. ``timeout``:
-        seconds after which the search gives up with :class:`DeadlineError`, a ``TimeoutError``.
+        that hits carry, by default all. ``vectors``: hits carry their vectors too, all of them or
+        those of the vector fields in a list. ``field``: the vector field to search, which has to
+        be said where points have several vectors. ``timeout``: seconds after which the search
+        gives up with :class:`DeadlineError`, a ``TimeoutError``.
         """
         core = self._core_collection or self._open()
         if type(query) is np.ndarray and query.dtype is _F32 and query.flags.c_contiguous:
             array, bits, single = query, 0, query.ndim == 1
         else:
-            array, bits, single = queries_in(query, self._element)
+            array, bits, single = queries_in(query, self._element_of(field))
         if effort is not None or type(k) is not int or not 0 <= k <= _MAX_K:
             k, effort = search_options(k, effort)
+        with_vectors, vector_fields = (vectors, ()) if vectors is False else wanted_vectors(vectors)
         try:
             rows = core.search(
                 array,
@@ -275,13 +271,22 @@ class _Verbs:
                 recall,
                 effort or 0,
                 radius,
-                vectors,
-                _ALL if fields is None else _fields(fields),
+                with_vectors,
+                ALL_COLUMNS if fields is None else fields_in(fields),
+                "" if field is None else field,
+                vector_fields,
                 0 if timeout is None else milliseconds(timeout),
             )
         except TypeError as error:
-            raise wrong_option(error, exact, recall, radius, vectors) from None
+            raise wrong_option(error, exact, recall, radius, field) from None
         return Result(rows, 0, len(rows)) if single else Results(rows)
+
+    def _element_of(self, field: str | None) -> str:
+        """The element type of the field that is searched; the engine refuses one that is not."""
+        if not self._fields:
+            return self._element
+        only = next(iter(self._fields.values()))
+        return only if field is None else self._fields.get(field, "f32")
 
     def info(self) -> CollectionInfo:
         """What the collection holds: dimension, metric, columns, points, bytes on disk."""
@@ -321,7 +326,7 @@ class _Verbs:
 class Collection(_Verbs):
     """A named set of points with one schema; from :meth:`Database.collection`."""
 
-    __slots__ = ("_core_collection", "_database", "_element", "_name", "_warned")
+    __slots__ = ("_core_collection", "_database", "_element", "_fields", "_name", "_warned")
 
     def __init__(self, database: Database, name: str, core: _core.Collection) -> None:
         self._database = database
@@ -329,6 +334,7 @@ class Collection(_Verbs):
         self._core_collection = core
         self._element = core.element
         self._warned = database._warned
+        self._fields = core.fields
 
     @property
     def name(self) -> str:
@@ -347,8 +353,10 @@ class Collection(_Verbs):
             return f"<omendb.Collection {self._name!r} closed>"
         except Exception as error:
             return f"<omendb.Collection {self._name!r}: {error}>"
-        shape = f"{info.dim} x {info.dtype}" if info.dim else info.dtype
-        return f"<omendb.Collection {self._name!r}, {_points(info.points)}, {shape}, {info.metric}>"
+        shape = _shape(info.dim, info.dtype, info.metric)
+        if info.vectors:
+            shape = "; ".join(f"{name}: {_shape(**one)}" for name, one in info.vectors.items())
+        return f"<omendb.Collection {self._name!r}, {_points(info.points)}, {shape}>"
 
 
 class Database(_Verbs):
@@ -357,7 +365,16 @@ class Database(_Verbs):
     Its own verbs act on the collection "default". Use it as a context manager, or close it.
     """
 
-    __slots__ = ("_closed", "_core", "_core_collection", "_element", "_path", "_reader", "_warned")
+    __slots__ = (
+        "_closed",
+        "_core",
+        "_core_collection",
+        "_element",
+        "_fields",
+        "_path",
+        "_reader",
+        "_warned",
+    )
 
     def __init__(self, core: _core.Database, path: str, reader: bool) -> None:
         self._core = core
@@ -367,12 +384,14 @@ class Database(_Verbs):
         self._core_collection = None
         self._element = "f32"
         self._warned = set()
+        self._fields = {}
 
     def _open(self) -> _core.Collection:
-        core = self._core.collection("default", 0, None, None)
+        core = self._core.collection("default", 0, None, None, [])
         self._element = core.element
+        self._fields = core.fields
         # A reader may be here before the writer has made the collection, and its element type.
-        if not self._reader or core.info()["dim"]:
+        if not self._reader or self._fields or core.info()["dim"]:
             self._core_collection = core
         return core
 
@@ -399,20 +418,35 @@ class Database(_Verbs):
         dim: int | None = None,
         metric: Metric | None = None,
         dtype: DType | None = None,
+        vectors: Mapping[str, int | Mapping[str, Any] | None] | None = None,
     ) -> Collection:
         """Gets the collection, or creates it.
 
         ``dim`` is taken from the first add if absent. ``metric`` is "l2" (squared Euclidean),
         "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` "f32", "f16", "i8" or "binary".
         What is not said is as in the collection that exists, or "l2" and "f32" in a new one.
+
+        ``vectors`` declares several vectors a point, each in a field with a name and with a
+        dimension, metric and dtype of its own: ``vectors={"title": 384, "body": {"dim": 768,
+        "metric": "cosine"}}``. At most 16; names are ``[A-Za-z0-9_-]{1,64}``.
+
         Raises AlreadyExistsError if it exists with another schema than is asked for here.
         """
         if dim is not None:
-            dim = _natural(dim, "dim")
+            dim = natural(dim, "dim")
         for option, text in (("metric", metric), ("dtype", dtype)):
             if text is not None and not isinstance(text, str):
                 raise TypeMismatchError(f"{option} is {text!r}; expected a name as str")
-        core = self._core.collection(_name(name), dim or 0, metric, dtype)
+        fields = []
+        if vectors is not None:
+            if (dim, metric, dtype) != (None, None, None):
+                raise InvalidArgumentError(
+                    "dim=, metric= or dtype= beside vectors=; each vector field says its own"
+                )
+            fields = declared_fields(vectors)
+        core = self._core.collection(collection_name(name), dim or 0, metric, dtype, fields)
+        if name == "default":
+            self._core_collection = None  # it may have been declared anew
         return Collection(self, name, core)
 
     def collections(self) -> list[str]:
@@ -421,7 +455,7 @@ class Database(_Verbs):
 
     def drop(self, name: str) -> None:
         """Drops a collection and everything in it."""
-        self._core.drop_collection(_name(name))
+        self._core.drop_collection(collection_name(name))
         if name == "default":
             self._core_collection = None
 
@@ -476,7 +510,7 @@ class Database(_Verbs):
             return f"<omendb.Database {self._path!r} closed>"
         try:
             names = self.collections()
-            cores = [self._core.collection(name, 0, None, None) for name in names]
+            cores = [self._core.collection(name, 0, None, None, []) for name in names]
             points = sum(core.info()["points"] for core in cores)
         except Exception as error:
             return f"<omendb.Database {self._path!r}: {error}>"
@@ -508,7 +542,7 @@ def open(
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """
     text = path_text(path)
-    create = _flag(create, "create")
+    create = flag(create, "create")
     if mode not in ("r", "rw"):
         raise InvalidArgumentError(f'mode is {mode!r}; expected "r" or "rw"')
     level, interval = _durability(durability)
@@ -547,40 +581,8 @@ def _walk(scan: _core.Scan) -> Iterator[Points]:
         yield Points(rows, 0, len(rows))
 
 
-def _fields(fields: Sequence[str] | None) -> Sequence[str]:
-    if fields is None:
-        return _ALL
-    if isinstance(fields, str):
-        raise InvalidArgumentError(f"fields is {fields!r}; expected a list of column names")
-    if not isinstance(fields, Iterable):
-        raise TypeMismatchError(f"fields is {fields!r}; expected a list of column names")
-    names = list(fields)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeMismatchError(f"fields holds {name!r}; expected column names as str")
-        if not has_utf8(name):
-            raise InvalidArgumentError(f"fields holds {name!r}, which has no UTF-8 form")
-    return names
-
-
-def _flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeMismatchError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
-
-
-def _name(name: Any) -> str:
-    if not isinstance(name, str):
-        raise TypeMismatchError(f"a collection's name is a str, got {name!r}")
-    if not has_utf8(name):
-        raise InvalidArgumentError(f"the collection's name {name!r} has no UTF-8 form")
-    return name
-
-
-def _natural(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
-    return int(value)
+def _shape(dim: int, dtype: str, metric: str) -> str:
+    return f"{dim} x {dtype}, {metric}" if dim else f"{dtype}, {metric}"
 
 
 def _points(count: int) -> str:

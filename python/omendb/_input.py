@@ -13,7 +13,8 @@ import numpy as np
 
 from omendb import _core
 from omendb._arrays import is_arrow, to_array, vectors_in
-from omendb._batch import Batch
+from omendb._batch import Batch, FieldBatch
+from omendb._fields import field_points, is_one_point, table_of_fields, vectors_by_field
 from omendb._ids import ids_in
 from omendb._metadata import metadata_in
 from omendb._tables import arrow_batches
@@ -26,13 +27,26 @@ GATHER_ROWS = 4_096
 def batches_in(
     data: Any,
     element: str,
+    fields: dict[str, str],
     *,
     ids: Any,
     metadata: Any,
     vector: str | None,
     id: str | None,
-) -> Iterator[Batch]:
-    """Every batch in ``data``. Each is meant to be one atomic write."""
+) -> Iterator[Batch | FieldBatch]:
+    """Every batch in ``data``. Each is meant to be one atomic write.
+
+    ``fields`` are the named vector fields and their element types; none where a point has one
+    vector, of the type ``element``.
+    """
+    if fields:
+        if vector is not None:
+            raise InvalidArgumentError(
+                "vector= names the column of vectors where a point has one; here each field is "
+                "the column of its name"
+            )
+        yield from _field_batches(data, fields, ids, metadata, id)
+        return
     if is_arrow(data) and not isinstance(data, np.ndarray):
         yield from arrow_batches(data, element, ids, metadata, vector, id)
         return
@@ -46,7 +60,7 @@ def batches_in(
         isinstance(data, Iterable) and not hasattr(data, "__len__") and not _is_matrix(data)
     ):
         _refuse_beside("an iterator of batches", ids, metadata)
-        yield from _iterator_batches(iter(data), element, vector, id)
+        yield from _iterator_batches(iter(data), element, {}, vector, id)
         return
     if isinstance(ids, set | frozenset):
         raise TypeMismatchError("ids are a set, which has no order; expected a sequence")
@@ -55,6 +69,34 @@ def batches_in(
     if array.ndim == 1 and isinstance(metadata, Mapping):
         metadata = [metadata]
     yield Batch(vectors, bits, ids_in(ids), metadata_in(metadata, len(vectors)))
+
+
+def _field_batches(
+    data: Any, fields: dict[str, str], ids: Any, metadata: Any, id: str | None
+) -> Iterator[Batch | FieldBatch]:
+    """The same where a point has several vectors."""
+    if is_arrow(data) and not isinstance(data, np.ndarray):
+        batch = table_of_fields(data, fields, ids, metadata, id)
+        if batch is not None:
+            yield batch
+    elif isinstance(data, Mapping) and not is_one_point(data, fields):
+        yield vectors_by_field(data, fields, ids, metadata)
+    elif isinstance(data, Mapping) or (
+        isinstance(data, list | tuple) and len(data) > 0 and isinstance(data[0], Mapping)
+    ):
+        _refuse_beside("a list of dicts", ids, metadata)
+        yield field_points([data] if isinstance(data, Mapping) else data, fields, id or "id")
+    elif isinstance(data, Iterator) or (
+        isinstance(data, Iterable) and not hasattr(data, "__len__") and not _is_matrix(data)
+    ):
+        _refuse_beside("an iterator of batches", ids, metadata)
+        yield from _iterator_batches(iter(data), "", fields, None, id)
+    else:
+        names = ", ".join(f'"{name}"' for name in fields)
+        raise InvalidArgumentError(
+            f"each point has a vector in the fields {names}; expected a dict of vectors by field, "
+            f"a list of dicts or a table, got {type(data).__name__}"
+        )
 
 
 def _is_matrix(data: Any) -> bool:
@@ -96,28 +138,41 @@ def _points_batch(points: Sequence[Any], element: str, vector: str, id: str) -> 
 
 
 def _iterator_batches(
-    items: Iterator[Any], element: str, vector: str | None, id: str | None
-) -> Iterator[Batch]:
+    items: Iterator[Any],
+    element: str,
+    fields: dict[str, str],
+    vector: str | None,
+    id: str | None,
+) -> Iterator[Batch | FieldBatch]:
     """An iterator yields batches, or single points (dicts) and vectors, which are gathered."""
     gathered: list[Any] = []
     for item in items:
-        one = isinstance(item, Mapping) or (not is_arrow(item) and _is_one_vector(item))
+        one = _is_one(item, fields)
         if one and (not gathered or isinstance(item, Mapping) == isinstance(gathered[0], Mapping)):
             gathered.append(item)
             if len(gathered) < GATHER_ROWS:
                 continue
             item, gathered = gathered, []
         elif gathered:
-            yield from _batches_of(gathered, element, vector, id)
+            yield from _batches_of(gathered, element, fields, vector, id)
             gathered = [item] if one else []
             if one:
                 continue
-        yield from _batches_of(item, element, vector, id)
+        yield from _batches_of(item, element, fields, vector, id)
     if gathered:
-        yield from _batches_of(gathered, element, vector, id)
+        yield from _batches_of(gathered, element, fields, vector, id)
 
 
-def _batches_of(item: Any, element: str, vector: str | None, id: str | None) -> Iterator[Batch]:
+def _is_one(item: Any, fields: dict[str, str]) -> bool:
+    """Whether the item is one point, to be gathered with others, or a batch of its own."""
+    if isinstance(item, Mapping):
+        return not fields or is_one_point(item, fields)
+    return not is_arrow(item) and _is_one_vector(item)
+
+
+def _batches_of(
+    item: Any, element: str, fields: dict[str, str], vector: str | None, id: str | None
+) -> Iterator[Batch | FieldBatch]:
     if isinstance(item, Iterator):
         raise TypeMismatchError("an iterator yielded an iterator; expected batches of vectors")
-    return batches_in(item, element, ids=None, metadata=None, vector=vector, id=id)
+    return batches_in(item, element, fields, ids=None, metadata=None, vector=vector, id=id)

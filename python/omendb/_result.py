@@ -48,9 +48,18 @@ class Point:
 
     @property
     def vector(self) -> NDArray[Any] | None:
-        """The vector in the collection's element type, or None if vectors were not asked for."""
+        """The vector in the collection's element type, or None if vectors were not asked for.
+
+        A point with several vectors has ``vectors``; asked for the one, it raises.
+        """
         vector: NDArray[Any] | None = self._rows.vector(self._row)
         return vector
+
+    @property
+    def vectors(self) -> dict[str, NDArray[Any]]:
+        """The vectors of the fields that were asked for, by the fields' names; empty in a
+        collection whose points have one vector without a name."""
+        return self._rows.fields(self._row)
 
     def __getitem__(self, name: str) -> Any:
         return self.metadata[name]
@@ -73,9 +82,7 @@ class Point:
         if type(other) is not type(self) or not isinstance(other, Point):
             return NotImplemented
         return (
-            self.id == other.id
-            and self.metadata == other.metadata
-            and np.array_equal(self.vector, other.vector)  # type: ignore[arg-type]
+            self.id == other.id and self.metadata == other.metadata and _same_vectors(self, other)
         )
 
     def __hash__(self) -> int:
@@ -127,10 +134,12 @@ class _Table:
         return self._rows.ids(self._start, self._stop)
 
     @property
-    def vectors(self) -> NDArray[Any] | None:
-        """n x dim in the collection's element type (a view, read-only); None if not asked for."""
-        vectors: NDArray[Any] | None = self._rows.vectors(self._start, self._stop)
-        return vectors
+    def vectors(self) -> Any:
+        """n x dim in the collection's element type (a view, read-only); None if not asked for.
+
+        Where points have several vectors: a dict of such arrays, by the fields' names.
+        """
+        return self._rows.vectors(self._start, self._stop)
 
     @property
     def columns(self) -> list[str]:
@@ -216,7 +225,8 @@ class Result(_Table, Sequence[Hit]):
     """The hits of one query, nearest first; a sequence of :class:`Hit`.
 
     ``ids`` and ``distances`` are NumPy views. ``to_arrow``, ``to_pandas`` and ``to_polars`` give
-    the columns id, distance, vector (if asked for) and the metadata.
+    the columns id, distance, vector (if asked for; where vectors have fields, one a field, with
+    its name) and the metadata.
     """
 
     __slots__ = ()
@@ -317,6 +327,15 @@ class Results(_Table, Sequence[Result]):
     def __repr__(self) -> str:
         queries = "1 query" if len(self) == 1 else f"{len(self):,} queries"
         return f"<omendb.Results of {queries}, {_count(self._stop, 'hit')}>"
+
+
+def _same_vectors(one: Point, other: Point) -> bool:
+    fields, others = one.vectors, other.vectors
+    if fields or others:
+        return fields.keys() == others.keys() and all(
+            np.array_equal(fields[name], others[name]) for name in fields
+        )
+    return np.array_equal(one.vector, other.vector)  # type: ignore[arg-type]
 
 
 def _shown(metadata: Mapping[str, Any]) -> str:

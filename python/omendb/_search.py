@@ -43,15 +43,14 @@ def milliseconds(timeout: Any) -> int:
     return math.ceil(min(float(timeout), 1e12) * 1000)
 
 
-def wrong_option(
-    error: TypeError, exact: Any, recall: Any, radius: Any, vectors: Any
-) -> OmendbError:
+def wrong_option(error: TypeError, exact: Any, recall: Any, radius: Any, field: Any) -> OmendbError:
     """What to raise for a TypeError of the engine's call: the option that is to blame, by name."""
     if isinstance(error, OmendbError):
         return error
-    for name, value in (("exact", exact), ("vectors", vectors)):
-        if not isinstance(value, bool):
-            return TypeMismatchError(f"{name} is {value!r}; expected True or False")
+    if not isinstance(exact, bool):
+        return TypeMismatchError(f"exact is {exact!r}; expected True or False")
+    if field is not None and not isinstance(field, str):
+        return TypeMismatchError(f"field is {field!r}; expected the name of a vector field")
     for name, value, optional in (("recall", recall, False), ("radius", radius, True)):
         if value is None and optional:
             continue

@@ -67,7 +67,7 @@ def _arrow_batch(
     vectors, bits = vectors_in(array, element)
     if not part.is_table:
         return Batch(vectors, bits)
-    id_at = _id_column(part, id, has_ids)
+    id_at = id_column(part, id, has_ids)
     rest = [i for i in range(len(part.names)) if i not in (at, id_at)]
     metadata = part.columns(rest, []) if rest else None
     return Batch(vectors, bits, None if id_at is None else ids_in(part.ids(id_at)), metadata)
@@ -109,7 +109,7 @@ def _vector_column(part: _core.ArrowBatch, vector: str | None, element: str) -> 
     )
 
 
-def _id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | None:
+def id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | None:
     """The column that holds the ids. One called "id" that cannot is refused when it is read, except
     beside ids=, where it is metadata."""
     names = part.names

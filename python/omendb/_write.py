@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._batch import Batch
+from omendb._batch import Batch, FieldBatch
 from omendb._input import batches_in
 from omendb.errors import InvalidArgumentError, OmendbError
 
@@ -27,6 +28,7 @@ class _Bar(Protocol):
 def write(
     core: _core.Collection,
     element: str,
+    fields: dict[str, str],
     data: Any,
     ids: Any,
     metadata: Any,
@@ -40,7 +42,9 @@ def write(
     rows = 0
     bar: _Bar | None = None
     try:
-        for batch in batches_in(data, element, ids=ids, metadata=metadata, vector=vector, id=id):
+        for batch in batches_in(
+            data, element, fields, ids=ids, metadata=metadata, vector=vector, id=id
+        ):
             parts = _parts(batch)
             if len(parts) > 1:
                 _check_whole(batch)
@@ -48,11 +52,7 @@ def write(
                 bar = _progress_bar(None if _is_stream(data) else len(batch), progress)
             for start, stop in parts:
                 part = batch if len(parts) == 1 else batch.slice(start, stop)
-                written.append(
-                    core.write(
-                        part.vectors, part.bits, part.ids, part.metadata, upsert, first_row=start
-                    )
-                )
+                written.append(part.write(core, upsert, start))
                 rows += len(part)
                 if bar is not None:
                     bar.update(len(part))
@@ -68,7 +68,7 @@ def write(
     return _joined(written)
 
 
-def _parts(batch: Batch) -> list[tuple[int, int]]:
+def _parts(batch: Batch | FieldBatch) -> list[tuple[int, int]]:
     """Where to cut a batch that is too long to be one write."""
     rows = len(batch)
     if rows < WHOLE_ROWS and (batch.nbytes <= WHOLE_BYTES or rows <= 1):
@@ -77,7 +77,7 @@ def _parts(batch: Batch) -> list[tuple[int, int]]:
     return [(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
-def _check_whole(batch: Batch) -> None:
+def _check_whole(batch: Batch | FieldBatch) -> None:
     """Bad input must change nothing, also where one add takes several writes."""
     rows = len(batch)
     if batch.ids is not None:
@@ -87,16 +87,20 @@ def _check_whole(batch: Batch) -> None:
             )
         if (twice := _given_twice(batch.ids)) is not None:
             raise InvalidArgumentError(f"id {twice!r} is given twice; ids must be unique")
-    if batch.vectors.dtype.kind != "f":
-        return
-    for start in range(0, rows, PART_ROWS):
-        finite = np.isfinite(batch.vectors[start : start + PART_ROWS])
+    for of_field, vectors in batch.matrices():
+        if vectors.dtype.kind == "f":
+            _check_finite(vectors, of_field)
+
+
+def _check_finite(vectors: NDArray[Any], of_field: str) -> None:
+    for start in range(0, len(vectors), PART_ROWS):
+        finite = np.isfinite(vectors[start : start + PART_ROWS])
         if not finite.all():
             row, position = (int(i) for i in np.argwhere(~finite)[0])
-            value = batch.vectors[start + row, position]
+            value = vectors[start + row, position]
             raise InvalidArgumentError(
-                f"vector {start + row} holds {value} at position {position}; expected finite "
-                "numbers"
+                f"vector {start + row}{of_field} holds {value} at position {position}; expected "
+                "finite numbers"
             )
 
 

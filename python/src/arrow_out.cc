@@ -107,20 +107,30 @@ Node id_node(const Ids& ids, size_t start, size_t stop, Export* out) {
   return leaf("id", "U", stop - start, {nullptr, offset_data, out->keep(std::move(bytes))});
 }
 
-Node vector_node(const RowData& rows, size_t start, size_t stop) {
-  const size_t row_bytes = rows.row_bytes();
-  const std::byte* data = rows.points.vectors.data() + start * row_bytes;
-  if (rows.element == Element::kBinary) {
-    return leaf("vector", "w:" + std::to_string(row_bytes), stop - start, {nullptr, data});
+Node vector_node(const std::string& name, Element element, const std::vector<std::byte>& vectors,
+                 size_t row_bytes, size_t start, size_t stop) {
+  const std::byte* data = vectors.data() + start * row_bytes;
+  if (element == Element::kBinary) {
+    return leaf(name, "w:" + std::to_string(row_bytes), stop - start, {nullptr, data});
   }
-  const size_t item = vector_bytes(rows.element, 1);
-  const size_t dim = row_bytes / item;
-  const char* format = rows.element == Element::kF32   ? "f"
-                       : rows.element == Element::kF16 ? "e"
-                                                       : "c";
-  Node node = leaf("vector", "+w:" + std::to_string(dim), stop - start, {nullptr});
+  const size_t dim = row_bytes / vector_bytes(element, 1);
+  const char* format = element == Element::kF32 ? "f" : element == Element::kF16 ? "e" : "c";
+  Node node = leaf(name, "+w:" + std::to_string(dim), stop - start, {nullptr});
   node.children.push_back(leaf("item", format, (stop - start) * dim, {nullptr, data}));
   return node;
+}
+
+/// A column "vector", or one a vector field, which is called as the field is.
+void add_vector_columns(size_t start, size_t stop, Export* out) {
+  const RowData& rows = *out->rows;
+  if (!rows.points.vectors.empty()) {
+    out->root.children.push_back(
+        vector_node("vector", rows.element, rows.points.vectors, rows.row_bytes(), start, stop));
+  }
+  for (const PointVectors& field : rows.points.fields) {
+    out->root.children.push_back(
+        vector_node(field.field, field.element, field.vectors, rows.row_bytes(field), start, stop));
+  }
 }
 
 /// Which query each hit answers, and its place among that query's hits, both from 0.
@@ -274,7 +284,7 @@ nb::capsule Rows::arrow_stream(size_t start, size_t stop, bool with_query) const
     root.children.push_back(
         leaf("distance", "f", stop - start, {nullptr, data_->distances.data() + start}));
   }
-  if (!data_->points.vectors.empty()) root.children.push_back(vector_node(*data_, start, stop));
+  add_vector_columns(start, stop, share.get());
   const size_t ours = root.children.size();
   for (const Column& column : data_->points.metadata) {
     Node node = column_node(column, start, stop, share.get());

@@ -72,24 +72,57 @@ nb::object Rows::offsets() const {
   return nb::cast(View(data_->offsets.data(), {data_->offsets.size()}, keep_alive()));
 }
 
+nb::object Rows::matrix(const std::vector<std::byte>& vectors, Element element, size_t start,
+                        size_t stop) const {
+  const size_t row_bytes = data_->count() == 0 ? 0 : vectors.size() / data_->count();
+  const size_t shape[2] = {stop - start, row_bytes / item_bytes(element)};
+  using View = nb::ndarray<nb::numpy, nb::ro>;
+  return nb::cast(
+      View(vectors.data() + start * row_bytes, 2, shape, keep_alive(), nullptr, dtype_of(element)));
+}
+
+nb::object Rows::row_of(const std::vector<std::byte>& vectors, Element element, size_t row) const {
+  const size_t row_bytes = vectors.size() / data_->count();
+  const size_t shape[1] = {row_bytes / item_bytes(element)};
+  using View = nb::ndarray<nb::numpy, nb::ro>;
+  return nb::cast(
+      View(vectors.data() + row * row_bytes, 1, shape, keep_alive(), nullptr, dtype_of(element)));
+}
+
 nb::object Rows::vectors(size_t start, size_t stop) const {
   check_range(start, stop);
+  if (!data_->points.fields.empty()) {
+    nb::dict out;
+    for (const PointVectors& field : data_->points.fields) {
+      out[to_str(field.field)] = matrix(field.vectors, field.element, start, stop);
+    }
+    return out;
+  }
   if (data_->points.vectors.empty()) return nb::none();
-  const size_t row_bytes = data_->row_bytes();
-  const size_t shape[2] = {stop - start, row_bytes / item_bytes(data_->element)};
-  using View = nb::ndarray<nb::numpy, nb::ro>;
-  return nb::cast(View(data_->points.vectors.data() + start * row_bytes, 2, shape, keep_alive(),
-                       nullptr, dtype_of(data_->element)));
+  return matrix(data_->points.vectors, data_->element, start, stop);
 }
 
 nb::object Rows::vector(size_t row) const {
   check_row(row);
+  const std::vector<PointVectors>& fields = data_->points.fields;
+  if (fields.size() > 1) {
+    std::string names;
+    for (const PointVectors& field : fields) names += (names.empty() ? "" : ", ") + field.field;
+    raise(StatusCode::kInvalidArgument,
+          "the point has several vectors (" + names + "); take one of .vectors by its field");
+  }
+  if (fields.size() == 1) return row_of(fields[0].vectors, fields[0].element, row);
   if (data_->points.vectors.empty()) return nb::none();
-  const size_t row_bytes = data_->row_bytes();
-  const size_t shape[1] = {row_bytes / item_bytes(data_->element)};
-  using View = nb::ndarray<nb::numpy, nb::ro>;
-  return nb::cast(View(data_->points.vectors.data() + row * row_bytes, 1, shape, keep_alive(),
-                       nullptr, dtype_of(data_->element)));
+  return row_of(data_->points.vectors, data_->element, row);
+}
+
+nb::dict Rows::fields(size_t row) const {
+  check_row(row);
+  nb::dict out;
+  for (const PointVectors& field : data_->points.fields) {
+    out[to_str(field.field)] = row_of(field.vectors, field.element, row);
+  }
+  return out;
 }
 
 nb::dict Rows::metadata(size_t row) const {
@@ -143,6 +176,8 @@ void bind_rows(nb::module_& m) {
            nb::sig("def vectors(self, start: int, stop: int) -> typing.Any"))
       .def("vector", &Rows::vector, nb::arg("row"),
            nb::sig("def vector(self, row: int) -> typing.Any"))
+      .def("fields", &Rows::fields, nb::arg("row"),
+           nb::sig("def fields(self, row: int) -> dict[str, typing.Any]"))
       .def("metadata", &Rows::metadata, nb::arg("row"),
            nb::sig("def metadata(self, row: int) -> dict[str, typing.Any]"))
       .def_prop_ro("columns", &Rows::columns)

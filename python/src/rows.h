@@ -17,6 +17,10 @@ struct RowData {
 
   size_t count() const { return id_count(points.ids); }
   size_t row_bytes() const { return count() == 0 ? 0 : points.vectors.size() / count(); }
+  /// Of the vectors in one field.
+  size_t row_bytes(const PointVectors& field) const {
+    return count() == 0 ? 0 : field.vectors.size() / count();
+  }
 };
 
 /// The Python face of RowData.
@@ -33,14 +37,21 @@ class Rows {
   nb::object distances(size_t start, size_t stop) const;
   nb::object offsets() const;
   /// n x dim in the collection's element type (binary: packed uint8), or None if not asked for.
+  /// Where the vector fields have names: a dict of such arrays, by field.
   nb::object vectors(size_t start, size_t stop) const;
+  /// The one vector of a row, or None if it was not asked for.
   nb::object vector(size_t row) const;
+  /// Where the vector fields have names: the vectors of a row, by field.
+  nb::dict fields(size_t row) const;
   nb::dict metadata(size_t row) const;
   std::vector<std::string> columns() const;
   nb::list column(std::string_view name, size_t start, size_t stop) const;
   nb::capsule arrow_stream(size_t start, size_t stop, bool with_query) const;
 
  private:
+  nb::object matrix(const std::vector<std::byte>& vectors, Element element, size_t start,
+                    size_t stop) const;
+  nb::object row_of(const std::vector<std::byte>& vectors, Element element, size_t row) const;
   void check_row(size_t row) const;
   void check_range(size_t start, size_t stop) const;
   nb::object keep_alive() const;

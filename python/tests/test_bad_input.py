@@ -274,7 +274,7 @@ def test_what_is_to_come_back_is_said_by_true_or_false(line: omendb.Database) ->
     with pytest.raises(omendb.TypeMismatchError, match="vectors is 1; expected True or False"):
         line.get(1, vectors=1)  # type: ignore[call-overload]
     with pytest.raises(omendb.TypeMismatchError, match="vectors is 'no'"):
-        line.scan(vectors="no")  # type: ignore[arg-type]
+        line.scan(vectors="no")
 
 
 def test_a_dict_that_is_nested_without_end_is_a_filter_error(line: omendb.Database) -> None:

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 DIM = 3
+#: Of the second vector of a point, in histories of points that have two.
+OTHER_DIM = 2
 coordinates = st.integers(-3, 3).map(float)
-vectors = st.lists(coordinates, min_size=DIM, max_size=DIM)
+vectors = st.lists(coordinates, min_size=DIM + OTHER_DIM, max_size=DIM + OTHER_DIM)
 ids = st.integers(0, 12)
 metadata = st.fixed_dictionaries(
     {},
@@ -35,10 +37,11 @@ years = st.integers(1999, 2006)
 
 
 class Model(RuleBasedStateMachine):
-    @initialize(metric=st.sampled_from(["l2", "ip"]))
-    def begin(self, metric: Any) -> None:
+    @initialize(metric=st.sampled_from(["l2", "ip"]), two=st.booleans())
+    def begin(self, metric: Any, two: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="omendb-model-"))
         self.metric = metric
+        self.two = two
         self.points: dict[int, tuple[list[float], dict[str, Any]]] = {}
         self.typed: set[str] = set()
         self.db: omendb.Database | None = None
@@ -55,14 +58,33 @@ class Model(RuleBasedStateMachine):
         if self.db is not None:
             self.db.close()
         self.db = omendb.open(self.folder, durability="none", memtable_mb=1 / 16)
-        self.docs = self.db.collection("docs", dim=DIM, metric=self.metric)
+        if self.two:
+            other = {"dim": OTHER_DIM, "dtype": "i8"}
+            both = {"one": {"dim": DIM, "metric": self.metric}, "other": other}
+            self.docs = self.db.collection("docs", vectors=both)
+        else:
+            self.docs = self.db.collection("docs", dim=DIM, metric=self.metric)
+
+    def stored(self, point: omendb.Point) -> list[float]:
+        """All coordinates of a point, those of the second vector last."""
+        if self.two:
+            assert list(point.vectors) == ["one", "other"]
+            return [float(x) for vector in point.vectors.values() for x in vector]
+        assert point.vector is not None
+        return [float(x) for x in point.vector]
+
+    def expected(self, id: Any) -> list[float]:
+        return self.points[id][0] if self.two else self.points[id][0][:DIM]
 
     @rule(batch=batches, upsert=st.booleans())
     def write(self, batch: list[tuple[int, list[float], dict[str, Any]]], upsert: bool) -> None:
         verb = self.docs.upsert if upsert else self.docs.add
         names = [id for id, _, _ in batch]
         arguments: dict[str, Any] = {"ids": names, "metadata": [m for _, _, m in batch]}
-        rows = np.array([v for _, v, _ in batch], dtype=np.float32)
+        both = np.array([v for _, v, _ in batch], dtype=np.float32)
+        rows: Any = both[:, :DIM]
+        if self.two:
+            rows = {"other": both[:, DIM:], "one": rows}
         if len(set(names)) < len(names):
             with pytest.raises(omendb.InvalidArgumentError):
                 verb(rows, **arguments)
@@ -94,21 +116,25 @@ class Model(RuleBasedStateMachine):
     def compact(self) -> None:
         self.docs.compact()
 
-    @rule(query=vectors, k=st.integers(1, 15), year=st.none() | years)
-    def search(self, query: list[float], k: int, year: int | None) -> None:
+    @rule(query=vectors, k=st.integers(1, 15), year=st.none() | years, in_other=st.booleans())
+    def search(self, query: list[float], k: int, year: int | None, in_other: bool) -> None:
         if year is not None and "year" not in self.docs.info().columns:
             return
         where = None if year is None else f"year >= {year}"
+        field = ("other" if in_other else "one") if self.two else None
+        part = slice(DIM, None) if field == "other" else slice(DIM)
+        l2 = self.metric == "l2" or field == "other"
         expected = []
         for id, (vector, fields) in self.points.items():
             if year is not None and fields.get("year", 0) < year:
                 continue
-            a, b = np.array(query), np.array(vector)
-            distance = float(((a - b) ** 2).sum() if self.metric == "l2" else -(a * b).sum())
+            a, b = np.array(query[part]), np.array(vector[part])
+            distance = float(((a - b) ** 2).sum() if l2 else -(a * b).sum())
             expected.append((distance, id))
-        hits = self.docs.search(query, k=k, exact=True, where=where)
+        hits = self.docs.search(query[part], k=k, exact=True, where=where, field=field)
         assert [(h.distance, h.id) for h in hits] == sorted(expected)[:k]
-        assert len(self.docs.search(query, k=k, where=where)) == min(k, len(expected))
+        estimated = self.docs.search(query[part], k=k, where=where, field=field)
+        assert len(estimated) == min(k, len(expected))
         for hit in hits:
             found = {n: v for n, v in hit.metadata.items() if v is not None}
             assert found == self.without_untyped(hit.id, found)
@@ -132,17 +158,16 @@ class Model(RuleBasedStateMachine):
         seen = {}
         for batch in self.docs.scan(batch_size=2):
             for point in batch:
-                assert point.vector is not None and point.id not in seen
-                seen[point.id] = point.vector.tolist()
-        assert seen == {id: vector for id, (vector, _) in self.points.items()}
+                assert point.id not in seen
+                seen[point.id] = self.stored(point)
+        assert seen == {id: self.expected(id) for id in self.points}
 
     @rule(names=st.lists(ids, max_size=5))
     def get_finds_what_is_there(self, names: list[int]) -> None:
         for id, point in zip(names, self.docs.get(names), strict=True):
             assert (point is None) == (id not in self.points)
             if point is not None:
-                assert point.vector is not None
-                assert (point.id, point.vector.tolist()) == (id, self.points[id][0])
+                assert (point.id, self.stored(point)) == (id, self.expected(id))
 
 
 TestModel = Model.TestCase

@@ -1,0 +1,223 @@
+"""Points of a collection with named vector fields, made into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omendb import _core
+from omendb._arrays import vectors_in
+from omendb._batch import FieldBatch
+from omendb._ids import ids_in
+from omendb._metadata import metadata_in
+from omendb._tables import id_column
+from omendb._values import has_utf8
+from omendb.errors import (
+    DimensionError,
+    InvalidArgumentError,
+    NotFoundError,
+    TypeMismatchError,
+)
+
+Declared = tuple[str, int, str | None, str | None]
+
+
+def declared_fields(vectors: Any) -> list[Declared]:
+    """(name, dim or 0, metric, dtype) of each field in ``vectors={"title": 384, ...}``."""
+    if not isinstance(vectors, Mapping) or not vectors:
+        raise TypeMismatchError(
+            f'vectors is {vectors!r}; expected a dict such as {{"title": 384, "body": {{"dim": '
+            '768, "metric": "cosine"}}}}'
+        )
+    return [_declared(name, spec) for name, spec in vectors.items()]
+
+
+def _declared(name: Any, spec: Any) -> Declared:
+    if not isinstance(name, str):
+        raise TypeMismatchError(f"a vector field's name is a str, got {name!r}")
+    if not has_utf8(name):
+        raise InvalidArgumentError(f"the vector field's name {name!r} has no UTF-8 form")
+    given = dict(spec) if isinstance(spec, Mapping) else {"dim": spec}
+    for option in given:
+        if option not in ("dim", "metric", "dtype"):
+            raise InvalidArgumentError(
+                f'vector field "{name}": unknown option {option!r}; expected dim, metric, dtype'
+            )
+    dim = given.get("dim")
+    if dim is not None and (
+        isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 0 <= dim < 2**63
+    ):
+        raise InvalidArgumentError(
+            f'vector field "{name}": dim is {dim!r}; expected a whole number from 1'
+        )
+    for option in ("metric", "dtype"):
+        text = given.get(option)
+        if text is not None and not isinstance(text, str):
+            raise TypeMismatchError(
+                f'vector field "{name}": {option} is {text!r}; expected a name as str'
+            )
+    return name, int(dim or 0), given.get("metric"), given.get("dtype")
+
+
+def wanted_vectors(vectors: Any) -> tuple[bool, Sequence[str]]:
+    """(whether vectors come back, of which fields; none named = of all)"""
+    if isinstance(vectors, bool | np.bool_):
+        return bool(vectors), ()
+    if isinstance(vectors, str) or not isinstance(vectors, Iterable):
+        raise TypeMismatchError(
+            f"vectors is {vectors!r}; expected True or False, or a list of vector fields"
+        )
+    names = list(vectors)
+    for name in names:
+        if not isinstance(name, str) or not has_utf8(name):
+            raise TypeMismatchError(f"vectors holds {name!r}; expected names of vector fields")
+    return bool(names), names
+
+
+def is_one_point(data: Mapping[Any, Any], fields: dict[str, str]) -> bool:
+    """Whether a dict is a point (one vector a field, its id, its metadata), not many by field."""
+    others = any(name not in fields for name in data)
+    vectors = [data[name] for name in fields if data.get(name) is not None]
+    return others and len(vectors) > 0 and all(_is_one_vector(v) for v in vectors)
+
+
+def _is_one_vector(data: Any) -> bool:
+    if isinstance(data, list | tuple):
+        return len(data) > 0 and not hasattr(data[0], "__len__")
+    return getattr(data, "ndim", 2) == 1
+
+
+def vectors_by_field(
+    data: Mapping[Any, Any], fields: dict[str, str], ids: Any, metadata: Any
+) -> FieldBatch:
+    """{"title": n x 384, "body": n x 768}"""
+    for name in data:
+        if name not in fields:
+            raise NotFoundError(
+                f"unknown vector field {name!r}; the fields are {_listed(fields)} (ids= and "
+                "metadata= take the rest)"
+            )
+    if isinstance(ids, set | frozenset):
+        raise TypeMismatchError("ids are a set, which has no order; expected a sequence")
+    by_field = {name: _vectors_in(_of_field(data, name, fields), name, fields) for name in fields}
+    one = all(_is_one_vector(vectors) for vectors in data.values())
+    if one and isinstance(metadata, Mapping):
+        metadata = [metadata]
+    batch = FieldBatch(by_field, ids_in(ids))
+    batch.metadata = metadata_in(metadata, len(batch))
+    return batch
+
+
+def _of_field(data: Mapping[Any, Any], name: str, fields: dict[str, str]) -> Any:
+    vectors = data.get(name)
+    if vectors is None:
+        raise InvalidArgumentError(
+            f'there are no vectors for field "{name}"; each point has one in {_listed(fields)}'
+        )
+    return vectors
+
+
+def field_points(points: Sequence[Any], fields: dict[str, str], id: str) -> FieldBatch:
+    """[{"id": ..., "title": [...], "body": [...], other keys are metadata}, ...]"""
+    vectors: dict[str, list[Any]] = {name: [] for name in fields}
+    ids, records = [], []
+    for i, point in enumerate(points):
+        if not isinstance(point, Mapping):
+            raise TypeMismatchError(f"point {i} is a {type(point).__name__}; expected a dict")
+        for name in fields:
+            if point.get(name) is None:
+                raise InvalidArgumentError(
+                    f'point {i} has no "{name}"; each point has a vector in {_listed(fields)}'
+                )
+            vectors[name].append(point[name])
+        if (id in point) != (id in points[0]):
+            raise InvalidArgumentError(
+                f'point {i} has {"an" if id in point else "no"} "{id}"; give one to all points '
+                "or to none"
+            )
+        if id in point:
+            ids.append(point[id])
+        records.append({key: v for key, v in point.items() if key not in fields and key != id})
+    metadata = _core.Columns.from_rows(records) if any(records) else None
+    by_field = {name: _vectors_in(rows, name, fields) for name, rows in vectors.items()}
+    return FieldBatch(by_field, ids_in(ids) if ids else None, metadata)
+
+
+def table_of_fields(
+    data: Any, fields: dict[str, str], ids: Any, metadata: Any, id: str | None
+) -> FieldBatch | None:
+    """An Arrow table, as one batch: a column of each field's name, maybe ids, the rest metadata."""
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in fields}
+    own_ids: list[Any] = []
+    own_metadata: _core.Columns | None = None
+    rows = 0
+    reader = _core.ArrowReader(data)
+    while (part := reader.next()) is not None:
+        places = {name: _column(part, name, fields) for name in fields}
+        for name, at in places.items():
+            parts[name].append(part.vectors(at))
+        id_at = id_column(part, id, ids is not None)
+        if id_at is not None:
+            own_ids.append(ids_in(part.ids(id_at)))
+        rest = [i for i in range(len(part.names)) if i not in (*places.values(), id_at)]
+        if rest and own_metadata is None:
+            own_metadata = part.columns(rest, [])
+        elif rest and own_metadata is not None:
+            own_metadata.append(part.columns(rest, []))
+        rows += len(part)
+    if rows == 0:
+        return None
+    if ids is not None and own_ids and id is not None:
+        raise InvalidArgumentError(f'both ids= and the id column "{id}" were given')
+    if metadata is not None:
+        if own_metadata is not None:
+            raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
+        own_metadata = metadata_in(metadata, rows)
+    by_field = {
+        name: _vectors_in(_concatenated(matrices, name), name, fields)
+        for name, matrices in parts.items()
+    }
+    return FieldBatch(by_field, ids_in(ids) if ids is not None else _joined(own_ids), own_metadata)
+
+
+def _column(part: _core.ArrowBatch, name: str, fields: dict[str, str]) -> int:
+    names = part.names if part.is_table else []
+    if name not in names:
+        raise InvalidArgumentError(
+            f'no column "{name}"; each point has a vector in {_listed(fields)}, and the table has '
+            + (", ".join(names) if names else "no columns with names")
+        )
+    at = names.index(name)
+    if fields[name] != "binary" and part.kinds[at] == "bytes":
+        raise TypeMismatchError(
+            f'column "{name}" holds bytes, which are vectors in a binary field only'
+        )
+    return at
+
+
+def _concatenated(matrices: list[NDArray[Any]], name: str) -> NDArray[Any]:
+    dims = {matrix.shape[1] for matrix in matrices}
+    if len(dims) > 1:
+        raise DimensionError(
+            f'the table\'s batches have vectors of field "{name}" of {sorted(dims)} dimensions'
+        )
+    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+
+
+def _joined(ids: list[Any]) -> Any:
+    if not ids:
+        return None
+    if isinstance(ids[0], tuple):
+        return tuple(one for part in ids for one in part)
+    return np.concatenate(ids)
+
+
+def _vectors_in(data: Any, name: str, fields: dict[str, str]) -> tuple[NDArray[Any], int]:
+    return vectors_in(data, fields[name], f'vectors of field "{name}"')
+
+
+def _listed(fields: dict[str, str]) -> str:
+    return ", ".join(f'"{name}"' for name in fields)

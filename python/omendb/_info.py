@@ -1,0 +1,36 @@
+"""What ``info()`` tells of a collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Job(NamedTuple):
+    """What a collection is having done: in the background, or by a call of ``compact``."""
+
+    kind: str  #: "seal" (vectors move from memory to a file) or "merge" (files become one)
+    rows_done: int
+    rows_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What a collection holds, as one snapshot saw it."""
+
+    name: str
+    dim: int  #: 0 until the first add
+    metric: str
+    dtype: str
+    #: Where the vector fields have names: each one's dim, metric and dtype, as
+    #: ``db.collection(vectors=)`` takes them. Empty where a point has one vector.
+    vectors: dict[str, dict[str, Any]]
+    id_type: str | None  #: "u64" or "str"; None until the first add
+    columns: dict[str, str]  #: metadata columns and their types
+    points: int  #: live points
+    memory_points: int  #: rows in memory, dead ones included
+    segments: int  #: files
+    segment_points: int  #: rows in files, dead ones included
+    segment_bytes: int  #: on disk
+    waiting_seals: int  #: batches of rows in memory that are full and are to become files
+    jobs: tuple[Job, ...]  #: what is being done now
