@@ -470,7 +470,11 @@ void snapshot(Database& db, const std::string& path, const nb::object& progress)
 void bind_database(nb::module_& m) {
   Class<Database>(m, "Database", "An open database folder.")
       .def("collection", &collection, nb::arg("name"), nb::arg("dim"), nb::arg("metric").none(),
-           nb::arg("dtype").none(), nb::arg("fields"))
+           nb::arg("dtype").none(), nb::arg("fields"),
+           nb::sig(
+               "def collection(self, name: str, dim: int, metric: str | None, dtype: str | None, "
+               "fields: collections.abc.Sequence[tuple[str, int, str | None, str | None]]) -> "
+               "Collection"))
       .def("collection_names",
            [](Database& db) { return unwrap(without_gil([&] { return db.collection_names(); })); })
       .def(
@@ -495,10 +499,11 @@ void bind_database(nb::module_& m) {
            nb::arg("first_row"),
            nb::sig("def write(self, vectors: object, bits: int, ids: object | None, metadata: "
                    "Columns | None, upsert: bool, first_row: int) -> typing.Any"))
-      .def("write_fields", &PyCollection::write_fields, nb::arg("fields"), nb::arg("ids").none(),
-           nb::arg("metadata").none(), nb::arg("upsert"), nb::arg("first_row"),
-           nb::sig("def write_fields(self, fields: list[tuple[str, object, int]], ids: object | "
-                   "None, metadata: Columns | None, upsert: bool, first_row: int) -> typing.Any"))
+      .def(
+          "write_fields", &PyCollection::write_fields, nb::arg("fields"), nb::arg("ids").none(),
+          nb::arg("metadata").none(), nb::arg("upsert"), nb::arg("first_row"),
+          nb::sig("def write_fields(self, fields: list[tuple[str, typing.Any, int]], ids: object | "
+                  "None, metadata: Columns | None, upsert: bool, first_row: int) -> typing.Any"))
       .def("delete_ids", &PyCollection::delete_ids, nb::arg("ids"))
       .def("delete_where", &PyCollection::delete_where, nb::arg("where"))
       .def("get", &PyCollection::get, nb::arg("ids"), nb::arg("vectors"), nb::arg("vector_fields"),
