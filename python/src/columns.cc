@@ -335,7 +335,7 @@ void ColumnBuilder::append_json(nb::handle value) {
 
 /// Writes the values so far again, as JSON.
 void ColumnBuilder::become_json() {
-  const std::optional<Column> before = finish();
+  const std::optional<Column> before = take_typed();
   Column column;
   column.name = before ? before->name : column_.name;
   column.type = ColumnType::kJson;
@@ -397,6 +397,12 @@ void ColumnBuilder::append_number(nb::handle value, ColumnType type) {
 }
 
 std::optional<Column> ColumnBuilder::finish() {
+  // Empty lists alone do not tell a type of element. JSON lets elements of any type follow.
+  if (!type_ && shape_ == Shape::kArray) become_json();
+  return take_typed();
+}
+
+std::optional<Column> ColumnBuilder::take_typed() {
   const bool nulls =
       std::find(column_.valid.begin(), column_.valid.end(), kExplicitNull) != column_.valid.end();
   if (!type_ && shape_ == Shape::kUnknown && !nulls) return std::nullopt;

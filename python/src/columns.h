@@ -20,8 +20,8 @@ class ColumnBuilder {
   void append(nb::handle value);
   void append_nulls(size_t count, uint8_t state = kAbsent);
 
-  /// The column; none when every value is missing. Empty arrays alone are string[], and nulls alone
-  /// are JSON: the engine takes both into columns of other types.
+  /// The column; none when every value is missing. Nulls alone and empty arrays alone are JSON: the
+  /// engine takes both into columns of other types.
   std::optional<Column> finish();
 
  private:
@@ -38,6 +38,7 @@ class ColumnBuilder {
                   std::optional<ColumnType>* type) const;
   void append_json(nb::handle value);
   void become_json();
+  std::optional<Column> take_typed();
   void append_element(nb::handle value);
   void append_number(nb::handle value, ColumnType type);
   void set_shape(Shape shape, nb::handle value);

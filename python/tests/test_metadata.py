@@ -186,3 +186,28 @@ def test_documents_of_langchains_shape_come_back(db: omendb.Database) -> None:
     ]
     db.add(np.eye(5), ids=[f"doc-{i}" for i in range(5)], metadata=rows)
     assert same([p and p.metadata for p in db.get([f"doc-{i}" for i in range(5)])], rows)
+
+
+@pytest.mark.parametrize("first", [[], None], ids=["empty list", "None"])
+@pytest.mark.parametrize("items", [[1, 2], [1.5], ["a"], [True], [[1]], [{"a": 1}]], ids=str)
+def test_an_empty_list_and_a_none_fix_no_type_for_the_lists_that_follow(
+    tmp_path: Path, first: Any, items: list[Any]
+) -> None:
+    with omendb.open(tmp_path / "db") as db:
+        db.add([[0.0]], ids=["a"], metadata=[{"tags": first}])
+        db.add([[1.0]], ids=["b"], metadata=[{"tags": items}])
+        db.add([[2.0]], ids=["c"], metadata=[{"tags": []}])
+    with omendb.open(tmp_path / "db") as db:
+        db.compact()
+        points: Any = db.get(["a", "b", "c"])
+        assert [p.metadata["tags"] for p in points] == [first, items, []]
+
+
+def test_an_empty_list_goes_into_a_typed_column_of_lists(tmp_path: Path) -> None:
+    with omendb.open(tmp_path / "db") as db:
+        db.add([[0.0]], ids=["a"], metadata=[{"tags": [1, 2]}])
+        db.add([[1.0]], ids=["b"], metadata=[{"tags": []}])
+        assert db.info().columns["tags"] == "i64[]"
+        assert [h.id for h in db.search([0.0], k=2, where="tags contains 2")] == ["a"]
+        points: Any = db.get(["a", "b"])
+        assert [p.metadata["tags"] for p in points] == [[1, 2], []]

@@ -106,6 +106,19 @@ bool has_values(const Column& column) {
   return std::ranges::find(column.valid, kPresent) != column.valid.end();
 }
 
+bool is_empty_array(const Column& column, size_t row) {
+  if (is_array(column.type)) return column.list_offsets[row] == column.list_offsets[row + 1];
+  return column.type == ColumnType::kJson && column.string_at(row) == "[]";
+}
+
+/// Whether each value is an array without elements, which an array column of any type holds.
+bool has_empty_arrays_alone(const Column& column) {
+  for (size_t row = 0; row < column.row_count(); ++row) {
+    if (column.is_valid(row) && !is_empty_array(column, row)) return false;
+  }
+  return true;
+}
+
 /// The row that owns element i.
 size_t row_of(const Column& column, size_t i) {
   if (!is_array(column.type)) return i;
@@ -137,7 +150,7 @@ Status conflict(const Column& column, ColumnType known) {
 
 Status check_fits(const Column& column, ColumnType known) {
   if (known == ColumnType::kJson || !has_values(column)) return {};
-  if (is_array(known) && is_array(column.type) && column.value_count() == 0) return {};
+  if (is_array(known) && has_empty_arrays_alone(column)) return {};
   if (i64_to_f64(column.type, known)) return check_exact(column);
   return conflict(column, known);
 }
@@ -153,14 +166,17 @@ bool is_exact_f64(int64_t value) {
 void append_converted(const Column& from, Column& to) {
   const size_t rows = from.row_count();
   for (size_t row = 0; row < rows; ++row) {
-    const bool array = is_array(from.type);
-    const uint64_t begin = array ? from.list_offsets[row] : row;
-    const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
     if (!from.is_valid(row)) {
       append_nulls(to, 1, from.state(row));
     } else if (to.type == ColumnType::kJson) {
       append_as_json(from, row, to);
-    } else if (i64_to_f64(from.type, to.type) || (array && is_array(to.type) && begin == end)) {
+    } else if (is_array(to.type) && is_empty_array(from, row)) {
+      mark_valid(to);
+      push_list(to, 0);
+    } else if (i64_to_f64(from.type, to.type)) {
+      const bool array = is_array(from.type);
+      const uint64_t begin = array ? from.list_offsets[row] : row;
+      const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
       mark_valid(to);
       for (uint64_t i = begin; i < end; ++i)
         to.doubles.push_back(static_cast<double>(from.ints[i]));

@@ -13,7 +13,7 @@ namespace omendb::column {
 /// Appends the rows of `from` to `to`, which may be of another type:
 ///   i64 to f64    the nearest number
 ///   any to JSON   JSON that says the same: docs/python.md, "Values as JSON"
-///   empty arrays  stay empty arrays
+///   empty arrays  stay empty arrays, those that are JSON too
 /// A value that the type cannot hold becomes kAbsent; what is kAbsent or kExplicitNull stays so.
 void append_converted(const Column& from, Column& to);
 
@@ -34,7 +34,7 @@ class FittedBatch {
 };
 
 /// Gives a checked batch the types of the columns that are there. Into a column of another type
-/// goes a batch that has no value in it, an array without elements into an array, i64 that f64
+/// goes a batch that has no value in it, arrays without elements (JSON too) into an array, i64 that f64
 /// holds exactly into f64, and everything into JSON.
 /// @error kTypeMismatch for any other difference, which names the column, and the row and the value
 ///        where there is one; kLimitExceeded for more than kMaxColumns.
