@@ -81,7 +81,7 @@ def test_a_small_run_comes_out_whole(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "sift10k.json").read_text())
