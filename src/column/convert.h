@@ -34,8 +34,8 @@ class FittedBatch {
 };
 
 /// Gives a checked batch the types of the columns that are there. Into a column of another type
-/// goes a batch that has no value in it, arrays without elements (JSON too) into an array, i64 that f64
-/// holds exactly into f64, and everything into JSON.
+/// goes a batch that has no value in it; arrays without elements, those that are JSON too, into an
+/// array; i64 that f64 holds exactly into f64; and everything into JSON.
 /// @error kTypeMismatch for any other difference, which names the column, and the row and the value
 ///        where there is one; kLimitExceeded for more than kMaxColumns.
 Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema);
