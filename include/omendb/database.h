@@ -76,6 +76,21 @@ class Collection {
   ///        the ids of the points take more than 2 GiB, as 268 million u64 ids do.
   Result<uint64_t> delete_where(const Filter& where);
 
+  /// Changes metadata, vectors or both of points that are there, and leaves the rest of each point
+  /// as it is. All of the points change or none. Durable and visible as an add() is.
+  /// @return how many points were updated.
+  /// @error kNotFound for an id that does not exist, unless the update passes over it, and for a
+  ///        field that the collection lacks; kInvalidArgument for an update of nothing, a wrong
+  ///        number of rows, an id given twice; kLimitExceeded if the updated points, vectors and
+  ///        metadata together, take more than kMaxBatchBytes; and as for add().
+  Result<uint64_t> update_ids(const IdsView& ids, const PointUpdate& update);
+
+  /// The same for every point that the filter matches. The metadata has one row, for all of them;
+  /// vectors are updated by id alone. An empty filter matches all points. Other writers of the
+  /// collection wait meanwhile.
+  /// @error kInvalidFilter, kCorruption, and as for update_ids().
+  Result<uint64_t> update_where(const Filter& where, const PointUpdate& update);
+
   /// Called once with what add() and the like return, from a thread of OpenOptions::executor. It
   /// throws nothing, takes milliseconds, and does not close the database, which waits for it.
   template <class T>
@@ -93,6 +108,9 @@ class Collection {
   Status upsert_async(const WriteBatch& batch, Callback<Ids> done);
   Status delete_ids_async(const IdsView& ids, Callback<uint64_t> done);
   Status delete_where_async(const Filter& where, Callback<uint64_t> done);
+  Status update_ids_async(const IdsView& ids, const PointUpdate& update, Callback<uint64_t> done);
+  Status update_where_async(const Filter& where, const PointUpdate& update,
+                            Callback<uint64_t> done);
 
   /// Looks points up by id; an id may be given several times.
   /// @error kTypeMismatch for ids of the other kind, kInvalidArgument and kLimitExceeded for ids

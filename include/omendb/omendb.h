@@ -406,7 +406,7 @@ OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* colle
 typedef void (*omendb_ids_callback)(void* context, omendb_status status, const char* message,
                                     omendb_points* ids);
 typedef void (*omendb_count_callback)(void* context, omendb_status status, const char* message,
-                                      uint64_t deleted);
+                                      uint64_t count);
 
 /*
  * The same writes for callers that wait for no disk. The arguments are the caller's again when
@@ -584,5 +584,6 @@ OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection
 #endif
 
 #include "omendb/omendb_results.h"
+#include "omendb/omendb_update.h"
 
 #endif /* OMENDB_OMENDB_H_ */

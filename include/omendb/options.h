@@ -97,6 +97,19 @@ struct WriteBatch {
   uint64_t first_row = 0;  ///< what errors call the first vector, if this is part of a longer batch
 };
 
+/// What changes of points that are there already. Everything is borrowed for the call.
+struct PointUpdate {
+  /// Columns of one row a point, or of one row for all points. A value takes the place of the old
+  /// one, kExplicitNull removes the key, and kAbsent leaves the key as it is.
+  std::span<const Column> metadata = {};
+  VectorsView vectors =
+      {};  ///< one a point, where there is one field; none leaves them as they are
+  /// Of a collection with named fields: those that change, each once, with one vector a point.
+  std::span<const FieldVectors> fields = {};
+  /// With ids: an id that does not exist fails the update (kNotFound). Otherwise it is passed over.
+  bool all_must_exist = true;
+};
+
 struct SearchOptions {
   size_t k = 10;  ///< 1..kMaxK; more than there are points returns them all
   Filter where = {};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 #: The names that mean all columns.
 ALL_COLUMNS = ("*",)
+_DURABILITY = {"sync": 1, "none": 3}
 
 
 def fields_in(fields: Sequence[str] | None) -> Sequence[str]:
@@ -48,3 +50,23 @@ def natural(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
     return int(value)
+
+
+def durability_of(text: str) -> tuple[int, int]:
+    """(omendb::Durability, milliseconds)"""
+    if isinstance(text, str) and text in _DURABILITY:
+        return _DURABILITY[text], 100
+    interval = re.fullmatch(r"interval(?:\((\d{1,9})\))?", text) if isinstance(text, str) else None
+    if interval is None:
+        raise InvalidArgumentError(
+            f'durability is {text!r}; expected "sync", "interval(milliseconds)" or "none"'
+        )
+    return 2, int(interval[1] or 100)
+
+
+def lock_milliseconds(timeout: Any) -> int:
+    """How long open() waits for the lock."""
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not 0 <= timeout <= 86_400:
+        raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
+    return int(timeout * 1000)

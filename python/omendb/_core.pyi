@@ -163,6 +163,14 @@ class Collection:
     ) -> Any: ...
     def delete_ids(self, ids: object) -> int: ...
     def delete_where(self, where: Filter) -> int: ...
+    def update(
+        self,
+        ids: object | None,
+        where: Filter | None,
+        fields: list[tuple[str, Any, int]],
+        metadata: Columns | None,
+        all_must_exist: bool,
+    ) -> int: ...
     def get(
         self,
         ids: object,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
@@ -13,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._arguments import ALL_COLUMNS, collection_name, fields_in, flag, natural
+from omendb._arguments import (
+    ALL_COLUMNS,
+    collection_name,
+    durability_of,
+    fields_in,
+    flag,
+    lock_milliseconds,
+    natural,
+)
 from omendb._fields import declared_fields, wanted_vectors
 from omendb._ids import ids_in
-from omendb._info import CollectionInfo, Job
-from omendb._result import Id, Point, Points, Result, Results
+from omendb._info import CollectionInfo, Job, points_text, shape_text
+from omendb._result import Id, Point, Points, Result, Results, walk
 from omendb._search import milliseconds, queries_in, search_options, wrong_option
+from omendb._update import update
 from omendb._values import path_text
 from omendb._where import Where, compile_where, warn_of_unknown
 from omendb._write import write
@@ -26,7 +34,6 @@ from omendb.errors import ClosedError, InvalidArgumentError, TypeMismatchError
 
 _F32 = np.dtype(np.float32)
 _MAX_K = 65_536
-_DURABILITY = {"sync": 1, "none": 3}
 
 Metric = Literal["l2", "cosine", "ip", "hamming"]
 DType = Literal["f32", "f16", "i8", "binary"]
@@ -120,10 +127,41 @@ class _Verbs:
         core = self._core_collection or self._open()
         if ids is not None:
             return core.delete_ids(ids_in(ids))
+        return core.delete_where(self._meant(core, where, "delete"))
+
+    def _meant(self, core: _core.Collection, where: Where, verb: str) -> _core.Filter:
+        """The filter of a write, which takes all points for no other word than "true"."""
         compiled = self._filter(core, where)
         if compiled is None or (not isinstance(where, str) and compiled.empty):
-            raise InvalidArgumentError('an empty filter; to delete everything say where="true"')
-        return core.delete_where(compiled)
+            raise InvalidArgumentError(f'an empty filter; to {verb} everything say where="true"')
+        return compiled
+
+    def update(
+        self,
+        ids: Any = None,
+        *,
+        where: Where = None,
+        metadata: Any = None,
+        vectors: Any = None,
+        missing: Literal["error", "ignore"] = "error",
+    ) -> int:
+        """Changes a part of points that are there, and leaves the rest of each point as it is.
+
+        ``ids`` or ``where=``, exactly one of the two, says which points. ``metadata`` is one dict
+        for all of them, or with ids a list of one dict a point (or what else :meth:`add` takes): a
+        value takes the place of the old one, ``None`` removes the key, and keys that are not named
+        stay. ``vectors``, with ids: one a point; where points have several vectors, a dict of
+        those that change (``{"title": A}``).
+
+        Returns how many points were updated. All of the points change or none; together they may
+        take 1 GiB.
+
+        Raises NotFoundError for an id that does not exist, unless ``missing="ignore"`` passes over
+        it; and what :meth:`upsert` raises.
+        """
+        core = self._core_collection or self._open()
+        meant = None if where is None else self._meant(core, where, "update")
+        return update(core, self._element, self._fields, ids, meant, metadata, vectors, missing)
 
     @overload
     def get(
@@ -192,7 +230,7 @@ class _Verbs:
         scan = core.scan(
             self._filter(core, where), batch_size, *wanted_vectors(vectors), fields_in(fields)
         )
-        return _walk(scan)
+        return walk(scan)
 
     @overload
     def search(
@@ -353,10 +391,10 @@ class Collection(_Verbs):
             return f"<omendb.Collection {self._name!r} closed>"
         except Exception as error:
             return f"<omendb.Collection {self._name!r}: {error}>"
-        shape = _shape(info.dim, info.dtype, info.metric)
+        shape = shape_text(info.dim, info.dtype, info.metric)
         if info.vectors:
-            shape = "; ".join(f"{name}: {_shape(**one)}" for name, one in info.vectors.items())
-        return f"<omendb.Collection {self._name!r}, {_points(info.points)}, {shape}>"
+            shape = "; ".join(f"{name}: {shape_text(**one)}" for name, one in info.vectors.items())
+        return f"<omendb.Collection {self._name!r}, {points_text(info.points)}, {shape}>"
 
 
 class Database(_Verbs):
@@ -515,7 +553,7 @@ class Database(_Verbs):
         except Exception as error:
             return f"<omendb.Database {self._path!r}: {error}>"
         collections = "1 collection" if len(names) == 1 else f"{len(names)} collections"
-        return f"<omendb.Database {self._path!r} open, {collections}, {_points(points)}>"
+        return f"<omendb.Database {self._path!r} open, {collections}, {points_text(points)}>"
 
 
 def open(
@@ -545,48 +583,16 @@ def open(
     create = flag(create, "create")
     if mode not in ("r", "rw"):
         raise InvalidArgumentError(f'mode is {mode!r}; expected "r" or "rw"')
-    level, interval = _durability(durability)
+    level, interval = durability_of(durability)
     memtable = None
     if memtable_mb is not None:
         if not isinstance(memtable_mb, int | float) or not 0.0625 <= memtable_mb <= 4096:
             raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
         memtable = int(memtable_mb * 2**20)
-    wait = _milliseconds(timeout)
+    wait = lock_milliseconds(timeout)
     return Database(
         _core.open(text, mode == "r", level, interval, create, memtable, wait), text, mode == "r"
     )
-
-
-def _durability(text: str) -> tuple[int, int]:
-    """(omendb::Durability, milliseconds)"""
-    if isinstance(text, str) and text in _DURABILITY:
-        return _DURABILITY[text], 100
-    interval = re.fullmatch(r"interval(?:\((\d{1,9})\))?", text) if isinstance(text, str) else None
-    if interval is None:
-        raise InvalidArgumentError(
-            f'durability is {text!r}; expected "sync", "interval(milliseconds)" or "none"'
-        )
-    return 2, int(interval[1] or 100)
-
-
-def _milliseconds(timeout: Any) -> int:
-    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if not number or not 0 <= timeout <= 86_400:
-        raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
-    return int(timeout * 1000)
-
-
-def _walk(scan: _core.Scan) -> Iterator[Points]:
-    while (rows := scan.next()) is not None:
-        yield Points(rows, 0, len(rows))
-
-
-def _shape(dim: int, dtype: str, metric: str) -> str:
-    return f"{dim} x {dtype}, {metric}" if dim else f"{dtype}, {metric}"
-
-
-def _points(count: int) -> str:
-    return "1 point" if count == 1 else f"{count:,} points"
 
 
 __all__ = ["Collection", "CollectionInfo", "Database", "Id", "Job", "NDArray", "open"]

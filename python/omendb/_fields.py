@@ -90,6 +90,18 @@ def _is_one_vector(data: Any) -> bool:
     return getattr(data, "ndim", 2) == 1
 
 
+def some_fields(data: Any, fields: dict[str, str]) -> list[tuple[str, NDArray[Any], int]]:
+    """(name, vectors, bits) of the fields in ``{"title": n x 384}``."""
+    if not isinstance(data, Mapping):
+        raise TypeMismatchError(
+            f"vectors are a {type(data).__name__}; expected a dict by field: {_listed(fields)}"
+        )
+    for name in data:
+        if name not in fields:
+            raise NotFoundError(f"unknown vector field {name!r}; the fields are {_listed(fields)}")
+    return [(name, *_vectors_in(vectors, name, fields)) for name, vectors in data.items()]
+
+
 def vectors_by_field(
     data: Mapping[Any, Any], fields: dict[str, str], ids: Any, metadata: Any
 ) -> FieldBatch:

@@ -34,3 +34,11 @@ class CollectionInfo:
     segment_bytes: int  #: on disk
     waiting_seals: int  #: batches of rows in memory that are full and are to become files
     jobs: tuple[Job, ...]  #: what is being done now
+
+
+def shape_text(dim: int, dtype: str, metric: str) -> str:
+    return f"{dim} x {dtype}, {metric}" if dim else f"{dtype}, {metric}"
+
+
+def points_text(count: int) -> str:
+    return "1 point" if count == 1 else f"{count:,} points"

@@ -14,7 +14,7 @@ from omendb._values import has_utf8, numpy_micros
 from omendb.errors import InvalidArgumentError, LimitError, TypeMismatchError
 
 
-def metadata_in(metadata: Any, rows: int) -> _core.Columns | None:
+def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Columns | None:
     """Columns from a list of dicts, a dict of sequences, or an Arrow table."""
     if metadata is None:
         return None
@@ -38,7 +38,7 @@ def metadata_in(metadata: Any, rows: int) -> _core.Columns | None:
             "sequences, or an Arrow table"
         )
     if len(columns) != rows:
-        raise InvalidArgumentError(f"metadata has {len(columns)} rows for {rows} vectors")
+        raise InvalidArgumentError(f"metadata has {len(columns)} rows for {rows} {what}")
     return columns
 
 

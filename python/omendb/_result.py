@@ -221,6 +221,12 @@ class Points(_Table, Sequence[Point]):
         return f"<omendb.Points {len(self):,}{columns}>"
 
 
+def walk(scan: _core.Scan) -> Iterator[Points]:
+    """The batches of a scan"""
+    while (rows := scan.next()) is not None:
+        yield Points(rows, 0, len(rows))
+
+
 class Result(_Table, Sequence[Hit]):
     """The hits of one query, nearest first; a sequence of :class:`Hit`.
 

@@ -35,6 +35,20 @@ class SharedScan {
   Element element_;
 };
 
+/// Vectors by field, lent by Python for a call: from a list of (name, vectors, bits).
+struct LentFields {
+  explicit LentFields(const nb::list& fields) {
+    for (nb::handle field : fields) {
+      names.push_back(nb::cast<std::string>(field[0]));
+      bits.push_back(nb::cast<size_t>(field[2]));
+      vectors.emplace_back(nb::object(field[1]), bits.back());
+    }
+  }
+  std::vector<std::string> names;
+  std::vector<size_t> bits;
+  std::deque<VectorsIn> vectors;
+};
+
 class PyCollection {
  public:
   /// @param info  as of now; of the fields, the names and the types are for good.
@@ -52,19 +66,10 @@ class PyCollection {
   /// @param fields  (name, vectors, bits) of each.
   nb::object write_fields(nb::list fields, nb::handle ids, const Columns* metadata, bool upsert,
                           uint64_t first_row) {
-    std::deque<VectorsIn> lent;
-    std::vector<std::string> names;
-    std::vector<size_t> bits;
-    for (nb::handle field : fields) {
-      names.push_back(nb::cast<std::string>(field[0]));
-      bits.push_back(nb::cast<size_t>(field[2]));
-      lent.emplace_back(nb::object(field[1]), bits.back());
-    }
+    const LentFields lent(fields);
     std::vector<FieldVectors> vectors;
     return put(ids, metadata, upsert, first_row, [&](WriteBatch& batch) {
-      for (size_t f = 0; f < names.size(); ++f) {
-        vectors.push_back({names[f], fitted_to_dim(lent[f].view(), bits[f], names[f])});
-      }
+      vectors = fitted(lent);
       batch.fields = vectors;
     });
   }
@@ -76,6 +81,21 @@ class PyCollection {
 
   uint64_t delete_where(const Filter& where) {
     return unwrap(without_gil([&] { return collection_.delete_where(where); }));
+  }
+
+  /// Exactly one of ids and where.
+  /// @param fields  (name, vectors, bits) of each that changes; the name of the unnamed one is "".
+  uint64_t update(nb::handle ids, const Filter* where, nb::list fields, const Columns* metadata,
+                  bool all_must_exist) {
+    IdsIn ids_in(ids);
+    const LentFields lent(fields);
+    return unwrap(without_gil([&] {
+      const std::vector<FieldVectors> vectors = fitted(lent);
+      PointUpdate change{.fields = vectors, .all_must_exist = all_must_exist};
+      if (metadata != nullptr) change.metadata = metadata->columns();
+      return where != nullptr ? collection_.update_where(*where, change)
+                              : collection_.update_ids(ids_in.view(), change);
+    }));
   }
 
   nb::tuple get(nb::handle ids, bool vectors, const std::vector<std::string>& vector_fields,
@@ -213,6 +233,15 @@ class PyCollection {
       return upsert ? collection_.upsert(batch) : collection_.add(batch);
     });
     return ids_to_python(unwrap(std::move(written)));
+  }
+
+  std::vector<FieldVectors> fitted(const LentFields& lent) const {
+    std::vector<FieldVectors> out;
+    for (size_t f = 0; f < lent.names.size(); ++f) {
+      out.push_back(
+          {lent.names[f], fitted_to_dim(lent.vectors[f].view(), lent.bits[f], lent.names[f])});
+    }
+    return out;
   }
 
   /// Packed bits tell their dimension to the next multiple of 8 only; the collection knows it.
@@ -506,6 +535,11 @@ void bind_database(nb::module_& m) {
                   "None, metadata: Columns | None, upsert: bool, first_row: int) -> typing.Any"))
       .def("delete_ids", &PyCollection::delete_ids, nb::arg("ids"))
       .def("delete_where", &PyCollection::delete_where, nb::arg("where"))
+      .def("update", &PyCollection::update, nb::arg("ids").none(), nb::arg("where").none(),
+           nb::arg("fields"), nb::arg("metadata").none(), nb::arg("all_must_exist"),
+           nb::sig("def update(self, ids: object | None, where: Filter | None, fields: "
+                   "list[tuple[str, typing.Any, int]], metadata: Columns | None, all_must_exist: "
+                   "bool) -> int"))
       .def("get", &PyCollection::get, nb::arg("ids"), nb::arg("vectors"), nb::arg("vector_fields"),
            nb::arg("fields"),
            nb::sig("def get(self, ids: object, vectors: bool, vector_fields: "

@@ -96,6 +96,26 @@ class Model(RuleBasedStateMachine):
             for id, vector, fields in batch:
                 self.points[id] = (vector, {k: v for k, v in fields.items() if v is not None})
 
+    @rule(names=st.sets(ids, min_size=1, max_size=4), change=metadata, fresh=st.none() | vectors)
+    def update(self, names: set[int], change: dict[str, Any], fresh: list[float] | None) -> None:
+        if not change and fresh is None:
+            return
+        there = self.points.keys() & names
+        rows: Any = None
+        if fresh is not None and self.two:
+            # The first vector of each point changes, the other one stays.
+            rows = {"one": [fresh[:DIM]] * len(names)}
+        elif fresh is not None:
+            rows = [fresh[:DIM]] * len(names)
+        arguments = {"metadata": change, "vectors": rows, "missing": "ignore"}
+        assert self.docs.update(sorted(names), **arguments) == len(there)
+        for id in there:
+            vector, fields = self.points[id]
+            if fresh is not None:
+                vector = [*fresh[:DIM], *vector[DIM:]]
+            merged = {k: v for k, v in {**fields, **change}.items() if v is not None}
+            self.points[id] = (vector, merged)
+
     @rule(names=st.lists(ids, max_size=4))
     def delete_ids(self, names: list[int]) -> None:
         gone = self.points.keys() & set(names)

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "omendb/types.h"
 
@@ -17,6 +18,10 @@ using IdView = std::variant<uint64_t, std::string_view>;
 /// @pre i < the number of ids, and `ids` is not std::monostate.
 IdView id_at(const IdsView& ids, size_t i);
 size_t id_count(const IdsView& ids);
+/// A copy of borrowed ids; empty for std::monostate.
+Ids owned(const IdsView& ids);
+/// Lends ids, which stay where they are meanwhile. `views` holds what a view of strings needs.
+IdsView view_of(const Ids& ids, std::vector<std::string_view>& views);
 /// "42" or "\"doc-42\"", for messages.
 std::string describe(const IdView& id);
 

@@ -11,6 +11,7 @@ using omendb::Status;
 using omendb::capi::BatchIn;
 using omendb::capi::fenced;
 using omendb::capi::IdsIn;
+using omendb::capi::UpdateIn;
 
 namespace {
 
@@ -32,10 +33,10 @@ auto ids_callback(omendb_ids_callback callback, void* context) {
 }
 
 auto count_callback(omendb_count_callback callback, void* context) {
-  return [callback, context](const Result<uint64_t>& deleted) {
-    const Status& status = deleted.status();
+  return [callback, context](const Result<uint64_t>& count) {
+    const Status& status = count.status();
     callback(context, static_cast<omendb_status>(status.code()), status.message().c_str(),
-             status.ok() ? *deleted : 0);
+             status.ok() ? *count : 0);
   };
 }
 
@@ -93,6 +94,40 @@ omendb_status omendb_collection_delete_where_async(omendb_collection* collection
     auto filter = omendb::capi::read_filter(where);
     if (!filter.ok()) return filter.status();
     return collection->collection.delete_where_async(*filter, count_callback(callback, context));
+  });
+}
+
+omendb_status omendb_collection_update_ids_async(omendb_collection* collection,
+                                                 const omendb_ids* ids, const omendb_update* update,
+                                                 omendb_count_callback callback,
+                                                 void* context) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(ids);
+    OMENDB_REQUIRE(callback);
+    IdsIn in;
+    if (Status status = omendb::capi::read_ids(*ids, &in); !status.ok()) return status;
+    UpdateIn change;
+    if (Status status = omendb::capi::read_update(update, &change); !status.ok()) return status;
+    return collection->collection.update_ids_async(in.view, change.update,
+                                                   count_callback(callback, context));
+  });
+}
+
+omendb_status omendb_collection_update_where_async(omendb_collection* collection, const char* where,
+                                                   const omendb_update* update,
+                                                   omendb_count_callback callback,
+                                                   void* context) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(where);
+    OMENDB_REQUIRE(callback);
+    auto filter = omendb::capi::read_filter(where);
+    if (!filter.ok()) return filter.status();
+    UpdateIn change;
+    if (Status status = omendb::capi::read_update(update, &change); !status.ok()) return status;
+    return collection->collection.update_where_async(*filter, change.update,
+                                                     count_callback(callback, context));
   });
 }
 

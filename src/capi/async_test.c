@@ -62,15 +62,24 @@ int main(void) {
   CHECK(heard.status == OMENDB_OK && heard.count == 2 * ROWS);
   omendb_ids one = {.kind = OMENDB_ID_U64, .count = 1, .u64 = kIds};
   heard.count = 0;
+  const int64_t year = 2020;
+  const omendb_column column = {
+      .name = "year", .type = OMENDB_COLUMN_I64, .rows = 1, .values = 1, .ints = &year};
+  omendb_update update = {.size = sizeof update, .columns = &column, .column_count = 1};
+  OK(omendb_collection_update_ids_async(later, &one, &update, hear_count, &heard));
+  OK(omendb_collection_update_where_async(later, "year is null", &update, hear_count, &heard));
+  wait_for_calls(&heard, 4);
+  CHECK(heard.status == OMENDB_OK && heard.count == ROWS);
+  heard.count = 0;
   OK(omendb_collection_delete_ids_async(later, &one, hear_count, &heard));
   OK(omendb_collection_delete_where_async(later, "true", hear_count, &heard));
-  wait_for_calls(&heard, 4);
+  wait_for_calls(&heard, 6);
   CHECK(heard.status == OMENDB_OK && heard.count == ROWS);
   CHECK(omendb_collection_add_async(later, &batch, NULL, NULL) == OMENDB_INVALID_ARGUMENT);
   CHECK(strstr(omendb_last_error(), "callback is NULL") != NULL);
   CHECK(omendb_collection_delete_where_async(later, "a =", hear_count, &heard) ==
         OMENDB_INVALID_FILTER);
-  CHECK(heard.calls == 4);
+  CHECK(heard.calls == 6);
   omendb_collection_free(later);
   omendb_database_free(db);
   return 0;

@@ -15,7 +15,9 @@ using omendb::capi::read_filter;
 using omendb::capi::read_ids;
 using omendb::capi::read_names;
 using omendb::capi::read_options;
+using omendb::capi::read_update;
 using omendb::capi::read_vectors;
+using omendb::capi::UpdateIn;
 
 namespace {
 
@@ -139,6 +141,42 @@ omendb_status omendb_collection_delete_where(omendb_collection* collection, cons
     auto count = collection->collection.delete_where(*filter);
     if (!count.ok()) return count.status();
     if (deleted != nullptr) *deleted = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_update_ids(omendb_collection* collection, const omendb_ids* ids,
+                                           const omendb_update* update,
+                                           uint64_t* updated) noexcept {
+  return fenced([&]() -> Status {
+    if (updated != nullptr) *updated = 0;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(ids);
+    IdsIn in;
+    if (Status status = read_ids(*ids, &in); !status.ok()) return status;
+    UpdateIn change;
+    if (Status status = read_update(update, &change); !status.ok()) return status;
+    auto count = collection->collection.update_ids(in.view, change.update);
+    if (!count.ok()) return count.status();
+    if (updated != nullptr) *updated = *count;
+    return {};
+  });
+}
+
+omendb_status omendb_collection_update_where(omendb_collection* collection, const char* where,
+                                             const omendb_update* update,
+                                             uint64_t* updated) noexcept {
+  return fenced([&]() -> Status {
+    if (updated != nullptr) *updated = 0;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(where);
+    auto filter = read_filter(where);
+    if (!filter.ok()) return filter.status();
+    UpdateIn change;
+    if (Status status = read_update(update, &change); !status.ok()) return status;
+    auto count = collection->collection.update_where(*filter, change.update);
+    if (!count.ok()) return count.status();
+    if (updated != nullptr) *updated = *count;
     return {};
   });
 }

@@ -177,37 +177,82 @@ Result<std::vector<std::string>> read_names(const char* const* names, size_t cou
   return out;
 }
 
+namespace {
+
+Status read_field_vectors(const omendb_field_vectors* fields, size_t count, const std::string& what,
+                          std::vector<FieldVectors>* out) {
+  if (fields == nullptr && count != 0) return null_argument(what);
+  for (size_t i = 0; i < count; ++i) {
+    if (fields[i].field == nullptr) return null_argument(what + "[i].field");
+    auto vectors = read_vectors(fields[i].vectors);
+    if (!vectors.ok()) return vectors.status();
+    out->push_back({fields[i].field, *vectors});
+  }
+  return {};
+}
+
+Status read_columns(const omendb_column* columns, size_t count, const std::string& what,
+                    std::vector<Column>* out) {
+  if (columns == nullptr && count != 0) return null_argument(what);
+  for (size_t i = 0; i < count; ++i) {
+    auto column = read_column(columns[i]);
+    if (!column.ok()) return column.status();
+    out->push_back(std::move(column).value());
+  }
+  return {};
+}
+
+}  // namespace
+
 Status read_batch(const omendb_batch* batch, BatchIn* out) {
   if (batch == nullptr) return null_argument("batch");
   auto read = read_options(batch, "omendb_batch");
   if (!read.ok()) return read.status();
   const omendb_batch& in = *read;
-  if (in.fields == nullptr && in.field_count != 0) return null_argument("batch.fields");
   // A batch of fields leaves `vectors` as zeros; anything else there is the engine's to refuse.
   if (in.field_count == 0 || in.vectors.element != 0) {
     auto vectors = read_vectors(in.vectors);
     if (!vectors.ok()) return vectors.status();
     out->batch.vectors = *vectors;
   }
-  for (size_t i = 0; i < in.field_count; ++i) {
-    const omendb_field_vectors& field = in.fields[i];
-    if (field.field == nullptr) return null_argument("batch.fields[i].field");
-    auto vectors = read_vectors(field.vectors);
-    if (!vectors.ok()) return vectors.status();
-    out->fields.push_back({field.field, *vectors});
+  if (Status status = read_field_vectors(in.fields, in.field_count, "batch.fields", &out->fields);
+      !status.ok()) {
+    return status;
   }
   out->batch.fields = out->fields;
   if (in.ids.kind != 0) {
     if (Status status = read_ids(in.ids, &out->ids); !status.ok()) return status;
     out->batch.ids = out->ids.view;
   }
-  if (in.columns == nullptr && in.column_count != 0) return null_argument("batch.columns");
-  for (size_t i = 0; i < in.column_count; ++i) {
-    auto column = read_column(in.columns[i]);
-    if (!column.ok()) return column.status();
-    out->columns.push_back(std::move(column).value());
+  if (Status status = read_columns(in.columns, in.column_count, "batch.columns", &out->columns);
+      !status.ok()) {
+    return status;
   }
   out->batch.metadata = out->columns;
+  return {};
+}
+
+Status read_update(const omendb_update* update, UpdateIn* out) {
+  if (update == nullptr) return null_argument("update");
+  auto read = read_options(update, "omendb_update");
+  if (!read.ok()) return read.status();
+  const omendb_update& in = *read;
+  if (Status status = read_columns(in.columns, in.column_count, "update.columns", &out->columns);
+      !status.ok()) {
+    return status;
+  }
+  if (Status status = read_field_vectors(in.fields, in.field_count, "update.fields", &out->fields);
+      !status.ok()) {
+    return status;
+  }
+  if (in.vectors.count != 0) {
+    auto vectors = read_vectors(in.vectors);
+    if (!vectors.ok()) return vectors.status();
+    out->update.vectors = *vectors;
+  }
+  out->update.metadata = out->columns;
+  out->update.fields = out->fields;
+  out->update.all_must_exist = in.skip_missing == 0;
   return {};
 }
 

@@ -105,6 +105,14 @@ struct BatchIn {
 };
 Status read_batch(const omendb_batch* batch, BatchIn* out);
 
+/// What an update borrows, and the update.
+struct UpdateIn {
+  std::vector<FieldVectors> fields;
+  std::vector<Column> columns;
+  PointUpdate update;
+};
+Status read_update(const omendb_update* update, UpdateIn* out);
+
 Result<Column> read_column(const omendb_column& column);
 
 /// NULL is the filter that matches everything.

@@ -19,37 +19,6 @@ namespace {
 constexpr size_t kMinMemtableRows = 64;
 constexpr size_t kMaxMemtableRows = size_t{1} << 20;
 
-size_t column_bytes(std::span<const Column> columns) {
-  size_t bytes = 0;
-  for (const Column& c : columns) {
-    bytes +=
-        c.valid.size() + c.bools.size() + c.bytes.size() +
-        8 * (c.ints.size() + c.doubles.size() + c.string_offsets.size() + c.list_offsets.size());
-  }
-  return bytes;
-}
-
-Ids copy_of(const IdsView& ids) {
-  if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&ids)) {
-    return std::vector<uint64_t>(numbers->begin(), numbers->end());
-  }
-  if (const auto* strings = std::get_if<std::span<const std::string_view>>(&ids)) {
-    return std::vector<std::string>(strings->begin(), strings->end());
-  }
-  return {};
-}
-
-/// `views` holds what a view of strings needs; `original` says whether there are ids at all.
-IdsView view_of(const Ids& ids, std::vector<std::string_view>& views, const IdsView& original) {
-  if (std::holds_alternative<std::monostate>(original)) return {};
-  if (const auto* numbers = std::get_if<std::vector<uint64_t>>(&ids)) {
-    return std::span<const uint64_t>(*numbers);
-  }
-  const auto& strings = std::get<std::vector<std::string>>(ids);
-  views.assign(strings.begin(), strings.end());
-  return std::span<const std::string_view>(views);
-}
-
 /// A column that the manifest does not list could be added again, with another type.
 Status check_columns_listed(const segment::Segment& segment, const column::Schema& listed) {
   for (const column::ColumnSchema& column : segment.columns().schema()) {
@@ -173,14 +142,15 @@ Status CollectionCore::put_later(const WriteBatch& batch, PutMode mode, Done<Ids
 Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch& batch,
                                                                 PutMode mode, Wait wait) {
   // Ids are checked, logged and returned from a copy: the caller may change its array meanwhile.
-  Ids ids = copy_of(batch.ids);
+  Ids ids = owned(batch.ids);
   std::vector<std::string_view> views;
-  const IdsView given = view_of(ids, views, batch.ids);
+  const bool generates = std::holds_alternative<std::monostate>(batch.ids);
+  const IdsView given = generates ? IdsView() : view_of(ids, views);
   OMEN_ASSIGN_OR_RETURN(const auto before, snapshot());
   OMEN_ASSIGN_OR_RETURN(const CheckedBatch checked, check_batch(batch, *before->fields, name_));
   OMEN_RETURN_IF_ERROR(check_ids(given, checked.rows, batch.first_row));
   OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, checked.rows));
-  const size_t metadata_bytes = column_bytes(batch.metadata);
+  const size_t metadata_bytes = column::bytes_of(batch.metadata);
   if (checked.vector_bytes + metadata_bytes > kMaxBatchBytes) {
     return Status(StatusCode::kLimitExceeded, "vectors of " + std::to_string(checked.vector_bytes) +
                                                   " bytes and metadata of " +
@@ -205,14 +175,17 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   }
   // The collection was declared anew meanwhile: its vectors are checked by what it is now.
   if (staged.pending == nullptr) return stage_batch(batch, mode, wait);
+  fill(*staged.pending, put, wait);
+  staged.value = std::move(ids);
+  return staged;
+}
+
+void CollectionCore::fill(Pending& pending, const PutOperation& put, Wait wait) {
   or_fail([&] {
-    Pending& pending = *staged.pending;
     pending.encoded =
         fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.fields,
                             wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
   });
-  staged.value = std::move(ids);
-  return staged;
 }
 
 /// Waits while as many memtables as allowed are on their way to the disk; then there is one to
@@ -249,16 +222,17 @@ Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
   return {};
 }
 
-Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(PutOperation& put,
+Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(const PutOperation& put,
                                                                    PutMode mode) {
   OMEN_RETURN_IF_ERROR(check_dimensions(put));
   OMEN_ASSIGN_OR_RETURN(const column::FittedBatch fitted,
                         column::fit_columns(put.columns, *staged_->columns));
-  put.columns = fitted.columns();
+  PutOperation typed = put;
+  typed.columns = fitted.columns();
   OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
-  const EncodedOperation record(put);
+  const EncodedOperation record(typed);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, put, dead); });
+  return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, typed, dead); });
 }
 
 /// Once more, since the batch was checked before the lock: another may have settled a dimension.
@@ -405,6 +379,15 @@ Result<uint64_t> CollectionCore::delete_where(const Filter& where) {
 
 Status CollectionCore::delete_where_later(const Filter& where, Done<uint64_t> done) {
   return finish_later(stage_delete_where(where), std::move(done));
+}
+
+Result<uint64_t> CollectionCore::update(const UpdateTarget& target, const PointUpdate& update) {
+  return finish(stage_update(target, update, Wait::kYes));
+}
+
+Status CollectionCore::update_later(const UpdateTarget& target, const PointUpdate& update,
+                                    Done<uint64_t> done) {
+  return finish_later(stage_update(target, update, Wait::kNo), std::move(done));
 }
 
 Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_delete_where(const Filter& where) {

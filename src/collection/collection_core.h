@@ -15,6 +15,7 @@
 #include "collection/tend/journal.h"
 #include "collection/write/operation.h"
 #include "collection/write/publication.h"
+#include "collection/write/update.h"
 #include "omendb/options.h"
 #include "omendb/results.h"
 
@@ -55,6 +56,12 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Result<Ids> put(const WriteBatch& batch, PutMode mode);
   Result<uint64_t> delete_ids(const IdsView& ids);
   Result<uint64_t> delete_where(const Filter& where);
+  /// The points of a partial update: those of some ids, or those that a filter matches.
+  struct UpdateTarget {
+    IdsView ids = {};
+    const Filter* where = nullptr;
+  };
+  Result<uint64_t> update(const UpdateTarget& target, const PointUpdate& update);
 
   /// The same, without waiting for the log: once the operation is visible and durable, or it is
   /// known that it never will be, `done` is called from Host::post(). Arguments are borrowed for
@@ -66,6 +73,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status put_later(const WriteBatch& batch, PutMode mode, Done<Ids> done);
   Status delete_ids_later(const IdsView& ids, Done<uint64_t> done);
   Status delete_where_later(const Filter& where, Done<uint64_t> done);
+  Status update_later(const UpdateTarget& target, const PointUpdate& update, Done<uint64_t> done);
   /// The log is durable up to `lsn`, or never will be: for Host::when_durable().
   void logged(Lsn lsn, const Status& status) { publication_.logged(lsn, status); }
 
@@ -151,7 +159,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> stage_delete(Lsn lsn, const DeadByPart& dead)
       OMEN_REQUIRES(write_mutex_);
-  Result<std::shared_ptr<Pending>> log_and_stage_put(PutOperation& put, PutMode mode)
+  Result<std::shared_ptr<Pending>> log_and_stage_put(const PutOperation& put, PutMode mode)
       OMEN_REQUIRES(write_mutex_);
   Status log_delete(const IdsView& ids, const DeadByPart& dead, std::shared_ptr<Pending>& pending)
       OMEN_REQUIRES(write_mutex_);
@@ -168,6 +176,16 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Result<Staged<Ids>> stage_batch(const WriteBatch& batch, PutMode mode, Wait wait);
   Result<Staged<uint64_t>> stage_delete_ids(const IdsView& ids);
   Result<Staged<uint64_t>> stage_delete_where(const Filter& where);
+  /// Copies and encodes what was staged; no lock is held.
+  void fill(Pending& pending, const PutOperation& put, Wait wait);
+  // Partial updates: write/update.cc.
+  Result<Staged<uint64_t>> stage_update(const UpdateTarget& target, const PointUpdate& update,
+                                        Wait wait);
+  Result<UpdateRows> rows_to_update(const Snapshot& at, const UpdateTarget& target,
+                                    bool all_must_exist) const;
+  Result<UpdatedPoints> points_to_update(const UpdateTarget& target, const PointUpdate& update,
+                                         std::span<const FreshVectors> vectors, Wait wait)
+      OMEN_REQUIRES(write_mutex_);
   template <class T>
   Result<T> finish(Result<Staged<T>> staged);
   template <class T>

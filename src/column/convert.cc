@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "column/reader.h"
 #include "column/util.h"
@@ -185,6 +186,38 @@ void append_converted(const Column& from, Column& to) {
       append_nulls(to, 1, kAbsent);
     }
   }
+}
+
+void append_row(const Column& from, size_t row, Column& to) {
+  OMEN_CHECK(from.type == to.type);
+  if (!from.is_valid(row)) {
+    append_nulls(to, 1, from.state(row));
+    return;
+  }
+  const bool array = is_array(from.type);
+  const uint64_t begin = array ? from.list_offsets[row] : row;
+  const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
+  mark_valid(to);
+  if (array) push_list(to, end - begin);
+  for (uint64_t i = begin; i < end; ++i) {
+    switch (element_type(from.type)) {
+      case ColumnType::kBool: to.bools.push_back(from.bools[i]); break;
+      case ColumnType::kF64: to.doubles.push_back(from.doubles[i]); break;
+      case ColumnType::kString:
+      case ColumnType::kJson: push_string(to, from.string_at(i)); break;
+      default: to.ints.push_back(from.ints[i]);
+    }
+  }
+}
+
+size_t bytes_of(std::span<const Column> columns) {
+  size_t bytes = 0;
+  for (const Column& c : columns) {
+    bytes +=
+        c.valid.size() + c.bools.size() + c.bytes.size() +
+        8 * (c.ints.size() + c.doubles.size() + c.string_offsets.size() + c.list_offsets.size());
+  }
+  return bytes;
 }
 
 void FittedBatch::convert(size_t column, ColumnType to) {

@@ -17,6 +17,12 @@ namespace omendb::column {
 /// A value that the type cannot hold becomes kAbsent; what is kAbsent or kExplicitNull stays so.
 void append_converted(const Column& from, Column& to);
 
+/// Appends a row of `from`, as it is, to a column of the same type.
+void append_row(const Column& from, size_t row, Column& to);
+
+/// What the values of columns take in memory.
+size_t bytes_of(std::span<const Column> columns);
+
 /// Whether a f64 holds exactly this number.
 bool is_exact_f64(int64_t value);
 

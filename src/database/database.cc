@@ -176,6 +176,18 @@ Result<uint64_t> Collection::delete_where(const Filter& where) {
       *handle_, [&](CollectionCore& core) -> Result<uint64_t> { return core.delete_where(where); });
 }
 
+Result<uint64_t> Collection::update_ids(const IdsView& ids, const PointUpdate& update) {
+  return write_call(*handle_, [&](CollectionCore& core) -> Result<uint64_t> {
+    return core.update({.ids = ids}, update);
+  });
+}
+
+Result<uint64_t> Collection::update_where(const Filter& where, const PointUpdate& update) {
+  return write_call(*handle_, [&](CollectionCore& core) -> Result<uint64_t> {
+    return core.update({.where = &where}, update);
+  });
+}
+
 namespace {
 
 /// Begins a write that completes by callback. It holds the database open, as a call does, until the
@@ -227,6 +239,20 @@ Status Collection::delete_ids_async(const IdsView& ids, Callback<uint64_t> done)
 Status Collection::delete_where_async(const Filter& where, Callback<uint64_t> done) {
   return call_later<uint64_t>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
     return core.delete_where_later(where, std::move(last));
+  });
+}
+
+Status Collection::update_ids_async(const IdsView& ids, const PointUpdate& update,
+                                    Callback<uint64_t> done) {
+  return call_later<uint64_t>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.update_later({.ids = ids}, update, std::move(last));
+  });
+}
+
+Status Collection::update_where_async(const Filter& where, const PointUpdate& update,
+                                      Callback<uint64_t> done) {
+  return call_later<uint64_t>(handle_, std::move(done), [&](CollectionCore& core, auto last) {
+    return core.update_later({.where = &where}, update, std::move(last));
   });
 }
 

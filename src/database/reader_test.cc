@@ -131,6 +131,32 @@ std::map<uint64_t, std::string> everything(const Collection& collection) {
   return points;
 }
 
+TEST_F(ReaderTest, AnUpdateIsSeenAtTheNextCallAndAfterCompacting) {
+  Database writer = open(kSmall);
+  Collection written = *writer.default_collection();
+  std::vector<uint64_t> ids(300);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = i;
+  ASSERT_TRUE(upsert(written, ids).ok());
+  Database reader = open(kReader);
+  Collection seen = *reader.default_collection();
+  Column m;
+  m.name = "m";
+  m.ints = {7};
+  ASSERT_EQ(written.update_where({}, {.metadata = std::span(&m, 1)}).value(), ids.size());
+  const auto values = vectors(2);
+  ASSERT_EQ(written
+                .update_ids(std::span<const uint64_t>(ids.data(), 2),
+                            {.vectors = {values.data(), 2, kDim}})
+                .value(),
+            2U);
+  EXPECT_EQ(everything(seen), everything(written));
+  EXPECT_EQ(seen.count(*Filter::parse("m = 7 and n is not null")).value(), ids.size());
+  ASSERT_TRUE(written.compact().ok());
+  EXPECT_EQ(everything(seen), everything(written));
+  EXPECT_EQ(seen.update_where({}, {.metadata = std::span(&m, 1)}).status().code(),
+            StatusCode::kReadOnly);
+}
+
 TEST_F(ReaderTest, EachCallSeesWhatWasWrittenBeforeIt) {
   Database writer = open();
   Database reader = open(kReader);

@@ -48,7 +48,7 @@ class Machine {
   }
 
   void step() {
-    switch (pick(12)) {
+    switch (pick(14)) {
       case 0:
       case 1:
       case 2: return put(/*upsert=*/false);
@@ -60,6 +60,8 @@ class Machine {
       case 8: return check_search(/*filtered=*/true);
       case 9: return check_get();
       case 10: return check_scan_and_count();
+      case 11: return update_ids();
+      case 12: return update_where();
       default: return check_search(/*filtered=*/false);
     }
   }
@@ -223,6 +225,57 @@ class Machine {
     RC_ASSERT(deleted.ok());
     RC_ASSERT(*deleted ==
               std::erase_if(model_, [&](const auto& point) { return point.second.tag == tag; }));
+  }
+
+  void update_ids() {
+    if (largest_ == 0 && model_.empty()) return;  // the kind of ids is not settled
+    const auto ids = some_ids();
+    const uint64_t what = pick(3);  // metadata, vectors, or both
+    std::vector<std::vector<int>> vectors;
+    Column tags;
+    tags.name = "tag";
+    for (size_t i = 0; i < ids.size(); ++i) {
+      vectors.push_back(random_vector());
+      tags.ints.push_back(static_cast<int64_t>(pick(6)));
+      tags.valid.push_back(static_cast<uint8_t>(pick(3)));  // absent, present, to be removed
+    }
+    const auto bytes = encode(vectors);
+    PointUpdate update{.all_must_exist = false};
+    if (what != 1) update.metadata = std::span(&tags, 1);
+    if (what != 0) update.vectors = {bytes.data(), ids.size(), kDim, kind_.element};
+    const auto updated =
+        with_ids(ids, [&](const IdsView& v) { return collection_->update_ids(v, update); });
+    RC_ASSERT(updated.ok());
+    uint64_t expected = 0;
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const auto point = model_.find(ids[i]);
+      if (point == model_.end()) continue;
+      ++expected;
+      if (what != 0) point->second.vector = vectors[i];
+      if (what == 1 || tags.valid[i] == kAbsent) continue;
+      point->second.tag.reset();
+      if (tags.valid[i] == kPresent) point->second.tag = tags.ints[i];
+    }
+    RC_ASSERT(*updated == expected);
+    has_tags_ = !collection_->info().value().columns.empty();
+  }
+
+  void update_where() {
+    if (!has_tags_) return;
+    const auto from = static_cast<int64_t>(pick(6));
+    Column tag;
+    tag.name = "tag";
+    tag.ints.push_back(static_cast<int64_t>(pick(6)));
+    const auto updated = collection_->update_where(
+        Filter::compare("tag", Filter::Compare::kEq, from), {.metadata = std::span(&tag, 1)});
+    RC_ASSERT(updated.ok());
+    uint64_t expected = 0;
+    for (auto& [id, row] : model_) {
+      if (row.tag != from) continue;
+      row.tag = tag.ints[0];
+      ++expected;
+    }
+    RC_ASSERT(*updated == expected);
   }
 
   // --- questions ---

@@ -140,6 +140,12 @@ Status write_batch(Collection& collection, const std::vector<uint64_t>& ids, uin
   }
   const auto metadata = metadata_of(ids, batch);
   WriteBatch write{.vectors = {vectors.data(), ids.size(), dim}, .ids = {}, .metadata = metadata};
+  if (put == Put::kUpdate) {
+    return collection
+        .update_ids(std::span<const uint64_t>(ids),
+                    {.metadata = metadata, .vectors = write.vectors, .all_must_exist = false})
+        .status();
+  }
   if (put != Put::kAddGenerated) write.ids = std::span<const uint64_t>(ids);
   const auto written = put == Put::kUpsert ? collection.upsert(write) : collection.add(write);
   if (!written.ok()) return written.status();

@@ -22,10 +22,10 @@ std::vector<float> vector_of(uint64_t id, uint32_t batch, size_t dim);
 /// Columns of a batch: "batch" (i64), and from batch 4 on "label" (string), derived from both.
 std::vector<Column> metadata_of(const std::vector<uint64_t>& ids, uint32_t batch);
 
-enum class Put : uint8_t { kAdd, kAddGenerated, kUpsert };
+enum class Put : uint8_t { kAdd, kAddGenerated, kUpsert, kUpdate };
 
-/// Writes a batch of points. kAddGenerated passes no ids, and fails with kInternal if the ids
-/// generated are others than these.
+/// Writes a batch of points. kUpdate passes over ids that do not exist. kAddGenerated passes no
+/// ids, and fails with kInternal if the ids generated are others than these.
 Status write_batch(Collection& collection, const std::vector<uint64_t>& ids, uint32_t batch,
                    size_t dim, Put put);
 

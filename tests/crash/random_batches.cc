@@ -20,7 +20,9 @@ Operation operation(uint32_t writer, uint32_t batch) {
     result.doomed = batch - 1 - static_cast<uint32_t>(random() % 3);
     return result;
   }
-  result.kind = dice >= 5 ? Operation::kDelete : Operation::kUpsert;
+  result.kind = dice >= 5   ? Operation::kDelete
+                : dice == 4 ? Operation::kUpdate
+                            : Operation::kUpsert;
   const uint64_t first = random() % (kIdsOfWriter - 40);
   const uint64_t count = 1 + random() % 30;
   for (uint64_t i = 0; i < count; ++i) result.ids.push_back(writer * 1'000 + first + i);
@@ -33,7 +35,9 @@ void apply(const Operation& op, uint32_t batch, State& state) {
     return;
   }
   for (const uint64_t id : op.ids) {
-    if (op.kind == Operation::kUpsert) {
+    if (op.kind == Operation::kUpdate) {
+      if (const auto point = state.find(id); point != state.end()) point->second = batch;
+    } else if (op.kind == Operation::kUpsert) {
       state[id] = batch;
     } else {
       state.erase(id);
@@ -44,6 +48,7 @@ void apply(const Operation& op, uint32_t batch, State& state) {
 Status issue(Collection& collection, const Operation& op, uint32_t batch) {
   switch (op.kind) {
     case Operation::kUpsert: return write_batch(collection, op.ids, batch, kBatchDim, Put::kUpsert);
+    case Operation::kUpdate: return write_batch(collection, op.ids, batch, kBatchDim, Put::kUpdate);
     case Operation::kDelete:
       return collection.delete_ids(std::span<const uint64_t>(op.ids)).status();
     case Operation::kDeleteBatch:

@@ -14,7 +14,7 @@ inline constexpr size_t kBatchDim = 256;  // 64 rows fill the smallest memtable
 /// depend on the number alone, so that another process knows what each did.
 struct Operation {
   std::vector<uint64_t> ids;
-  enum Kind : uint8_t { kUpsert, kDelete, kDeleteBatch } kind = kUpsert;
+  enum Kind : uint8_t { kUpsert, kUpdate, kDelete, kDeleteBatch } kind = kUpsert;
   uint32_t doomed = 0;  ///< kDeleteBatch: the batch whose points go
 };
 

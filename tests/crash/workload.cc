@@ -46,6 +46,9 @@ class Session {
     if (how == Put::kAdd) {  // ids that are there would be refused
       std::erase_if(ids, [&](uint64_t id) { return after.contains(id); });
     }
+    if (how == Put::kUpdate) {  // it changes those alone that are there
+      std::erase_if(ids, [&](uint64_t id) { return !after.contains(id); });
+    }
     for (const uint64_t id : ids) after[id] = batch_;
     history_.issue(name, std::move(after));
     return done(name, write_batch(*collection, ids, batch_, kDim, how));
@@ -168,6 +171,7 @@ std::vector<std::vector<Step>> script() {
           [](Session& s) { return s.put("b", range(120, 9), Put::kUpsert); },
           [](Session& s) { return s.drop("c"); },
           [](Session& s) { return s.put("a", range(40, 40), Put::kUpsert); },
+          [](Session& s) { return s.put("a", range(60, 30), Put::kUpdate); },
           [](Session& s) { return s.erase("b", range(100, 30)); },
           [](Session& s) { return s.add("c", 3); },
       },
@@ -176,6 +180,7 @@ std::vector<std::vector<Step>> script() {
           [](Session& s) { return s.erase_batch("b", 6); },
           [](Session& s) { return s.put("a", range(0, 20), Put::kUpsert); },
           [](Session& s) { return s.add("b", 50); },
+          [](Session& s) { return s.put("a", range(10, 90), Put::kUpdate); },
           [](Session& s) { return s.put("d", range(1, 5), Put::kAdd); },
           [](Session& s) { return s.compact("b"); },
           [](Session& s) { return s.add("a", kPooledRows); },

@@ -1,0 +1,48 @@
+"""update: a part of points that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omendb import _core
+from omendb._arrays import vectors_in
+from omendb._fields import some_fields
+from omendb._ids import ids_in
+from omendb._metadata import metadata_in
+from omendb.errors import InvalidArgumentError
+
+
+def update(
+    core: _core.Collection,
+    element: str,
+    fields: dict[str, str],
+    ids: Any,
+    where: _core.Filter | None,
+    metadata: Any,
+    vectors: Any,
+    missing: str,
+) -> int:
+    """Collection.update"""
+    if (ids is None) == (where is None):
+        raise InvalidArgumentError("update takes ids or where=, exactly one of the two")
+    if missing not in ("error", "ignore"):
+        raise InvalidArgumentError(f'missing is {missing!r}; expected "error" or "ignore"')
+    named = ids_in(ids)
+    if named is not None and len(named) == 0:
+        return 0
+    given: list[tuple[str, Any, int]] = []
+    if vectors is not None and fields:
+        given = some_fields(vectors, fields)
+    elif vectors is not None:
+        given = [("", *vectors_in(vectors, element))]
+    columns = None
+    if isinstance(metadata, Mapping):
+        columns = metadata_in([metadata], 1)
+    elif metadata is not None:
+        columns = metadata_in(metadata, 1 if named is None else len(named), "points")
+    if columns is not None and not columns.names:
+        columns = None
+    if columns is None and not given:
+        raise InvalidArgumentError("update changes nothing; pass metadata= or vectors=")
+    return core.update(named, where, given, columns, missing == "error")
