@@ -19,44 +19,45 @@ namespace omendb::collection {
 
 class CollectionCore;
 
-/// What is done for a collection in the background.
+/// The kinds of background work.
 enum class Work : uint8_t { kSeal, kMerge };
 
-/// Files that nothing names once a new state is in force.
+/// Files that no manifest names once a new state is published.
 struct Superseded {
   std::vector<std::string> segments;
   std::vector<std::string> tombstones;
 };
 
-/// What a collection asks of the database that holds it. Thread-safe.
+/// What a collection calls in the database that holds it. Thread-safe.
 class Host {
  public:
   virtual ~Host() = default;
-  /// Orders and logs an operation; durable after wait_durable().
+  /// Appends an operation to the log, which gives it its place in the order of writes. It is
+  /// durable after wait_durable().
   virtual Result<Lsn> append(std::span<const std::span<const std::byte>> parts) = 0;
-  /// Has the log written and synced by a thread of its own.
+  /// Makes a thread of the log write and sync what was appended. Returns at once.
   virtual void start_flush() = 0;
-  /// Whether somebody is at that.
+  /// Whether a flush is running.
   virtual bool flushing() const = 0;
   virtual Status wait_durable(Lsn lsn) = 0;
-  /// wait_durable(), whatever the durability mode.
+  /// Like wait_durable(), but syncs in every durability mode.
   virtual Status sync(Lsn lsn) = 0;
-  /// Makes `state` the durable description of its collection, and the log before it superfluous.
-  /// While the database closes, one manifest at the end does so for all collections.
+  /// Publishes a manifest with `state`, after which the log up to `state.flushed` is not needed for
+  /// this collection. While the database closes, one manifest at the end does so for all.
   virtual Status publish(const CollectionState& state) = 0;
-  /// Removes files that nothing names, once a manifest is in force that does not either.
+  /// Removes the files as soon as the manifest in force does not name them.
   virtual void discard(const Superseded& old) = 0;
-  /// A name that no file of this database ever had.
+  /// @return a file stem that no file of this database ever had.
   virtual std::string new_file_name() = 0;
   virtual segment::SegmentStore& segments() = 0;
   virtual ThreadPool& pool() = 0;
-  /// Flushes the log for an operation of the collection that nobody waits for, and calls
-  /// CollectionCore::logged() then.
+  /// Flushes the log up to `lsn` on a thread of the database, and then calls
+  /// CollectionCore::logged(). For operations that no caller waits for.
   virtual void when_durable(std::shared_ptr<CollectionCore> collection, Lsn lsn) = 0;
-  /// Runs the task soon, on a thread that is nobody else's now; the caller may hold locks.
+  /// Runs the task soon on another thread. The caller may hold locks.
   virtual void post(std::function<void()> task) = 0;
-  /// The collection may have work of that kind for the background. Allocates nothing that it cannot
-  /// do without, so that it does not fail.
+  /// Tells the background that the collection may have work of this kind. Never fails: if memory is
+  /// short, the lane looks at every collection instead.
   virtual void wake(Work work, const std::string& collection) = 0;
 };
 

@@ -27,9 +27,9 @@ class WritableFile {
   Status write_at(uint64_t offset, std::span<const std::byte> bytes) {
     return write_at(offset, std::span(&bytes, 1));
   }
-  /// Makes sure that all bytes before `size` can be written without running out of space; new ones
-  /// read as zeros. A file system that cannot promise it does nothing.
-  /// @error kNoSpace: what can be written is as before.
+  /// Takes blocks for all bytes before `size`, so that writing them cannot run out of space; new
+  /// bytes read as zeros. Does nothing on a file system that cannot promise this.
+  /// @error kNoSpace: the file is as before.
   virtual Status reserve(uint64_t size) = 0;
   /// Returns when every byte written before the call would survive a power cut.
   virtual Status sync() = 0;
@@ -43,8 +43,8 @@ class ReadableFile {
   virtual ~ReadableFile() = default;
   /// Reads from `offset` on. @return how many bytes there were: fewer at the end of the file.
   virtual Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
-  /// Whether the path that it was opened by leads to it still: it was not removed, renamed or
-  /// replaced. No other file is taken for it while this object lives.
+  /// Whether the path that the file was opened by still names it: nobody has removed, renamed or
+  /// replaced it. While this object lives, no other file is mistaken for it.
   virtual Result<bool> still_named() const = 0;
 };
 
@@ -53,7 +53,7 @@ class ReadableFile {
 class MappedFile {
  public:
   virtual ~MappedFile() = default;
-  /// If the file is cut meanwhile, or the disk fails, the bytes that are gone read as zeros.
+  /// If somebody cuts the file, or the disk fails, the lost bytes read as zeros.
   virtual std::span<const std::byte> bytes() const = 0;
   /// Says whether every page that was touched so far could be read. (A file that was cut in the
   /// middle of its last page reads zeros there without notice.)
@@ -63,12 +63,13 @@ class MappedFile {
   virtual void advise(uint64_t offset, uint64_t length, Advice advice) const = 0;
 };
 
-/// Held while a database is open. Destruction releases it.
+/// The lock on a database folder, held while the database is open. The destructor releases it.
 class FileLock {
  public:
   virtual ~FileLock() = default;
-  /// @error kIoError if the path names this file no more: the folder was removed or moved, and what
-  ///        is written by path may go to another's. Thread-safe; takes a microsecond.
+  /// Thread-safe; takes a microsecond.
+  /// @error kIoError if the path no longer names this file: somebody removed or moved the folder,
+  ///        and a file written by path could end up in another database.
   virtual Status check() const = 0;
 };
 
@@ -80,7 +81,7 @@ class Env {
   static std::shared_ptr<Env> posix();      ///< shared by the process
   static std::shared_ptr<Env> in_memory();  ///< a fresh, empty file system
 
-  /// The same place, whatever the working folder will be.
+  /// @return a path that names the same place after the process changes its working folder.
   virtual Result<std::string> absolute(const std::string& path) { return path; }
 
   /// Creates or truncates.
@@ -100,21 +101,21 @@ class Env {
   virtual Status remove_directory(const std::string& path) = 0;
   /// A file replaces the file `to`. A folder moves with all that is in it; `to` must not exist.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
-  /// Gives a file, which nobody writes to any more, a second name.
-  /// @error kUnimplemented where the two places cannot share a file: copy it then.
+  /// Gives a file a second name. Nobody writes to the file any more.
+  /// @error kUnimplemented if the two places cannot share a file; the caller copies it instead.
   virtual Status link_file(const std::string& from, const std::string& to) = 0;
   /// Makes creations, renames and removals in the directory survive a power cut.
   virtual Status sync_directory(const std::string& path) = 0;
-  /// Takes the exclusive lock on `path`, the LOCK file of a database folder, writing `owner` into
-  /// it for others to read, unless the disk is full. Refused to this process too while it holds the
-  /// lock.
+  /// Takes the exclusive lock on `path`, the LOCK file of a database folder, and writes `owner`
+  /// into it for others to read (unless the disk is full). Refuses a second lock within one process
+  /// too.
   /// @error kLocked: `database "<folder>" is held by <what the holder wrote>`.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
                                                  std::string_view owner) = 0;
   virtual uint64_t now_micros() const = 0;  ///< wall clock, since 1970
 };
 
-/// Microseconds on a clock that never goes back; from an unknown moment on. The same for every Env.
+/// Microseconds on a clock that never goes back, since some moment. The same for every Env.
 uint64_t steady_micros();
 
 /// "dir/name".

@@ -28,7 +28,7 @@ struct SlotBlock {
   SlotBlock* older = nullptr;
 };
 
-// What the handler reads: plain atomics, set before the handler is installed or published whole.
+// The handler reads these. They are set before the handler is installed, or published whole.
 std::atomic<SlotBlock*> newest_block{nullptr};
 std::atomic<uintptr_t> page_bytes{0};
 struct sigaction previous_action;
@@ -50,8 +50,8 @@ void call_previous(int signal, siginfo_t* info, void* context) {
   if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal, info, context);
   } else if (previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
-    // The access is tried again on return, and ends the process as it would have without us; a
-    // signal that somebody sent is sent again.
+    // On return the access is tried again, and ends the process as it would have without the guard.
+    // A signal that somebody sent is sent again.
     ::sigaction(signal, &previous_action, nullptr);
     if (info->si_code <= 0) ::raise(signal);
   } else {
@@ -59,8 +59,8 @@ void call_previous(int signal, siginfo_t* info, void* context) {
   }
 }
 
-// Puts zeros in the place of the page that was touched and of all behind it: where a file was cut,
-// they are gone as well.
+// Puts zeros in place of the page that was touched and of all pages behind it, which are lost as
+// well if the file was cut.
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);

@@ -1,9 +1,9 @@
 // Keeps the process alive when a mapped file cannot be read any more.
 //
-// A page of a mapping that lies past the end of its file, since somebody cut it, or that the disk
-// cannot deliver, raises SIGBUS in whoever touches it. The guard's handler gives such a page zeros
-// instead and notes that the mapping lost bytes; whoever reads a mapping asks intact() before its
-// answer leaves the engine. Other SIGBUS signals go to the handler that was there before.
+// The system raises SIGBUS in a thread that touches a page which the disk cannot deliver, or which
+// lies past the end of its file because somebody cut the file. The guard's handler puts a page of
+// zeros there and notes that the mapping has lost bytes. Code that reads a mapping calls intact()
+// before it returns an answer. Other SIGBUS signals go to the handler that was there before.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class MappingGuard {
  public:
   /// @param mapping  what mmap() returned, and its length.
   explicit MappingGuard(std::span<const std::byte> mapping);
-  /// The mapping is still there, and nobody reads it any more.
+  /// @pre the mapping still exists, and nobody reads it any more.
   ~MappingGuard();
   MappingGuard(const MappingGuard&) = delete;
   MappingGuard& operator=(const MappingGuard&) = delete;

@@ -1,4 +1,4 @@
-// Names of a file system that lives in memory: what MemEnv and FaultEnv do alike.
+// Names in a file system that lives in memory. MemEnv and FaultEnv share this.
 #pragma once
 
 #include <map>
@@ -9,7 +9,7 @@
 
 namespace omendb::storage::internal {
 
-/// The folder `from`, and all that lies in it, is called `to` afterwards.
+/// Renames the folder `from`, and everything in it, to `to`.
 template <class Node>
 void move_names(std::map<std::string, Node>& files, std::set<std::string>& directories,
                 const std::string& from, const std::string& to) {

@@ -1,5 +1,6 @@
-// Another Env whose files stay as they are: every change is kept in memory, over them. A database
-// that may be damaged is opened so, and even its recovery writes nothing.
+// Keeps every change in memory, over the files of another Env, which stay as they are. check() and
+// repair() open a database that may be damaged this way, so that even recovery writes nothing to
+// it.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@
 
 namespace omendb::storage {
 
-/// Thread-safe. Files that are opened to be written over, renamed or linked are copied into memory
-/// first. Folders of the base cannot be renamed or removed.
+/// Thread-safe. A file is copied into memory before it is written over, renamed or linked. Folders
+/// of the base cannot be renamed or removed.
 class OverlayEnv final : public Env {
  public:
   explicit OverlayEnv(std::shared_ptr<Env> base)
@@ -39,7 +40,7 @@ class OverlayEnv final : public Env {
   uint64_t now_micros() const override { return base_->now_micros(); }
 
  private:
-  /// The Env that has the file: memory, or the base unless the file was removed from it.
+  /// @return the Env that has the file: memory, or the base if the file was not removed here.
   Result<Env*> holder(std::string_view what, const std::string& path);
   Status take_into_memory(const std::string& path);
   Status make_room_for(const std::string& path);

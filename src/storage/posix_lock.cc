@@ -15,12 +15,12 @@ namespace {
 
 class PosixFileLock;
 
-/// The locks that this process holds. fork() waits while one is taken or let go of, and its child
-/// closes them all.
+/// The locks that this process holds. fork() waits while a lock is being taken or released. The
+/// child closes them all.
 class HeldLocks {
  public:
   static HeldLocks& instance() {
-    static auto* const held = new HeldLocks();  // outlives every thread: a fork may come late
+    static auto* const held = new HeldLocks();  // never freed: a thread may fork while others exit
     return *held;
   }
 
@@ -54,7 +54,7 @@ class PosixFileLock final : public FileLock {
     if (fd_.get() >= 0) ::flock(fd_.get(), LOCK_UN);
   }
 
-  /// In the child of a fork: the parent's lock stays as it is.
+  /// Runs in the child of a fork. The parent keeps its lock.
   void leave_to_parent() { const Descriptor closed = std::move(fd_); }
 
   Status check() const override {
@@ -83,8 +83,8 @@ Result<std::string> read_text(int fd, const std::string& path) {
   return std::string(text, static_cast<size_t>(n));
 }
 
-// Written over, then cut: an emptied file might get no block again. On a full disk the holder goes
-// without a name.
+// Writes the new name over the old one and then cuts the file: an emptied file might get no block
+// on a full disk. If the disk is full all the same, the file names no holder.
 Status write_owner(int fd, const std::string& path, std::string_view owner) {
   size_t written = 0;
   while (written < owner.size()) {

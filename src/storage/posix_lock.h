@@ -9,10 +9,10 @@
 
 namespace omendb::storage {
 
-/// Env::lock() of the operating system: flock() on the file, which belongs to the open file and so
-/// refuses a second opening in this process like any other. The child of a fork shares that open
-/// file: a lock let go of here is free whatever children live, and a child holds no lock from its
-/// first moment on, so that its parent's end frees it too.
+/// Env::lock() of the operating system: flock() on the file. The lock belongs to the open file, so
+/// it refuses a second opening in this process too. The child of a fork shares the open file, so
+/// two rules hold: a lock that this process releases is free even while children live, and a child
+/// closes its copy at once, so that the end of its parent frees the lock.
 Result<std::unique_ptr<FileLock>> take_posix_lock(const std::string& path, std::string_view owner);
 
 }  // namespace omendb::storage

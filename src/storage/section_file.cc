@@ -69,7 +69,7 @@ Status check_header(const std::string& path, std::span<const std::byte> bytes, u
   return {};
 }
 
-// The parts of a file that the footer tells apart.
+// The parts of a file, as its footer gives them.
 struct Layout {
   uint64_t table_offset = 0;
   uint64_t table_pages = 0;
@@ -132,7 +132,7 @@ Result<Layout> read_layout(const std::string& path, std::span<const std::byte> b
 
 }  // namespace
 
-// The mapping and what of it was verified. Page p of the data is at (p + 1) * kPageBytes.
+// The mapping, and which of its pages were verified. Page p of the data is at (p + 1) * kPageBytes.
 struct Section::Pages {
   Pages(std::shared_ptr<const MappedFile> mapping, std::string file_path, Layout file_layout)
       : mapped(std::move(mapping)),

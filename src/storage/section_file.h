@@ -14,7 +14,7 @@
 
 namespace omendb::storage {
 
-/// Names a section inside a file: what it is, and which one of several (a column's number).
+/// Names a section inside a file: its kind, and which of several it is (a column's number).
 struct SectionKey {
   uint32_t kind = 0;
   uint32_t index = 0;
@@ -44,7 +44,8 @@ class Section {
   uint64_t size() const { return bytes_.size(); }
   /// The bytes, unchecked: pass through verify() before their values are used.
   std::span<const std::byte> unchecked() const { return bytes_; }
-  /// Checks the pages that hold [offset, offset + length), each once in the file's life in memory.
+  /// Checks the pages that hold [offset, offset + length). A page is checked once while the file is
+  /// open.
   /// @error kCorruption naming file, section and offset.
   Status verify(uint64_t offset, uint64_t length) const;
   Status verify_all() const { return verify(0, size()); }
@@ -74,14 +75,16 @@ class SectionFile {
   virtual uint64_t file_bytes() const = 0;
   virtual const std::string& path() const = 0;
   virtual void advise_random(SectionKey key) const = 0;
-  /// Says whether the file is still as it was opened. Pages that were verified once are not
-  /// verified again, so whoever answers from them calls this after the last read: a file that was
-  /// cut meanwhile reads as zeros from there on. Takes one memory access.
+  /// Says whether the file is still as it was when it was opened. Call it after the last read and
+  /// before the answer is used: verified pages are not verified again, and a file that was cut
+  /// since reads as zeros. Takes one memory access.
   /// @error kIoError, kCorruption; each names the file.
   virtual Status check() const = 0;
-  /// Reads and verifies every page, also those that were verified before. Pages that follow one
-  /// another in a section make one finding.
-  /// @return one kCorruption or kIoError a finding, in the order of the file; none if all is sound.
+  /// Reads and verifies every page, also pages that were verified before. Adjacent damaged pages of
+  /// a section make one finding.
+  /// @return a kCorruption or kIoError for each finding, in the order of the file; empty if the
+  /// file
+  ///         is sound.
   virtual std::vector<Status> find_damage() const = 0;
 };
 

@@ -18,13 +18,12 @@ using index::Gathered;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// Measured between two looks at the k-th distance: so many, and later an eighth of what was
-/// measured before. Each step passes over all candidates that are left to find the best, so that
-/// steps of one size would take a time that grows with the square of the candidates (a million of
-/// them: 20 s).
+/// How many candidates a step measures: 64 at first, later an eighth of those that were measured
+/// before. Each step searches all candidates that are left for the best ones. With steps of one
+/// size the time would grow with the square of the number of candidates (a million: 20 s).
 constexpr size_t kStepRows = 64;
 constexpr size_t kStepShare = 8;
-/// How far ahead of the measuring rows are fetched: a miss takes as long as a few rows' arithmetic.
+/// How many rows ahead a vector is prefetched: a cache miss takes as long as measuring a few rows.
 constexpr size_t kPrefetchRows = 8;
 constexpr size_t kCacheLine = 64;
 
@@ -75,15 +74,15 @@ class Reranking {
   float needed_for(double recall) const {
     const std::span<const float> nearest = gathered_.nearest();
     const float reach = gathered_.reach();
-    // The rows that are missing may all lie right at the reach.
+    // Fewer than k rows are known. The rows that are missing may all lie right at the reach.
     if (nearest.size() < gathered_.k()) {
       return reach < kInfinity ? recall_limit(std::span(&reach, 1), error_, recall) : kInfinity;
     }
     return recall_limit(nearest, error_, recall);
   }
 
-  /// One standard deviation of the candidates' estimation errors: the mean, or the largest under
-  /// ip, where the nearest are among the longest, whose errors are the largest.
+  /// One standard deviation of the candidates' estimation errors: their mean. Under ip it is the
+  /// largest: there the nearest rows are among the longest, whose errors are the largest.
   Result<float> typical_error(std::span<Candidate> candidates) {
     std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
       return a.source != b.source ? a.source < b.source : a.slot < b.slot;
@@ -104,7 +103,7 @@ class Reranking {
     return static_cast<float>(sum / static_cast<double>(errors.size()));
   }
 
-  /// Measures those that were not measured before.
+  /// Measures the candidates that were not measured before.
   Status measure(std::span<const Candidate> step) {
     OMEN_RETURN_IF_ERROR(queries_.stop().check());
     new_.clear();

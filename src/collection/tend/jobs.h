@@ -1,5 +1,4 @@
-// The jobs that a collection has running: what they do, how far they are, which segments are
-// theirs.
+// The jobs that a collection has running: their kinds, their progress, the segments they replace.
 #pragma once
 
 #include <chrono>
@@ -16,15 +15,15 @@
 
 namespace omendb::collection {
 
-/// The list of a collection's running jobs. Thread-safe; its lock is the last to be taken.
+/// The list of a collection's running jobs. Thread-safe; its lock is taken last.
 class Jobs {
  public:
   enum class By : uint8_t {
-    kBackground,  ///< a lane
-    kCaller,      ///< a thread that asked for it, in compact() or close()
+    kBackground,  ///< the thread of a lane
+    kCaller,      ///< the caller's thread, in compact() or close()
   };
 
-  /// A running job; it has ended when this is destroyed.
+  /// A running job. Its destructor ends it.
   class Running {
    public:
     Running(Jobs& jobs, JobKind what, By whose, std::vector<std::string> replaced)
@@ -35,14 +34,14 @@ class Jobs {
 
     const JobKind kind;
     const By by;
-    const std::vector<std::string> segments;  ///< what it replaces; no other job may
+    const std::vector<std::string> segments;  ///< that it replaces; no other job may replace them
     JobControl control;
 
    private:
     Jobs& jobs_;
   };
 
-  /// @return null if no such job may begin: after stop(), or while others are kept away.
+  /// @return null if no such job may begin: after stop(), or while an Alone lives.
   std::unique_ptr<Running> begin(JobKind kind, By by, std::vector<std::string> segments = {})
       OMEN_EXCLUDES(mutex_);
 
@@ -50,7 +49,7 @@ class Jobs {
   std::vector<JobInfo> info() const OMEN_EXCLUDES(mutex_);
   bool any() const OMEN_EXCLUDES(mutex_);
 
-  /// While it lives, no merge of the background runs. Its making cancels those that do, and waits
+  /// While it lives, the background runs no merge. The constructor cancels those that run and waits
   /// until they have ended.
   class Alone {
    public:
@@ -63,17 +62,17 @@ class Jobs {
     Jobs& jobs_;
   };
 
-  /// Cancels every job but seals and lets none begin any more. Returns at once.
+  /// Cancels every job except seals, and lets no new one begin. Returns at once.
   void stop() OMEN_EXCLUDES(mutex_);
-  /// The same for seals too.
+  /// The same, and cancels seals too.
   void stop_all() OMEN_EXCLUDES(mutex_);
   bool stopped() const OMEN_EXCLUDES(mutex_);
   void wait_until_none() const OMEN_EXCLUDES(mutex_);
 
-  /// Tells those who wait that something was done, or why it was not.
+  /// Tells wait_for_change() that a job was done, or why it failed.
   void report(const Status& status) OMEN_EXCLUDES(mutex_);
 
-  /// What happened up to a moment.
+  /// What report() was told up to a moment.
   struct Mark {
     uint64_t changes = 0;
     uint64_t failures = 0;

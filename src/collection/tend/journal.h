@@ -1,4 +1,4 @@
-// What a reader took from the log since the manifest that it knows.
+// The log records that a reader has applied since the manifest that it knows.
 #pragma once
 
 #include <deque>
@@ -11,10 +11,11 @@
 
 namespace omendb::collection {
 
-/// Lets CollectionCore::adopt() tell which rows in memory a new manifest's segments hold, and which
-/// rows of those segments have died since. In the order of the log.
+/// From the journal, CollectionCore::adopt() finds which rows in memory the segments of a new
+/// manifest hold, and which rows of those segments have died since. Both lists are in the order of
+/// the log.
 struct Journal {
-  /// The rows below `end`, and not those of earlier fills, came with this operation.
+  /// This operation filled the rows from the end of the fill before it up to `end`.
   struct Fill {
     Lsn lsn{};
     std::shared_ptr<const segment::Memtable> memtable;

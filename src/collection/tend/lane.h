@@ -15,16 +15,17 @@ namespace omendb::collection {
 
 class CollectionCore;
 
-/// Collections wait in line for their turn. A turn is one piece of work, after which a collection
-/// that has more goes to the end of the line: none waits for all the work of another. A collection
-/// whose work failed has its next turn after a pause, or when it is added again. Thread-safe.
+/// Collections wait in line for their turn. A turn is one piece of work. A collection that has more
+/// goes to the end of the line, so that no collection waits for all the work of another. A
+/// collection whose work failed gets its next turn after a pause, or when it is added again.
+/// Thread-safe.
 class Lane {
  public:
   using Core = std::shared_ptr<CollectionCore>;
   struct Work {
-    /// Does one piece of work of a collection. @return whether there was one.
+    /// Does one piece of work of a collection. @return false if it had none.
     std::function<Result<bool>(CollectionCore&)> step;
-    /// All collections there are: those that add_all() adds.
+    /// Lists all collections of the database, for add_all().
     std::function<std::vector<Core>()> all;
     /// Runs before each step and at each wake(); may add collections. May be empty.
     std::function<void()> before = {};
@@ -35,12 +36,12 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  /// Collections may be added before.
+  /// Starts the thread. Collections may be added before.
   void start();
-  /// Returns when the step that is under way has ended; what is in line is left undone.
+  /// Waits until the step that is running has ended. Work in line is left undone.
   void stop() OMEN_EXCLUDES(mutex_);
 
-  /// The collection may have work; if it has none, its turn is a short one.
+  /// Puts a collection that may have work in line.
   void add(const Core& core) OMEN_EXCLUDES(mutex_);
   void add_all() OMEN_EXCLUDES(mutex_);
   void wake() OMEN_EXCLUDES(mutex_);
@@ -60,7 +61,8 @@ class Lane {
   std::deque<Core> line_ OMEN_GUARDED_BY(mutex_);
   std::set<const CollectionCore*> in_line_ OMEN_GUARDED_BY(mutex_);
   std::deque<Core> failed_ OMEN_GUARDED_BY(mutex_);
-  bool all_failed_ OMEN_GUARDED_BY(mutex_) = false;  // some did, and which is not known
+  // Memory was too short to note which collections failed: all get another turn.
+  bool all_failed_ OMEN_GUARDED_BY(mutex_) = false;
   int turns_since_failure_ OMEN_GUARDED_BY(mutex_) = 0;
   bool all_ OMEN_GUARDED_BY(mutex_) = false;
   bool look_ OMEN_GUARDED_BY(mutex_) = false;

@@ -1,4 +1,4 @@
-// How a new segment takes the place of what it was written from.
+// A new segment replaces the memtable or the segments that it was written from.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace omendb::collection {
 
-/// Replaces the parts that a segment was written from by the segment, in any snapshot that is at
-/// least as new as the state whose dead rows the segment lacks.
+/// Replaces the parts that a segment was written from by the segment. The segment lacks the rows
+/// that were dead in some state; the replacement works in every snapshot from that state on.
 struct Replacement {
   /// The memtable that was sealed; null if segments were merged.
   std::shared_ptr<segment::Memtable> memtable;
@@ -20,10 +20,11 @@ struct Replacement {
   const segment::WrittenSegment& written;
   const std::string& name;
 
-  /// The same points from other parts.
+  /// @return a snapshot of the same points, with the new segment.
   std::shared_ptr<const Snapshot> apply(const Snapshot& snapshot) const;
-  /// Slots in the new segment of rows of source `s` that are dead in `dead` and were not yet when
-  /// the segment was written.
+  /// @return the slots in the new segment of the rows of source `s` that are dead in `dead` and
+  /// were
+  ///         alive when the segment was written.
   std::vector<uint32_t> died_since(size_t s,
                                    const std::shared_ptr<const segment::Tombstones>& dead) const;
 
@@ -31,7 +32,8 @@ struct Replacement {
   std::optional<size_t> source_of(const Part& part) const;
 };
 
-/// Files written for a manifest that is still to come; gone again unless it may be in force.
+/// Files that were written for a manifest to come. The destructor removes them, unless keep() was
+/// called.
 class NewFiles {
  public:
   explicit NewFiles(segment::SegmentStore& store) : store_(store) {}
@@ -41,9 +43,9 @@ class NewFiles {
 
   void add_segment(const std::string& name) { segments_.push_back(name); }
   void add_tombstones(const std::string& name) { tombstones_.push_back(name); }
-  /// A manifest that names them may be in force from now on.
+  /// A manifest that names the files is about to be published.
   void keep() { kept_ = true; }
-  /// It turned out that none was written.
+  /// No such manifest was written after all.
   void give_up() { kept_ = false; }
 
  private:

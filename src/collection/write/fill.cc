@@ -7,7 +7,7 @@ namespace omendb::collection {
 
 namespace {
 
-/// To fill this much takes as long as to wake a thread, a few times over.
+/// Filling this much takes a few times as long as waking a thread.
 constexpr size_t kChunkBytes = size_t{256} << 10;
 
 /// Fills `count` of the batch's rows in every field. @return whether all of it was encoded.
@@ -38,7 +38,7 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
     return encoded;
   }
 
-  // Chunks meet where blocks do, so that each block is encoded by one of them.
+  // Chunks end at the ends of blocks, so that one thread encodes each block.
   const uint32_t start = first / kBlock * kBlock;
   const size_t chunks = (first + rows - start + chunk_rows - 1) / chunk_rows;
   std::atomic<bool> encoded{true};
@@ -47,8 +47,8 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
     const size_t end = std::min<size_t>(start + (chunk + 1) * chunk_rows, first + rows);
     if (!fill_rows(memtable, first, fields, begin - first, end - begin)) encoded = false;
   };
-  // A lone writer flushes itself, which saves it a thread switch there and back, if there is a
-  // thread to fill meanwhile.
+  // A lone writer flushes the log on its own thread while the pool fills: this saves two thread
+  // switches.
   const bool lone = flush == Flush::kMayWait && host.pool().threads() > 0 && !host.flushing();
   if (!lone) host.start_flush();
   const size_t flushes = lone ? 1 : 0;

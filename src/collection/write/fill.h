@@ -1,4 +1,4 @@
-// What happens to a batch between stage and publish.
+// The second step of a write: the vectors of a batch are copied and encoded.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 
 namespace omendb::collection {
 
-/// Whether the caller of a fill may spend its time on the log's flush.
+/// Whether the thread that fills may also flush the log and wait for it.
 enum class Flush : uint8_t { kMayWait, kByOthers };
 
-/// Copies and encodes a batch into the rows reserved for it. If it is large, threads of the host's
-/// pool take part, and the log's flush is under way meanwhile, by this thread unless another is at
-/// it; what became of the flush, Host::wait_durable() says.
-/// @return  whether all of it was encoded; Memtable::publish() wants to know.
+/// Copies and encodes a batch into the rows that were reserved for it. For a large batch, threads
+/// of the host's pool help, and the log is flushed at the same time: by this thread, or by another
+/// if a flush is running. Call Host::wait_durable() afterwards for the result of the flush.
+/// @return  whether all of the batch was encoded: an argument of Memtable::publish().
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
                          std::span<const PutField> fields, Flush flush = Flush::kMayWait);
 

@@ -1,4 +1,4 @@
-// Frames gathered in memory until they are written together.
+// Frames that are gathered in memory and written together.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace omendb::storage {
 
-/// A growing buffer that, unlike a vector, does not fill new room with zeros first and keeps its
-/// room when cleared. One thread at a time.
+/// A growing buffer. Unlike a vector, it does not fill new room with zeros. clear() keeps the room.
+/// One thread at a time.
 class LogBuffer {
  public:
   bool empty() const { return size_ == 0; }
@@ -20,8 +20,8 @@ class LogBuffer {
   std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
   void clear() { size_ = 0; }
 
-  /// Adds a frame, whose header checksum and durable LSN are set by seal(). The payload's checksum
-  /// is that of the copy: the caller's memory may change at any time.
+  /// Adds a frame. seal() sets its header checksum and durable LSN. The checksum of the payload is
+  /// taken from the copy, because the caller's memory may change at any time.
   void add(LogFrame frame, std::span<const std::span<const std::byte>> parts) {
     std::byte* out = grow(log_frame_bytes(frame.length));
     std::byte* const header = out;
@@ -36,7 +36,7 @@ class LogBuffer {
     std::memset(out, 0, log_padding(frame.length));
   }
 
-  /// Completes every frame for the file that it will be written to.
+  /// Completes the headers of all frames, for the file that they will be written to.
   void seal(uint32_t seed, Lsn durable) {
     for (size_t at = 0; at < size_;) {
       LogFrame frame;

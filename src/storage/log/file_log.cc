@@ -1,12 +1,12 @@
-// The writing side of the log. A record goes: append() copies it into `pending_`; whoever holds the
-// writing role swaps that buffer out and writes it with one call; whoever holds the syncing role
-// then flushes the file for everything written so far. The roles are taken by the log's own thread
-// (start_flush(), the interval) or by a waiter that finds them free, so that a lone writer pays for
-// no thread switch and many share each flush.
+// The writing side of the log. A record takes three steps. append() copies it into `pending_`. The
+// thread that holds the writing role swaps that buffer out and writes it with one call. The thread
+// that holds the syncing role syncs the file for everything written so far. The log's own thread
+// takes the roles (for start_flush() and at intervals), or a waiter that finds them free. So a lone
+// writer pays for no thread switch, and many writers share each sync.
 //
-// Writers that wait for a flush come back with their next records soon after it. Whoever syncs next
-// gives them a moment (await_others), or it would sync its own record alone and theirs after that,
-// in turns for ever: two writers would be no faster than one.
+// Writers that wait for a sync come back with their next records soon after it. The next thread
+// that syncs waits a moment for them (await_others). Otherwise two writers would sync in turns,
+// each its own record, and be no faster than one.
 #include "storage/log/file_log.h"
 
 #include <algorithm>
@@ -17,14 +17,14 @@
 namespace omendb::storage {
 namespace {
 
-// A large record is copied and written in pieces of so many bytes, which stay in a core's cache.
+// A large record is copied and written in pieces of this size, which stay in a core's cache.
 constexpr size_t kPieceBytes = size_t{256} << 10;
 // append() waits for the disk when this much is gathered.
 constexpr size_t kMaxPendingBytes = size_t{32} << 20;
-// Others are awaited for a quarter of the time that a sync takes. After a time in vain the next
-// syncs await nobody: none, then 1, 3, 7 of them, up to a limit, for each time more. Where a sync
-// takes less than a millisecond, as on NVMe, others would be too late; and one that took very long
-// says nothing about the next.
+// A thread that syncs awaits others for a quarter of the time that a sync takes. Each time that it
+// waits in vain, more of the following syncs await nobody: 0, 1, 3, 7, up to a limit. Nobody is
+// awaited if a sync takes less than a millisecond, as on NVMe: others would come too late. A sync
+// that took very long says nothing about the next, so the wait has a limit.
 constexpr int kPatience = 4;
 constexpr std::chrono::milliseconds kMostPatience{20};
 constexpr std::chrono::milliseconds kShortSync{1};
@@ -225,7 +225,7 @@ Status FileLog::drive(Lsn lsn, bool synced) {
     if ((synced ? durable_ : written_) >= lsn) return {};
     if (!failure_.ok()) return failure_;
     if (written_ < lsn) {
-      // Another's write may carry this record along or not; either way there is news after it.
+      // Another thread's write may include this record or not: look again when it has ended.
       if (writing_) {
         progress_.wait(mutex_);
       } else {

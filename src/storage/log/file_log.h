@@ -1,4 +1,4 @@
-// The log in a folder of files: file_log.cc appends, writes, syncs and waits, room.cc takes over a
+// The log in a folder of files. file_log.cc appends, writes, syncs and waits; room.cc opens a
 // folder, finds room for records, and trims. Format: docs/format.md, "WAL".
 #pragma once
 
@@ -19,19 +19,19 @@ namespace omendb::storage {
 inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 
 struct LogOptions {
-  bool sync_on_wait = true;        ///< wait_durable() means fdatasync; else only handed to the OS
+  bool sync_on_wait = true;        ///< whether wait_durable() syncs, or only writes to the system
   uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
   uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
-  /// When nothing was appended for so long, trimmed files that wait for reuse are removed.
+  /// Trimmed files that wait for reuse are removed when nothing was appended for this long.
   uint64_t spare_lifetime_ms = 5'000;
 };
 
 /// Thread-safe.
 class FileLog final : public Log {
  public:
-  /// Visits each record after `mark.trimmed`, then is ready to append. Damage before the durable
-  /// mark (not a torn tail) is kCorruption that names file and offset.
-  /// So is a log that ends before `mark.durable`, or that lacks a file.
+  /// Visits each record after `mark.trimmed`; after that append() may be called.
+  /// @error kCorruption, with file and offset, for damage before the durable mark (a torn tail is
+  ///        no damage), for a log that ends before `mark.durable`, and for a missing file.
   /// @param mark      of the latest manifest.
   /// @param recovery  may be null.
   static Result<std::unique_ptr<Log>> open(std::shared_ptr<Env> env, std::string directory,
@@ -77,7 +77,7 @@ class FileLog final : public Log {
   Status drive(Lsn lsn, bool synced) OMEN_EXCLUDES(mutex_);
   void run() OMEN_EXCLUDES(mutex_);
 
-  // These take or need a role, and let go of the mutex while they work.
+  // These take or need a role, and release the mutex while they work.
   void take_writing_role() OMEN_REQUIRES(mutex_);
   void release_writing_role() OMEN_REQUIRES(mutex_);
   template <class Work>
@@ -90,7 +90,7 @@ class FileLog final : public Log {
   void await_others() OMEN_REQUIRES(mutex_);
   void sync_together() OMEN_REQUIRES(mutex_);
 
-  /// Whether a frame of so many bytes, and the zeros after it, have their place.
+  /// Whether the file has blocks for a frame of `bytes` and for the zeros after it.
   bool has_room(uint64_t bytes) const OMEN_REQUIRES(mutex_) {
     return planned_ + bytes + sizeof(LogFrame) <= secured_;
   }
@@ -121,7 +121,7 @@ class FileLog final : public Log {
   mutable Mutex mutex_;
   CondVar progress_;  // a role was released, or something was written, synced or failed
   CondVar wake_;      // for the log's own thread
-  CondVar joined_;    // as many records are on their way as are expected
+  CondVar joined_;    // as many records are appended as await_others() expects
   LogBuffer pending_ OMEN_GUARDED_BY(mutex_);
   uint64_t planned_ OMEN_GUARDED_BY(mutex_) = 0;  // where in output_ the next frame goes
   uint64_t secured_ OMEN_GUARDED_BY(mutex_) = 0;  // up to where output_ has blocks
@@ -133,17 +133,17 @@ class FileLog final : public Log {
   bool syncing_ OMEN_GUARDED_BY(mutex_) = false;
   bool awaiting_ OMEN_GUARDED_BY(mutex_) = false;
   bool flush_wanted_ OMEN_GUARDED_BY(mutex_) = false;
-  // How many records were on their way when the last sync ended, and how long it took.
+  // How many records were appended and not synced when the last sync ended, and how long it took.
   uint64_t expected_ OMEN_GUARDED_BY(mutex_) = 1;
   std::chrono::steady_clock::duration sync_time_ OMEN_GUARDED_BY(mutex_){};
   uint32_t skips_ OMEN_GUARDED_BY(mutex_) = 0;       // syncs before others are awaited again
-  uint32_t next_skips_ OMEN_GUARDED_BY(mutex_) = 0;  // after another time in vain
+  uint32_t next_skips_ OMEN_GUARDED_BY(mutex_) = 0;  // after the next wait in vain
   bool stopping_ OMEN_GUARDED_BY(mutex_) = false;
-  bool has_spares_ OMEN_GUARDED_BY(mutex_) = false;    // or had: a file that is begun takes one
+  bool has_spares_ OMEN_GUARDED_BY(mutex_) = false;    // there may be spares
   std::deque<LogFile> files_ OMEN_GUARDED_BY(mutex_);  // in order; the last may be output_
   std::shared_ptr<WritableFile> syncable_ OMEN_GUARDED_BY(mutex_);  // output_.file
 
-  // Belong to the holder of the writing role.
+  // Used only by the thread that holds the writing role.
   LogOutput output_;
   LogBuffer flushing_;
   LogFolder folder_;
@@ -152,7 +152,7 @@ class FileLog final : public Log {
   std::thread thread_;
 };
 
-// Does what its role is for. Running out of memory on the way is a failure like any other.
+// Does the work of a role. Running out of memory on the way fails the log like any other error.
 template <class Work>
 Status FileLog::without_mutex(Work work) {
   mutex_.unlock();

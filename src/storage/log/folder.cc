@@ -13,8 +13,9 @@ namespace {
 constexpr std::string_view kLogSuffix = ".wal";
 constexpr std::string_view kSpareSuffix = ".spare";
 constexpr std::string_view kTemporary = "next.tmp";
-// Writing over a file that has its blocks costs half of growing one (add_bench), so a trimmed file
-// is kept for the next one; two, because segments are published more slowly than the log rotates.
+// Writing over a file that has its blocks costs half of growing a file (add_bench), so trimmed
+// files are kept for reuse. Two are kept, because the log begins files faster than segments are
+// published.
 constexpr size_t kMaxSpares = 2;
 
 uint64_t random_nonce() {

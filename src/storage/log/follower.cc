@@ -8,10 +8,10 @@
 namespace omendb::storage {
 namespace {
 
-/// Frames are read by so many bytes at a time, larger ones alone.
+/// Frames are read in pieces of this size; a larger frame is read alone.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
-/// A file that has lost its name between being listed and being opened is looked for anew, this
-/// often at most: each time the writer has trimmed its log meanwhile.
+/// How often the folder is listed again because a file in the list was gone when it was opened:
+/// each time, the writer has trimmed its log in between.
 constexpr int kMaxLooks = 1'000;
 
 Status missing_file(const std::string& path, const std::string& who) {
@@ -36,9 +36,9 @@ Result<std::vector<uint64_t>> LogFollower::sequences() const {
   return result;
 }
 
-// A frame first, then the next file, then this file's name: a record that was acknowledged before
-// the call shows in the first that holds it, for a file gets its name after the frames before it
-// were written, and loses it after a manifest took their place.
+// Looks for a frame first, then for the next file, then whether this file still has its name. This
+// order finds every record that was acknowledged before the call: a file gets its name after the
+// frames before it were written, and loses it after a manifest has taken their place.
 Result<bool> LogFollower::has_news() const {
   if (!source_) {
     OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
@@ -60,15 +60,15 @@ Result<bool> LogFollower::superseded() const {
 }
 
 Result<LogFollower::Outcome> LogFollower::read(const LogVisitor& visit) {
-  uint64_t last_file = 0;  // what is begun later is another call's concern
+  uint64_t last_file = 0;  // files that are begun later are left to the next call
   for (bool first = true;; first = false) {
     if (source_) {
       OMEN_ASSIGN_OR_RETURN(const bool over, superseded());
       // Frames were written before the next file got its name: now all of them are here.
       OMEN_ASSIGN_OR_RETURN(const Stop stop, visit_frames(visit));
       if (stop == Stop::kLost) return Outcome::kLost;
-      // A writer that recovers ends a file over the first of the records that it has copied to the
-      // next one: they may have been here when the call began.
+      // A writer that recovers copies records to the next file and then writes the frame that ends
+      // this file over the first of them: they may have been here when the call began.
       const bool ended = stop == Stop::kEnded;
       const uint64_t sequence = source_->header.sequence;
       const bool more = first || sequence < last_file || (sequence == last_file && ended);
@@ -84,7 +84,7 @@ Result<LogFollower::Outcome> LogFollower::read(const LogVisitor& visit) {
   }
 }
 
-// Goes over to the file that holds the record after position_, if it is another one.
+// Switches to the file that holds the record after position_, if that is another file.
 Result<LogFollower::Switch> LogFollower::find_source() {
   for (int look = 0; look < kMaxLooks; ++look) {
     OMEN_ASSIGN_OR_RETURN(const auto files, sequences());
@@ -162,7 +162,8 @@ Result<LogFollower::Stop> LogFollower::visit_frames(const LogVisitor& visit) {
     source_->offset += log_frame_bytes(frame.length);
     ++source_->next;
   }
-  // A file that was begun by a later writer holds every record that this one kept.
+  // A file that a later writer begins holds every record that it kept. Here a visited record is
+  // missing.
   if (visited_ && source_->next <= to_int(position_)) return Stop::kLost;
   OMEN_ASSIGN_OR_RETURN(const bool ended, continues_elsewhere());
   return ended ? Stop::kEnded : Stop::kNoMore;
@@ -201,7 +202,7 @@ Status LogFollower::check_end(const LogMark& mark) {
               ", as the manifest knows"};
 }
 
-// Tells zeros that a writer left from a damaged record.
+// Finds out whether the source ends here or has a damaged record here.
 Status LogFollower::check_rest() {
   const uint64_t next = source_->next;
   uint64_t durable = 0;
@@ -214,8 +215,8 @@ Status LogFollower::check_rest() {
     if (size < bytes.size()) break;
   }
   if (durable < next) return {};
-  // Whoever wrote that had this record on the disk before: it must be there, unless the file has
-  // been taken for another meanwhile.
+  // The writer of that mark had synced this record before: the record must be here, unless the file
+  // was reused in between.
   LogFrame frame;
   std::span<const std::byte> payload;
   buffer_.clear();
@@ -228,8 +229,9 @@ Status LogFollower::check_rest() {
               "all up to " + std::to_string(durable)};
 }
 
-// Takes the frame at the source's offset, if a whole one is there. The writer may be at it: bytes
-// that were read ahead prove a frame, and only bytes read anew prove that there is none.
+// Reads the frame at the source's offset, if a whole one is there. The writer may be writing it:
+// bytes that were read ahead can show that there is a frame, but only bytes that are read again can
+// show that there is none.
 Result<bool> LogFollower::next_frame(LogFrame& frame, std::span<const std::byte>& payload) {
   for (uint64_t reread = 0;;) {
     if (reread > 0) OMEN_RETURN_IF_ERROR(refill(reread));

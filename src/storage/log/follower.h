@@ -12,8 +12,8 @@
 
 namespace omendb::storage {
 
-/// Reads the records of a log folder while their writer appends, begins files, trims them and
-/// writes over spares. It takes no lock and writes nothing, so the writer never knows of it.
+/// Reads the records of a log folder while another process appends, begins files, trims them and
+/// writes over spares. It takes no lock and writes nothing, so the writer does not notice it.
 ///
 /// A record counts as soon as its frame is whole in the file: a moment before the writer
 /// acknowledges it. A writer that is killed leaves the frame in the system's cache, and the next
@@ -38,7 +38,7 @@ class LogFollower {
   /// @error kCorruption, kUnsupportedVersion, kIoError; the visitor's own.
   Result<Outcome> read(const LogVisitor& visit);
 
-  /// Tells the end of the log from damage in it, where read() has stopped. Reads the rest of the
+  /// Finds out whether read() stopped at the end of the log or at damage. Reads the rest of the
   /// file.
   /// @param mark  of a manifest that was in force when read() began. If it still is when this has
   ///              failed, the log is damaged; if not, the writer may have trimmed it meanwhile.
@@ -57,13 +57,13 @@ class LogFollower {
     uint64_t offset = kLogHeaderBytes;  // of the next frame
     uint64_t next = 0;                  // its LSN
   };
-  /// Where the reading of the source has stopped.
+  /// Why the reading of the source stopped.
   enum class Stop : uint8_t {
-    kNoMore,  ///< behind its last record so far
-    kEnded,   ///< behind its last record, and the log goes on in the next file
-    kLost,    ///< before a visited record that was taken back
+    kNoMore,  ///< it has no more records so far
+    kEnded,   ///< it has no more records, and the log continues in the next file
+    kLost,    ///< a record that was visited was taken back
   };
-  /// What becomes of the source.
+  /// Whether find_source() found another source.
   enum class Switch : uint8_t { kMoved, kNone, kLost };
 
   std::string path(uint64_t sequence) const { return join(directory_, log_file_name(sequence)); }

@@ -1,4 +1,4 @@
-// What the log looks like on disk. Byte tables: docs/format.md, "WAL".
+// The bytes of the log on disk. Byte tables: docs/format.md, "WAL".
 //
 // A file is a header page and frames. A frame's header checksum is seeded with the file's own
 // header, whose nonce is new each time a file is begun: bytes left over in a recycled file, or from
@@ -21,7 +21,7 @@ namespace omendb::storage {
 
 inline constexpr std::array<char, 8> kLogMagic = {'O', 'M', 'E', 'N', 'D', 'B', '\0', 'L'};
 inline constexpr uint32_t kLogFormatVersion = 1;
-/// Records start here, so that the sector which holds the header is written once.
+/// Records start here, so that the sector of the header is written once.
 inline constexpr uint64_t kLogHeaderBytes = 4'096;
 /// Files are numbered far below this; a greater number on the disk is damage.
 inline constexpr uint64_t kMaxLogSequence = UINT64_MAX >> 1;
@@ -48,12 +48,13 @@ static_assert(offsetof(LogFileHeader, crc) == 60);
 
 enum class LogFrameKind : uint32_t {
   kRecord = 0,
-  /// The last frame of a file: its LSN is in the next file. Written once that file is there, so
-  /// that a last file which ends in one shows that files after it were removed.
+  /// The last frame of a file: the record with its LSN is in the next file. It is written after the
+  /// next file exists. So if the last file of a folder ends with it, files after it were removed.
   kContinued = 1,
 };
 
-/// Before each payload, which zeros fill up to a multiple of 8. A header of zeros ends the log.
+/// Stands before each payload. Zeros fill the payload up to a multiple of 8 bytes. A frame of zeros
+/// ends the log.
 struct LogFrame {
   uint32_t header_crc;   // of the rest of this header, seeded with the file header's crc
   uint32_t payload_crc;  // of the payload

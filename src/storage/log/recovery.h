@@ -5,11 +5,12 @@
 //   0000000006.wal   records 3 to 7, then a frame that says that the log continues in the next file
 //   0000000007.wal   records 8, 9 and 10; record 10's frame is cut
 //
-// Records 3 and 4 are in segments, so 5 to 9 are replayed. Record 10 lies after everything that is
-// known to have been durable, so it is a torn tail: it is dropped, and a note says so. Were 9 cut
-// instead, the log would end before what the manifest knows: that is corruption, and nothing opens.
-// So it would be if 0000000007.wal were missing (the manifest and the frame in 0000000006.wal name
-// it), or 0000000006.wal (the log would begin at record 8, and 5 is the first that is wanted).
+// Records 3 and 4 are in segments, so recovery replays 5 to 9. Record 10 lies after everything that
+// is known to have been durable, so it is a torn tail: recovery drops it, and a note says so. Each
+// of these is corruption instead, and the database does not open:
+//   - record 9 is cut: the log ends before record 9, which the manifest says was durable;
+//   - 0000000007.wal is missing: the manifest and the last frame of 0000000006.wal name it;
+//   - 0000000006.wal is missing: the log begins at record 8, and record 5 is wanted.
 #pragma once
 
 #include <memory>
@@ -25,7 +26,7 @@
 
 namespace omendb::storage {
 
-/// A log file as recovery found it.
+/// A log file that recovery read.
 struct LogInput {
   std::string path;
   LogFileHeader header{};
@@ -34,7 +35,7 @@ struct LogInput {
   bool continued = false;          ///< a frame there says that the next file was begun
 };
 
-/// What the log holds.
+/// What recovery found in the log.
 struct LogContents {
   std::vector<LogInput> live;    ///< files with records after `trimmed`, in order
   std::vector<uint64_t> unused;  ///< sequence numbers of files wholly before that
@@ -59,23 +60,24 @@ Result<LogContents> read_log(Env& env, const LogFolder& folder, std::span<const 
 /// @error kCorruption, kUnsupportedVersion.
 Result<LogInput> open_log_file(Env& env, const std::string& path, uint64_t sequence);
 
-/// Takes the header of a log file. @param file  its first page at least.
+/// Reads the header of a log file. @param file  at least its first page.
 /// @error kCorruption, kUnsupportedVersion.
 Status read_log_header(std::span<const std::byte> file, const std::string& path, uint64_t sequence,
                        LogFileHeader& header);
 
-/// Takes the frame header at `offset`, if one that was written for this file is there; what it says
-/// of the payload is not checked.
+/// Reads the frame header at `offset`. @return false if there is none that was written for this
+/// file. The payload is not checked.
 bool read_frame_header(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
                        LogFrame& frame);
 
-/// The highest durable LSN that the frames of records first..last in these bytes of a file carry;
-/// none if no such frame is there. Frames start at multiples of 8, as `bytes` do. A header that was
-/// written for this file is proof of what it says, even if its payload is gone.
+/// @return the highest durable LSN in the frame headers of records first..last in these bytes of a
+///         file; none if there is no such header. A header with a good checksum counts even if its
+///         payload is gone.
+/// @param bytes  begin at a multiple of 8 in the file, as frames do.
 std::optional<uint64_t> durable_mark_in(std::span<const std::byte> bytes, uint32_t seed,
                                         uint64_t first, uint64_t last);
 
-/// Takes the frame at `offset`, if a whole one for this file is there.
+/// Reads the frame at `offset`. @return false if there is no whole frame of this file.
 bool read_log_frame(std::span<const std::byte> file, uint64_t offset, uint32_t seed,
                     LogFrame& frame);
 

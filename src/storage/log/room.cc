@@ -1,8 +1,7 @@
-// Where the log's records go: a folder taken over from an earlier life, room in files, files that
-// are needed no more.
+// The files of the log: opening a folder, finding room for records, removing files.
 //
-// A record is accepted only when the file that it goes to has blocks for it, so that a full disk is
-// an error of one append, before anything depends on it, and not the end of the log.
+// append() accepts a record only when its file has blocks for it. So a full disk is an error of one
+// append, before anything depends on the record, and the log itself does not fail.
 #include <algorithm>
 
 #include "base/check.h"
@@ -12,8 +11,8 @@
 namespace omendb::storage {
 namespace {
 
-// Blocks are taken for as much as the file holds already, within these limits: a small log stays
-// small, a large one asks the system seldom.
+// A file that needs room doubles its blocks, within these limits: a small log stays small, and a
+// large one asks the system seldom.
 constexpr uint64_t kMinRoomStep = uint64_t{64} << 10;
 constexpr uint64_t kMaxRoomStep = uint64_t{16} << 20;
 
@@ -52,7 +51,7 @@ Status FileLog::recover(const LogMark& mark, const LogVisitor& replay, LogRecove
   return {};
 }
 
-// On a full disk the old files stay, and nothing can be appended; all there is can be read.
+// On a full disk the old files stay and the log is read-only.
 Status FileLog::take_over(const LogContents& contents, Lsn after, LogRecovery* recovery) {
   const Status taken = contents.blank ? go_on_in_last(contents) : keep_tail(contents, after);
   if (taken.code() != StatusCode::kNoSpace) return taken;
@@ -67,10 +66,10 @@ Status FileLog::take_over(const LogContents& contents, Lsn after, LogRecovery* r
   return {};
 }
 
-// A last file that holds no record yet takes the next.
+// Goes on in the last file, if it holds no record yet.
 Status FileLog::go_on_in_last(const LogContents& contents) {
   const LogFileHeader& header = contents.live.back().header;
-  // Its header was synced before it got its name; whether the name was, who gave it may not know.
+  // Its header was synced before it got its name. A crash may have come before the name was synced.
   OMEN_RETURN_IF_ERROR(env_->sync_directory(folder_.directory()));
   OMEN_ASSIGN_OR_RETURN(output_, folder_.reopen(header.sequence, header.crc, kLogHeaderBytes));
   if (contents.live.size() > 1) {
@@ -86,7 +85,7 @@ Status FileLog::go_on_in_last(const LogContents& contents) {
   return {};
 }
 
-// Says in a file of an earlier life that the log goes on in the next.
+// Writes the frame that ends a file of an earlier writer.
 Status FileLog::end_file(const LogInput& input, uint64_t offset, Lsn first) {
   const LogFileHeader& header = input.header;
   OMEN_ASSIGN_OR_RETURN(LogOutput file, folder_.reopen(header.sequence, header.crc, offset));
@@ -96,9 +95,9 @@ Status FileLog::end_file(const LogInput& input, uint64_t offset, Lsn first) {
   return file.write_continued(first);
 }
 
-// Copies the records after `after` to a new file, which takes the log's name when it is complete.
-// What may be in the system's cache alone gets bytes that are surely new: after a failed flush the
-// old file's pages can look clean and be lost.
+// Copies the records after `after` to a new file and syncs it; then the file gets its name. These
+// records may be in the system's cache alone: after a failed flush, pages of the old file can look
+// clean and be lost, so syncing the old file would not do.
 Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
   OMEN_ASSIGN_OR_RETURN(output_, folder_.begin(last_sequence_ + 1, next(after), epoch_, 0));
   uint64_t offset = contents.tail_offset;
@@ -143,9 +142,8 @@ Status FileLog::keep_tail(const LogContents& contents, Lsn after) {
 
 // ---- room
 
-// Returns when a frame of so many bytes can be planned at once. Lets go of the mutex on the way;
-// the caller holds the writing role.
-// @error kNoSpace: nothing has changed. Any other error has failed the log.
+// Makes room for a frame of `bytes`. Releases the mutex on the way; the caller holds the writing
+// role. @error kNoSpace: nothing has changed. Any other error has failed the log.
 Status FileLog::find_room(uint64_t bytes) {
   while (failure_.ok() && !has_room(bytes)) {
     const uint64_t end = planned_ + bytes + sizeof(LogFrame);
@@ -172,11 +170,12 @@ Status FileLog::extend_file(uint64_t end) {
   return {};
 }
 
-// Goes on in a new file, with room for a frame of so many bytes. The old one is synced first, so
-// that a file's existence proves every record before it, and ended when the new one is there, so
-// that the old one proves the new one's existence. The caller holds the writing role.
+// Goes on in a new file with room for a frame of `bytes`. The caller holds the writing role. The
+// order matters. The old file is synced before the new one gets its name, so that the new file
+// proves that every record before it is durable. The frame that ends the old file is written after
+// that, so that it proves that the new file existed.
 Status FileLog::begin_file(uint64_t bytes) {
-  // Nobody appends meanwhile: what they planned for the old file would end up in the new one.
+  // No room: nobody may plan a frame for the old file any more, since it would go to the new one.
   const uint64_t secured_before = std::exchange(secured_, 0);
   write_pending_in_role();
   sync_written();
@@ -195,7 +194,8 @@ Status FileLog::begin_file(uint64_t bytes) {
     secured_ = secured_before;
     return status;
   }
-  // From here on the folder may hold a file that begins with `first`: no other may get that record.
+  // From here on the folder may hold a file that begins with `first`. If publish() fails, the log
+  // must fail too, or another file could get that record.
   status = without_mutex([&] { return folder_.publish(++last_sequence_); });
   if (!status.ok()) {
     fail(status);
@@ -214,7 +214,7 @@ Status FileLog::begin_file(uint64_t bytes) {
   return {};
 }
 
-// Has output_, which begins with record `first`, take the log's records.
+// Makes output_, which begins with record `first`, the file that records go to.
 void FileLog::use_file(Lsn first) {
   files_.push_back({last_sequence_, first, output_.offset});
   syncable_ = output_.file;
@@ -227,8 +227,8 @@ Status FileLog::trim(Lsn lsn) {
   {
     const MutexLock lock(mutex_);
     take_writing_role();
-    // A log that holds nothing any more goes on in a file that is small again. Without room for
-    // that it stays as it is.
+    // If every record is trimmed, the log goes on in a new, small file. If there is no room for a
+    // new file, it stays in the old one.
     const bool whole = failure_.ok() && last_appended_ <= lsn && planned_ > kLogHeaderBytes;
     if (whole) begin_file(0).ignore();
   }
@@ -244,7 +244,7 @@ Status FileLog::retire_before(Lsn lsn) {
   {
     const MutexLock lock(mutex_);
     while (!files_.empty()) {
-      // The last file stays: that it is there shows that none was removed.
+      // The last file stays, so that its absence shows that somebody removed files.
       if (files_.size() == 1 || files_[1].first > next(lsn)) break;
       unneeded.push_back(files_.front().sequence);
       files_.pop_front();
@@ -257,7 +257,7 @@ Status FileLog::retire_before(Lsn lsn) {
   return retired;
 }
 
-// A database that is idle should not hold the room that it took when it was busy.
+// Gives back the disk space of an idle database.
 void FileLog::drop_spares() {
   take_writing_role();
   without_mutex([&]() -> Status {

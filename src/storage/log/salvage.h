@@ -1,4 +1,4 @@
-// Reading what is left of a log that recovery refuses.
+// Reads what is left of a log that recovery refuses.
 #pragma once
 
 #include <string>

@@ -30,7 +30,7 @@ enum class Fault : uint8_t {
   kRenameFails,  ///< a rename
 };
 
-/// What of the unsynced survives a crash.
+/// Which unsynced bytes survive a crash.
 enum class Survival : uint8_t {
   kNothing,
   kEverything,
@@ -55,11 +55,11 @@ class FaultEnv final : public Env {
   bool fired() const OMEN_EXCLUDES(mutex_);           ///< whether the plan's fault happened
   bool crashed() const OMEN_EXCLUDES(mutex_);
 
-  /// The power is cut, if it was not yet, and comes back. Files opened before, and locks taken,
-  /// are void; mappings stay. Disarms.
+  /// Cuts the power, unless a fault did, and restores it. Open files and locks become void;
+  /// mappings stay. Disarms.
   void restart(Survival survival) OMEN_EXCLUDES(mutex_);
 
-  /// The disk holds so many bytes and no more, until it is given another size.
+  /// Sets how many bytes the disk can hold.
   void set_capacity(uint64_t bytes) OMEN_EXCLUDES(mutex_);
   uint64_t used() const OMEN_EXCLUDES(mutex_);  ///< bytes of the files that have a name
 

@@ -1,4 +1,4 @@
-// A disk that takes its time, for tests and benchmarks.
+// A slow disk, for tests and benchmarks.
 #pragma once
 
 #include <atomic>
