@@ -49,7 +49,7 @@ def test_every_write_of_a_reader_is_refused(tmp_path: Path) -> None:
         ):
             with pytest.raises(omendb.ReadOnlyError, match='mode "r"'):
                 write()
-        with pytest.raises(omendb.NotFoundError, match="a reader makes none"):
+        with pytest.raises(omendb.NotFoundError, match="a reader cannot create it"):
             reader.collection("new", dim=3)
 
 

@@ -1,12 +1,14 @@
-// Whether this process is the one that it was.
+// Finds out whether the process was forked.
 #pragma once
 
 #include <cstdint>
 
 namespace omendb {
 
-/// How often fork() has led to this process since the first call. What was made at another count
-/// belongs to a parent: its threads are not here, and its files are still in use there.
+/// @return how many forks lie between the process of the first call and this one. An object that
+/// was
+///         made at another count belongs to a parent process, which has its threads and uses its
+///         files.
 /// Thread-safe.
 uint64_t forks();
 

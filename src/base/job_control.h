@@ -1,4 +1,4 @@
-// How a long job is watched and stopped from outside.
+// Progress and cancellation of a long job.
 #pragma once
 
 #include <atomic>
@@ -8,17 +8,18 @@
 
 namespace omendb {
 
-/// One job's progress and its stop sign. The thread that works calls begin() and, after each chunk,
-/// proceed(); any thread may call the rest at any time.
+/// The thread that does the job calls begin() and, after each chunk, proceed(). Any thread may call
+/// the rest at any time.
 class JobControl {
  public:
-  /// The work lies ahead: `passes` passes over `rows` rows. A row is done when all its passes are.
+  /// Says how much there is to do: `passes` passes over `rows` rows. A row is done when all its
+  /// passes are.
   void begin(uint64_t rows, uint64_t passes) {
     passes_.store(passes, std::memory_order_relaxed);
     rows_total_.store(rows, std::memory_order_relaxed);
   }
-  /// One pass over another `rows` rows is done.
-  /// @error kCancelled if the job is to stop: it undoes what it did and returns this.
+  /// Notes that one pass over `rows` more rows is done.
+  /// @error kCancelled if the job must stop: it undoes its work and returns this error.
   Status proceed(uint64_t rows) {
     steps_done_.fetch_add(rows, std::memory_order_relaxed);
     if (!cancelled()) return {};

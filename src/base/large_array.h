@@ -29,8 +29,8 @@ LargeArray<T> make_large_array(size_t n) {
   return LargeArray<T>(static_cast<T*>(memory));
 }
 
-/// Has the system back the pages of [begin, begin + bytes) now, in one call: a fault on the first
-/// touch of each costs more than what is then copied there. Contents stay. A hint, nothing more.
+/// Asks the system to back the pages of [begin, begin + bytes) in one call: a page fault at the
+/// first touch of each page costs more than copying the page. Contents stay. Only a hint.
 void populate(void* begin, size_t bytes);
 
 }  // namespace omendb

@@ -1,4 +1,4 @@
-// When a call that takes long gives up before it is done.
+// Makes a call that takes long give up before it is done.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class Stop {
   /// Never.
   Stop() = default;
 
-  /// @param cancelled   borrowed; true: give up. Null: nobody cancels.
+  /// @param cancelled   borrowed; true = give up. Null = nobody cancels.
   /// @param timeout_ms  from now; 0: no deadline.
   Stop(const std::atomic<bool>* cancelled, uint64_t timeout_ms, Clock clock)
       : cancelled_(cancelled), timeout_ms_(timeout_ms), clock_(clock) {

@@ -51,8 +51,8 @@ ThreadPool::ThreadPool(size_t threads) {
   threads_.reserve(threads);
   try {
     for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-  } catch (const std::system_error&) {  // no more threads to be had: those there are will do
-  } catch (const std::bad_alloc&) {     // nor memory for one
+  } catch (const std::system_error&) {  // no more threads: use those that started
+  } catch (const std::bad_alloc&) {     // or no memory for one
   }
 }
 
@@ -85,7 +85,7 @@ void ThreadPool::parallel_for(size_t n, const std::function<void(size_t)>& fn) {
   const auto loop = std::make_shared<Loop>(n, fn);
   try {
     for (size_t i = 0; i < helpers; ++i) submit([loop] { loop->run(); });
-  } catch (const std::bad_alloc&) {  // fewer helpers, then
+  } catch (const std::bad_alloc&) {  // fewer helpers
   }
   loop->run();
   loop->wait();

@@ -16,7 +16,7 @@
 namespace omendb {
 
 /// Runs tasks in the order of submission on a fixed number of threads. Thread-safe. The destructor
-/// runs what was submitted and then joins.
+/// runs all submitted tasks and then joins the threads.
 class ThreadPool {
  public:
   /// @param threads  fewer if the system refuses more. 0 is allowed: submit() then runs the task at
@@ -37,9 +37,9 @@ class ThreadPool {
   void submit(std::function<void()> task) OMEN_EXCLUDES(mutex_);
 
   /// Calls fn(i) for each i in [0, n), in any order and on several threads; returns when all calls
-  /// have returned. The calling thread takes part, so this may be used from inside a task and
-  /// makes progress when every pool thread is busy. What a call throws is thrown again when all
-  /// have ended; if several do, one of them.
+  /// have returned. The calling thread takes part, so this may be used from inside a task, and
+  /// makes progress when every pool thread is busy. If calls throw, one of the exceptions is thrown
+  /// again when all calls have ended.
   void parallel_for(size_t n, const std::function<void(size_t)>& fn) OMEN_EXCLUDES(mutex_);
 
  private:

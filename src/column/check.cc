@@ -1,4 +1,4 @@
-// What may be stored: checked whole before any of it is logged.
+// Checks a whole batch before any of it is logged.
 #include <algorithm>
 #include <limits>
 #include <string>

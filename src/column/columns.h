@@ -24,7 +24,7 @@ namespace omendb::column {
 class GrowingColumn;
 class SealedColumn;
 
-/// Checks a batch of `rows` rows by itself; whether it fits a schema, fit_columns() says.
+/// Checks a batch of `rows` rows by itself. fit_columns() checks it against a schema.
 /// @error kInvalidArgument for a bad name, a name given twice, a wrong number of rows, offsets that
 ///        make no sense, malformed UTF-8 or JSON; kLimitExceeded for kMaxColumnNameBytes,
 ///        kMaxStringBytes. Each names the column and the row.

@@ -39,9 +39,11 @@ class FittedBatch {
   std::vector<Column> converted_;
 };
 
-/// Gives a checked batch the types of the columns that are there. Into a column of another type
-/// goes a batch that has no value in it; arrays without elements, those that are JSON too, into an
-/// array; i64 that f64 holds exactly into f64; and everything into JSON.
+/// Converts a checked batch to the types of the columns that exist. These conversions are allowed:
+///   no value at all                        to any type
+///   arrays without elements, JSON or not   to an array
+///   i64 that f64 holds exactly             to f64
+///   anything                               to JSON
 /// @error kTypeMismatch for any other difference, which names the column, and the row and the value
 ///        where there is one; kLimitExceeded for more than kMaxColumns.
 Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema);

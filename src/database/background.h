@@ -11,18 +11,18 @@
 
 namespace omendb::internal {
 
-/// Three lanes, each a thread: seals, merges, and merges that take long. So a seal never waits for
-/// a merge, nor a short merge for a long one. Thread-safe.
+/// Three lanes of one thread each: seals, merges, and merges that take long. So a seal never waits
+/// for a merge, and a short merge never waits for a long one. Thread-safe.
 class Background {
  public:
-  /// @param all   the collections there are.
-  /// @param look  runs in the lane of seals, at its wakes and before its steps.
+  /// @param all   lists the collections of the database.
+  /// @param look  runs in the lane of seals: at each wake(), and before each step.
   Background(const std::function<std::vector<collection::Lane::Core>()>& all,
              std::function<void()> look);
 
   /// Starts the threads and looks at every collection. Collections may be woken before.
   void start();
-  /// Returns when what the threads are at has ended.
+  /// Waits until the threads have ended their step.
   void stop();
 
   void wake(collection::Work work, const collection::Lane::Core& core);

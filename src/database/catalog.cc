@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kMaxFileNumber = UINT64_MAX >> 1;
 
 Status impossible(const std::string& what) {
-  return {StatusCode::kCorruption, "the manifest says what cannot be: " + what};
+  return {StatusCode::kCorruption, "the manifest contradicts itself: " + what};
 }
 
 /// No two segments share a file, and the next file takes none's name.
@@ -81,7 +81,8 @@ Status check_collections(const storage::Manifest& manifest) {
   for (const storage::CollectionMeta& meta : manifest.collections) {
     Status status = collection::check_collection_name(meta.name);
     if (status.ok()) status = collection::check_fields(state_from_meta(meta).fields);
-    if (!status.ok()) return impossible("a collection cannot be so: " + status.message());
+    if (!status.ok())
+      return impossible("the fields of a collection are not valid: " + status.message());
     if (meta.id >= manifest.next_collection_id) {
       return impossible("collection \"" + meta.name + "\" has number " + std::to_string(meta.id) +
                         "; the next is " + std::to_string(manifest.next_collection_id));

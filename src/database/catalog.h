@@ -1,4 +1,4 @@
-// Between the collection's words and the manifest's.
+// Converts between the structures of a collection and those of a manifest.
 #pragma once
 
 #include <string>
@@ -15,22 +15,22 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
 
 std::vector<storage::FieldMeta> meta_from_fields(const segment::Fields& fields);
 
-/// Whether a manifest, whose checksums fit, says what can be.
+/// Checks a manifest whose checksums are good for contradictions.
 /// @error kCorruption.
 Status check_collections(const storage::Manifest& manifest);
 
-/// Up to where the log must reach: beyond everything that the manifest has taken from it.
+/// @return the LSN that the log must reach: the last that the manifest has taken anything from.
 Lsn durable_mark(const storage::Manifest& manifest);
-/// The vector fields of a collection that is created with the options. Ids of named ones count from
-/// 1, in the order in which they are declared.
+/// @return the vector fields of a collection that is created with the options. Named fields get ids
+///         from 1 on, in the order in which they are declared.
 segment::Fields fields_from_options(const CollectionOptions& options);
-/// Options that ask for a collection with the same fields.
+/// @return options that declare the same fields.
 CollectionOptions options_from_fields(const segment::Fields& fields);
-/// The named ones, as results give them.
+/// @return the named fields, for results.
 std::vector<VectorField> named_fields(const segment::Fields& fields);
-/// Whether a collection with the fields is one that the options ask for.
+/// Whether a collection with these fields is what the options ask for.
 bool satisfies(const segment::Fields& fields, const CollectionOptions& options);
-/// "dim 3, l2, f32", or each field so.
+/// "dim 3, l2, f32", for each field.
 std::string describe_fields(const segment::Fields& fields);
 
 }  // namespace omendb::internal

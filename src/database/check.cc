@@ -55,7 +55,7 @@ class Check {
   }
 
  private:
-  /// Damage is often met more than once: by its page, and by what needed it.
+  /// Reports a problem once: the check of the page and the check that needs the page both find it.
   void problem(const Status& status) {
     if (known_.insert(status.message()).second) report_.problems.push_back(status.message());
   }

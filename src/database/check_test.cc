@@ -301,7 +301,7 @@ TEST_F(RepairTest, AFileThatCannotBeOpenedCostsItsRowsAndNoOthers) {
 TEST_F(RepairTest, WithoutAListOfTheDeadTheyAreBackAndTheReportSaysSo) {
   fs::remove(files("db", ".del").front());
   const Saved saved = repaired("copy");
-  EXPECT_NE(text(saved.report.lost).find("they are back"), std::string::npos)
+  EXPECT_NE(text(saved.report.lost).find("those rows are back"), std::string::npos)
       << text(saved.report.lost);
   std::set<uint64_t> expected = all_points();
   for (uint64_t id = 0; id < 10; ++id) expected.insert(id);

@@ -1,4 +1,4 @@
-// Who waits for the log in place of those who do not wait for their writes.
+// Waits for the log on behalf of writes that complete by callback.
 #pragma once
 
 #include <deque>
@@ -12,8 +12,8 @@
 
 namespace omendb::internal {
 
-/// One thread waits for the log on behalf of all writes that complete by callback: it flushes what
-/// was appended so far, tells the collections, and flushes what came meanwhile. Thread-safe.
+/// One thread serves all such writes: it flushes what was appended so far, tells the collections,
+/// and then flushes what was appended in between. Thread-safe.
 class Completions {
  public:
   using Core = std::shared_ptr<collection::CollectionCore>;
@@ -30,9 +30,9 @@ class Completions {
   void start();
   void stop() OMEN_EXCLUDES(mutex_);
 
-  /// Tells the collection when its operation is durable, or why it never will be.
+  /// Calls CollectionCore::logged() when the operation is durable, or when the log has failed.
   void when_durable(Core core, Lsn lsn) OMEN_EXCLUDES(mutex_);
-  /// Has a task run that belongs to no thread that is here now.
+  /// Runs a task on another thread.
   void post(std::function<void()> task) OMEN_EXCLUDES(mutex_);
 
  private:

@@ -23,8 +23,7 @@ using internal::DatabaseImpl;
 
 namespace {
 
-/// Runs `body`, which returns a Status or a Result. What memory is wanted for and cannot be had
-/// ends the call and nothing else.
+/// Runs `body`, which returns a Status or a Result. If memory runs out, only this call fails.
 template <class Body>
 auto within_memory(Body body) -> decltype(body()) {
   try {
@@ -86,9 +85,8 @@ Result<Database> Database::open(std::string_view path, const OpenOptions& option
       OMEN_ASSIGN_OR_RETURN(auto impl, DatabaseImpl::open(std::string(path), options));
       return Database(std::move(impl));
     } catch (const std::system_error& error) {
-      return Status(StatusCode::kIoError,
-                    "the database needs threads of its own, which cannot be had: " +
-                        std::string(error.what()));
+      return Status(StatusCode::kIoError, "the database cannot start the threads that it needs: " +
+                                              std::string(error.what()));
     }
   });
 }
@@ -199,12 +197,12 @@ Status call_later(const std::shared_ptr<CollectionHandle>& handle, Collection::C
   OMEN_RETURN_IF_ERROR(database.check_writable());
   return within_memory([&]() -> Status {
     OMEN_RETURN_IF_ERROR(database.enter_async());
-    // Whatever way this ends, unless the callback is to come.
+    // Leaves on every way out of this function, except when the callback will come.
     std::unique_ptr<DatabaseImpl, void (*)(DatabaseImpl*)> leaving(
         &database, [](DatabaseImpl* left) { left->leave_async(); });
     OMEN_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> core, handle->core());
-    // Of the handle, it holds the collection alone: were it the last to hold the database, that
-    // would be closed here, on a thread that it waits for.
+    // The callback holds the collection and not the handle: if it were the last to hold the
+    // database, the database would be closed on this thread, which close() waits for.
     auto last = [&database, core, done = std::move(done)](Result<T> result) mutable {
       database.run_callback([&] { done(std::move(result)); });
       done = nullptr;
@@ -323,7 +321,7 @@ Result<CollectionInfo> Collection::info() const {
 
 Status Collection::optimize(std::optional<uint64_t> timeout_ms) {
   return write_call(*handle_, [&](CollectionCore& core) -> Status {
-    // A year is as good as for ever, and far from where the clock's numbers end.
+    // At most a year, so that the deadline does not overflow the clock.
     constexpr uint64_t kLongestMs = uint64_t{365} * 24 * 3'600 * 1'000;
     collection::Jobs::Deadline deadline;
     if (timeout_ms) {

@@ -14,7 +14,7 @@ namespace omendb::internal {
 
 namespace {
 
-/// Past this, the collection whose operations keep the log from being trimmed is sealed.
+/// If the log is larger, the collection that keeps it from being trimmed is sealed.
 constexpr uint64_t kMaxLogBytes = uint64_t{1} << 30;
 constexpr uint64_t kAppendsBetweenLooks = 256;
 
@@ -69,7 +69,7 @@ void DatabaseImpl::run_callback(const std::function<void()>& callback) {
 }
 
 void DatabaseImpl::post(std::function<void()> task) {
-  // A pool without threads would run it here, under the locks of whoever brings the news.
+  // A pool without threads would run the task here, under the locks of the caller.
   if (pool_.threads() > 0) return pool_.submit(std::move(task));
   completions_.post(std::move(task));
 }
@@ -117,7 +117,7 @@ Status DatabaseImpl::close() {
   }
   {
     MutexLock lock(calls_mutex_);
-    if (closing_) {  // by another, who may be at it still
+    if (closing_) {  // another thread closes it: wait until it has ended
       while (!closed_) calls_ended_.wait(calls_mutex_);
       return {};
     }
@@ -212,7 +212,8 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
     MutexLock lock(manifest_mutex_);
     OMEN_ASSIGN_OR_RETURN(core, declare(name, options));
   }
-  // In every mode, and not for its creator alone: whoever has it knows that it will be there.
+  // In every durability mode, and for every caller, not only the one that created it: a collection
+  // that was handed out survives a crash.
   OMEN_RETURN_IF_ERROR(wait_declared(core->id()));
   return core;
 }
@@ -237,7 +238,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
   const std::shared_ptr<Core> core = find_core(name);
   if (core == nullptr && follower_ != nullptr) {
     return Status(StatusCode::kNotFound, "there is no collection \"" + std::string(name) +
-                                             "\" yet, and a reader makes none");
+                                             "\" yet, and a reader cannot create it");
   }
   if (core == nullptr) return create_collection(name, options.value_or(CollectionOptions()));
   if (!options) return core;
@@ -251,7 +252,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
                       describe_fields(fields_from_options(*options)));
   }
   if (follower_ != nullptr) return core;  // the writer will see to it
-  // Nothing was ever added, unless just now: what was not declared then is declared now.
+  // Nothing was ever added, unless just now: this declaration replaces the first one.
   const segment::Fields declared = fields_from_options(*options);
   OMEN_ASSIGN_OR_RETURN(const auto position, core->redeclare(declared));
   if (!position) {
@@ -283,7 +284,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::create_collect
   state.name = name;
   state.fields = fields_from_options(options);
   OMEN_ASSIGN_OR_RETURN(std::shared_ptr<Core> core, Core::open(*this, core_options_, state));
-  // All that needs memory comes before the record: once that is logged, the collection is there.
+  // Take all memory first: once the record is logged, the collection exists.
   std::map<std::string, std::shared_ptr<Core>, std::less<>> created;
   created.emplace(state.name, core);
   std::map<uint32_t, Lsn> undurable{{state.id, Lsn{}}};
@@ -318,7 +319,8 @@ Status DatabaseImpl::drop_collection(std::string_view name) {
     manifest_.catalogue = dropped;
     manifest_stale_ = true;
     forget(*core);
-    // Its files go when a manifest is without them. If that fails, the next one sees to it.
+    // Publish a manifest without its files, so that they can be removed. If that fails, the next
+    // manifest does it.
     if (!superseded_.segments.empty()) publish_and_trim().ignore();
   }
   core->remove_new_files();
@@ -355,7 +357,7 @@ storage::CollectionMeta* DatabaseImpl::find_meta(uint32_t id) {
 
 Result<Lsn> DatabaseImpl::append(std::span<const std::span<const std::byte>> parts) {
   OMEN_RETURN_IF_ERROR(lock_->check());
-  // Deletes fill no memtable, so nothing else would have the log's size looked at.
+  // Deletes fill no memtable, so that no seal would trim the log: look at its size here.
   if (++appends_ % kAppendsBetweenLooks == 0 && log_->bytes() >= kMaxLogBytes) background_.look();
   return log_->append(ShardId{0}, parts);
 }
@@ -375,7 +377,7 @@ Status DatabaseImpl::publish(const collection::CollectionState& state) {
   manifest_stale_ = true;
   if (sealing_for_good_) return {};
   Status published = publish_and_trim();
-  // Or the next manifest would skip records that the old state still needs.
+  // Go back to the old state, or the next manifest would skip records that it still needs.
   if (!published.ok()) *found = std::move(before);
   return published;
 }
@@ -397,8 +399,7 @@ Status DatabaseImpl::publish_and_trim() {
     return published;
   }
   remove_superseded();
-  // The manifest is in force, whatever becomes of the log's old files; the next opening removes
-  // them.
+  // If this fails, the next opening removes the old files.
   log_->trim(trim).ignore();
   return {};
 }
@@ -422,7 +423,7 @@ Status DatabaseImpl::publish_manifest() {
     manifest_.log.sequence = mark.sequence;
     manifest_.log.epoch = mark.epoch;
     manifest_.log.durable = durable_mark(manifest_);
-    // What a manifest says to be there must be there before it.
+    // The manifest says that the log was synced up to here, so sync it first.
     OMEN_RETURN_IF_ERROR(log_->sync(manifest_.log.durable));
   }
   OMEN_RETURN_IF_ERROR(manifest_store_.publish(manifest_));
@@ -430,8 +431,8 @@ Status DatabaseImpl::publish_manifest() {
   return {};
 }
 
-/// The last operation that, with all before it, is in segments. Read before the collections are
-/// asked: what is appended later does not count.
+/// @return the last operation that, with all before it, is in segments. Reads the end of the log
+///         before it asks the collections: operations that are appended later do not count.
 Lsn DatabaseImpl::trimmable() {
   uint64_t last = to_int(log_->last_appended());
   for (const auto& core : cores()) {

@@ -27,12 +27,12 @@ inline constexpr char kMemoryFolder[] = "/memory";
 inline constexpr char kSegmentsFolder[] = "segments";
 inline constexpr char kLogFolder[] = "wal";
 
-/// Whether a thread seals and merges in the background.
+/// Whether threads seal and merge in the background.
 enum class Tending : uint8_t { kBackground, kNone };
 
-/// Thread-safe. Calls of the public API hold a CallGuard, so that close() begins when they have
-/// ended and those that follow fail with kClosed. Locks are taken in the order manifest_mutex_,
-/// map_mutex_; a collection's write lock comes between the two, and its other locks come first.
+/// Thread-safe. Each call of the public API holds a CallGuard: close() waits until those that run
+/// have ended, and later calls fail with kClosed. Order of locks: a collection's locks except its
+/// write lock, manifest_mutex_, the collection's write lock, map_mutex_.
 class DatabaseImpl final : public collection::Host {
  public:
   /// @param env  null = the operating system's, or memory for ":memory:".
@@ -56,17 +56,18 @@ class DatabaseImpl final : public collection::Host {
 
   /// @error kReadOnly for a reader.
   Status check_writable() const;
-  /// The collection of that name as it is now, for one that was given out before.
+  /// @return the collection that has the name of `held` now.
   Result<std::shared_ptr<collection::CollectionCore>> current(
       const std::shared_ptr<collection::CollectionCore>& held) const;
 
   Status enter();
   void leave();
-  /// The same for a write that completes by callback, until the callback has returned.
+  /// Like enter() and leave(), for a write that completes by callback: leave_async() is called when
+  /// the callback has returned.
   /// @error kLimitExceeded if too many are in flight.
   Status enter_async();
   void leave_async();
-  /// Runs a callback of the caller's, from which close() is refused.
+  /// Runs a callback of the user's. close() is refused inside it.
   void run_callback(const std::function<void()>& callback);
 
   // collection::Host
@@ -79,8 +80,8 @@ class DatabaseImpl final : public collection::Host {
   void discard(const collection::Superseded& old) override;
   std::string new_file_name() override;
   segment::SegmentStore& segments() override { return segments_; }
-  /// One thread fewer than this machine has processors: the caller of a search or an add takes
-  /// part.
+  /// Has one thread fewer than the machine has processors, because the thread that calls a search
+  /// or an add takes part.
   ThreadPool& pool() override { return pool_; }
   void when_durable(std::shared_ptr<collection::CollectionCore> core, Lsn lsn) override {
     completions_.when_durable(std::move(core), lsn);
@@ -113,13 +114,13 @@ class DatabaseImpl final : public collection::Host {
   Result<std::shared_ptr<Core>> create_collection(std::string_view name,
                                                   const CollectionOptions& options)
       OMEN_REQUIRES(manifest_mutex_);
-  /// Returns when the record that declares the collection is durable.
+  /// Waits until the record that declares the collection is durable.
   Status wait_declared(uint32_t id) OMEN_EXCLUDES(map_mutex_);
   void forget(const Core& core) OMEN_REQUIRES(manifest_mutex_);
   void supersede_files_of(const storage::CollectionMeta& meta) OMEN_REQUIRES(manifest_mutex_);
   storage::CollectionMeta* find_meta(uint32_t id) OMEN_REQUIRES(manifest_mutex_);
   Status publish_manifest() OMEN_REQUIRES(manifest_mutex_);
-  /// The same, and what the manifest makes superfluous goes: log records and files.
+  /// Publishes the manifest, and removes the log records and files that it makes superfluous.
   Status publish_and_trim() OMEN_REQUIRES(manifest_mutex_);
   void remove_superseded() OMEN_REQUIRES(manifest_mutex_);
   Status seal_for_good();
@@ -142,15 +143,15 @@ class DatabaseImpl final : public collection::Host {
   Mutex manifest_mutex_;
   storage::ManifestStore manifest_store_ OMEN_GUARDED_BY(manifest_mutex_);
   storage::Manifest manifest_ OMEN_GUARDED_BY(manifest_mutex_);
-  // Files that manifest_ does not name and the one on the disk may.
+  // Files that manifest_ does not name, but the manifest on the disk may.
   collection::Superseded superseded_ OMEN_GUARDED_BY(manifest_mutex_);
-  bool manifest_stale_ OMEN_GUARDED_BY(manifest_mutex_) = false;  // on the disk, in any way
+  bool manifest_stale_ OMEN_GUARDED_BY(manifest_mutex_) = false;  // the disk's differs
   bool sealing_for_good_ OMEN_GUARDED_BY(manifest_mutex_) = false;
 
   mutable Mutex map_mutex_;
   std::map<std::string, std::shared_ptr<Core>, std::less<>> collections_
       OMEN_GUARDED_BY(map_mutex_);
-  // By id, collections whose declaration may not be durable yet, and where the log has it.
+  // By id: the log record of a declaration that may not be durable yet.
   std::map<uint32_t, Lsn> undurable_ OMEN_GUARDED_BY(map_mutex_);
 
   ThreadPool pool_;
@@ -185,8 +186,8 @@ class CallGuard {
   const Status status_;
 };
 
-/// What a public Collection holds. A reader's collections are replaced when the writer makes one
-/// anew, so each call asks for the current one.
+/// The inside of a public Collection. In a reader, a collection is replaced when the writer drops
+/// it and creates it again, so each call asks for the current one.
 class CollectionHandle {
  public:
   CollectionHandle(std::shared_ptr<DatabaseImpl> owner,

@@ -13,8 +13,8 @@ using storage::LogFollower;
 
 namespace {
 
-/// How often a view is built anew because the writer has published meanwhile. Each time it has
-/// written a segment, which takes longer than opening those that are new.
+/// How often a view is built anew because the writer has published in between. Each time the writer
+/// has written a segment, which takes longer than opening it.
 constexpr int kMaxAttempts = 1'000;
 
 Status read_only() {
@@ -54,7 +54,7 @@ std::shared_ptr<collection::CollectionCore> Follower::find(std::string_view name
   return name == default_->name() ? default_ : nullptr;
 }
 
-// Callers that wait here for another's look share the next one.
+// Callers that wait here while another thread looks share the next look.
 Status Follower::refresh() {
   const uint64_t arrival = ++arrivals_;
   MutexLock lock(mutex_);
@@ -65,7 +65,7 @@ Status Follower::refresh() {
   return {};
 }
 
-// The log is asked first: what it has lost since, a manifest has replaced by then.
+// Asks the log first: records that it loses after that are in a manifest by then.
 Status Follower::look() {
   if (current_ == nullptr || view_.log == nullptr) return build();
   OMEN_ASSIGN_OR_RETURN(const bool news, view_.log->has_news());
@@ -75,16 +75,16 @@ Status Follower::look() {
   if (!in_force) {
     OMEN_ASSIGN_OR_RETURN(manifest, load_manifest());
   }
-  // To the end of the log before going over to the manifest: a merge leaves out rows that died
-  // after the state that the manifest is of, by records that are in the log by now.
+  // Read the log to its end before taking over the manifest: a merge leaves out rows that died
+  // after the manifest's state, and the records that say so are in the log by now.
   const Lsn catalogue = view_.replay.catalogue();
   const auto outcome = follow_log(view_);
   if (outcome.status().code() == StatusCode::kCorruption) return build();
   OMEN_RETURN_IF_ERROR(outcome.status());
   if (*outcome == LogFollower::Outcome::kLost) return build();
   if (manifest) {
-    // A log that ends before the manifest is damaged. And a file that is gone was merged away
-    // since; anything else, opening anew will find again.
+    // Build anew if the log ends before the manifest, or if a file cannot be opened. A file that
+    // was merged away is not in the next manifest; damage is found again and reported.
     const bool whole = view_.log->position() >= durable_mark(*manifest);
     if (!whole || !adopt(*manifest).ok()) return build();
   }
@@ -92,7 +92,7 @@ Status Follower::look() {
   return {};
 }
 
-// The manifest that is in force, with a hold on the CURRENT that names it or an older one.
+// Loads the manifest that is in force, and holds the CURRENT that names it or an older one.
 Result<storage::Manifest> Follower::load_manifest() {
   const std::string path = manifests_.current_path();
   for (int attempt = 0;; ++attempt) {

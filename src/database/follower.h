@@ -16,12 +16,13 @@
 
 namespace omendb::internal {
 
-/// Keeps collections in step with a writer: it reads the log as the writer appends to it, and goes
-/// over to the segments of each new manifest. It takes no lock and changes no file.
+/// Keeps a reader's collections in step with the writer: it reads the records that the writer
+/// appends to the log, and takes over the segments of each new manifest. It takes no lock and
+/// changes no file.
 ///
-/// A file that a manifest names may be gone when it is opened, and records may be gone from the log
-/// before they are read. Either means that a later manifest is in force, from which all can be
-/// built anew. Thread-safe.
+/// The writer may remove a file of an older manifest before the follower opens it, and trim records
+/// before the follower reads them. Then a later manifest is in force, and the follower builds its
+/// collections anew from that. Thread-safe.
 class Follower final : public collection::Host {
  public:
   using Core = collection::CollectionCore;
@@ -35,11 +36,11 @@ class Follower final : public collection::Host {
   Status refresh() OMEN_EXCLUDES(mutex_);
 
   std::vector<std::shared_ptr<Core>> cores() const OMEN_EXCLUDES(map_mutex_);
-  /// @return null if there is none. The collection "default" is there, and empty, before the writer
-  ///         has made it.
+  /// @return null if there is no such collection. "default" always exists: it is empty until the
+  ///         writer has made it.
   std::shared_ptr<Core> find(std::string_view name) const OMEN_EXCLUDES(map_mutex_);
 
-  // collection::Host. What would write is refused.
+  // collection::Host. Calls that would write are refused.
   Result<Lsn> append(std::span<const std::span<const std::byte>> parts) override;
   void start_flush() override {}
   bool flushing() const override { return false; }
@@ -55,7 +56,7 @@ class Follower final : public collection::Host {
   void wake(collection::Work, const std::string&) override {}
 
  private:
-  /// What a manifest and the log after it amount to.
+  /// The collections of a manifest, with the log records after it.
   struct View {
     Replay replay;
     std::unique_ptr<storage::LogFollower> log;
@@ -78,9 +79,9 @@ class Follower final : public collection::Host {
   std::atomic<uint64_t> arrivals_{0};
 
   Mutex mutex_;                                      // taken before map_mutex_
-  uint64_t looked_for_ OMEN_GUARDED_BY(mutex_) = 0;  // the last arrival that a look has served
+  uint64_t looked_for_ OMEN_GUARDED_BY(mutex_) = 0;  // the last arrival that a look() has served
   storage::ManifestStore manifests_ OMEN_GUARDED_BY(mutex_);
-  /// CURRENT as it was read: while it is held open, no other file is taken for it.
+  /// The CURRENT that was read. It stays open, so that no other file is mistaken for it.
   std::unique_ptr<storage::ReadableFile> current_ OMEN_GUARDED_BY(mutex_);
   View view_ OMEN_GUARDED_BY(mutex_);
   std::shared_ptr<Core> empty_default_ OMEN_GUARDED_BY(mutex_);

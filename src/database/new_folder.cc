@@ -17,7 +17,7 @@ std::string random_digits() {
   return digits;
 }
 
-// What cannot be removed stays, under a name that says what it is.
+// Files that cannot be removed stay, in a folder whose name says that it is partial.
 void remove_tree(storage::Env& env, const std::string& folder) {
   const auto names = env.list(folder);
   if (!names.ok()) return;

@@ -1,4 +1,4 @@
-// A folder that gets its name when all of it is on the disk.
+// A folder that gets its final name when everything in it is on the disk.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace omendb::internal {
 
-/// For one thread. What a crash leaves behind is called `<path>.partial-<eight digits>`.
+/// For one thread. A crash leaves a folder named `<path>.partial-<eight digits>`.
 class NewFolder {
  public:
   /// Makes the folder under its provisional name.
@@ -21,12 +21,12 @@ class NewFolder {
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
 
-  /// Where the folder is meanwhile.
+  /// The provisional name.
   const std::string& staging() const { return staging_; }
   storage::Env& env() const { return *env_; }
 
-  /// Gives the folder its name. When this returns, that survives a power cut; everything in it was
-  /// synced by the caller.
+  /// Gives the folder its name, which survives a power cut when this returns.
+  /// @pre the caller has synced everything in it.
   Status publish();
 
  private:

@@ -1,4 +1,4 @@
-// Opening a database: who may, what is there, and what the log adds to it.
+// Opens a database: takes the lock, loads the manifest, and replays the log.
 #include <algorithm>
 #include <chrono>
 #include <random>
@@ -110,7 +110,8 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
   OMEN_ASSIGN_OR_RETURN(path, env->absolute(path));
-  // The child of a fork has neither the threads to join nor a claim to the files: it leaves all be.
+  // The child of a fork does not have the threads and must not touch the files: it destroys
+  // nothing.
   const auto destroy = [](DatabaseImpl* impl) {
     if (impl->check_process().ok()) delete impl;
   };
@@ -146,8 +147,8 @@ Status DatabaseImpl::open_folder() {
   }
   MutexLock lock(manifest_mutex_);
   if (exists) {
-    // Before anything is written: the folder may be another program's. What looks damaged may be a
-    // manifest that its holder is replacing; the lock will tell.
+    // Look before anything is written: the folder may belong to another program. Ignore damage
+    // here: another process may be replacing the manifest, and the lock will show that.
     const auto manifest = manifest_store_.load();
     if (!manifest.ok() && manifest.status().code() != StatusCode::kCorruption) {
       return manifest.status();
@@ -166,7 +167,7 @@ Status DatabaseImpl::open_folder() {
   if (manifest) {
     manifest_ = std::move(*manifest);
   } else {
-    // Also if the folder was there: whoever made it may not have synced its name.
+    // Even if the folder existed: its maker may not have synced its name.
     OMEN_RETURN_IF_ERROR(env_->sync_directory(storage::parent_directory(path_)));
     std::random_device random;
     for (uint8_t& byte : manifest_.database_uuid) byte = static_cast<uint8_t>(random());
@@ -212,12 +213,12 @@ Status DatabaseImpl::open_collections() {
                 [&](const storage::LogRecord& record) { return replay.apply(record); }, &recovery));
   recovery_notes_ = std::move(recovery.notes);
   take_over(replay);
-  // From the first on, a manifest names a log file: then a folder without it is damaged.
+  // Every manifest names a log file, also the first one, so that a folder without it is damaged.
   const bool begun = mark.sequence == 0 && log_->mark().sequence != 0;
   return begun ? publish_manifest() : Status();
 }
 
-/// The collections are those that the manifest and the log after it amount to.
+/// Takes over the collections that replay has built from the manifest and the log after it.
 void DatabaseImpl::take_over(const Replay& replay) {
   manifest_stale_ = replay.catalogue() != manifest_.catalogue;
   for (const storage::CollectionMeta& meta : manifest_.collections) {

@@ -1,8 +1,9 @@
 // repair(): copies what is sound of a damaged database into a new one.
 //
-// The damaged folder is opened through an Env that keeps changes in memory. There, what cannot be
-// opened is struck from the manifest and the log is taken away. What of the segments can be read
-// is copied, row by row where need be, and the log's whole records are done again on the copy.
+// It opens the damaged folder through an Env that keeps changes in memory. There it strikes the
+// files that cannot be opened from the manifest, and takes the log away. Then it copies the rows of
+// the segments, one by one where a file is damaged, and applies the whole records of the log to the
+// copy.
 #include <algorithm>
 #include <map>
 #include <new>
@@ -30,10 +31,10 @@ using collection::Snapshot;
 using storage::join;
 
 constexpr size_t kRowsPerBatch = 1'024;
-/// Of the points that one damaged place took, so many are named.
+/// How many of the points that a damaged place took are named.
 constexpr size_t kNamedPoints = 20;
 
-/// Gathers what was lost, so that a damaged page makes one sentence and not one for each point.
+/// Gathers losses, so that a damaged page makes one sentence and not one for each point.
 class Losses {
  public:
   explicit Losses(std::vector<std::string>& lost) : lost_(lost) {}
@@ -106,7 +107,7 @@ class Segments {
         if (!has_tombstones(store, named)) {
           losses_.tell("collection \"" + meta.name + "\": which " +
                        std::to_string(named.dead_rows) + " rows of \"" + (*opened)->path() +
-                       "\" were deleted is lost; they are back");
+                       "\" were deleted is lost; those rows are back");
           named.tombstones.clear();
           named.dead_rows = 0;
         }
@@ -157,7 +158,7 @@ class CollectionCopy {
   }
 
  private:
-  /// Halves what cannot be read whole, down to single points.
+  /// Copies rows. If they cannot be read, copies each half of them, down to single points.
   Status copy(std::span<const RowAt> rows) {
     if (rows.empty()) return {};
     auto points = collection::fetch(from_, rows, {all_fields(), {"*"}});
@@ -218,7 +219,7 @@ class CollectionCopy {
     } else {
       batch.ids = std::span<const uint64_t>(std::get<std::vector<uint64_t>>(points.ids));
     }
-    // Where a list of the dead was lost, an id may be there twice: the newer point counts.
+    // If a list of dead rows was lost, an id may be there twice: the newer point counts.
     return to_.put(batch, CollectionCore::PutMode::kUpsert).status();
   }
 
@@ -328,7 +329,7 @@ class LogCopy {
     return core.put(batch, CollectionCore::PutMode::kUpsert).status();
   }
 
-  /// What a put says of fields by their ids, in the words of a batch.
+  /// Converts the fields of a put, which are known by their ids, to those of a batch.
   static Status name_fields(const collection::PutOperation& put, const segment::Fields& known,
                             VectorsView& unnamed, std::vector<FieldVectors>& named) {
     for (const collection::PutField& field : put.fields) {

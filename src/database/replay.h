@@ -1,4 +1,4 @@
-// What the log adds to a manifest.
+// Applies the log to the collections of a manifest.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,19 @@
 
 namespace omendb::internal {
 
-/// Applies log records, in order, to the collections that a manifest lists: when a database is
-/// opened, and for a reader that follows one. Creating and dropping collections are records too.
+/// Applies log records, in their order, to the collections of a manifest: when a database is
+/// opened, and while a reader follows a writer. Creating and dropping collections are records too.
 ///
-/// One thread at a time; the collections may be read meanwhile.
+/// One thread at a time; other threads may read the collections.
 class Replay {
  public:
   using Core = collection::CollectionCore;
   /// Opens a collection in the state that a manifest, or the record that creates it, describes.
   using Open = std::function<Result<std::shared_ptr<Core>>(const collection::CollectionState&)>;
 
-  Replay() = default;  ///< of no database; takes no record
+  Replay() = default;  ///< for no database; do not call apply()
   /// Opens the collections of the manifest.
-  /// @error kCorruption if it lists what cannot be.
+  /// @error kCorruption if the manifest contradicts itself.
   static Result<Replay> of(const storage::Manifest& manifest, Open open);
 
   /// @error kCorruption if the record does not fit those before it.
@@ -34,7 +34,7 @@ class Replay {
   /// By id.
   const std::map<uint32_t, std::shared_ptr<Core>>& collections() const { return cores_; }
   uint32_t next_collection_id() const { return next_id_; }
-  /// Collections were created and dropped as the records up to here say.
+  /// The last record up to which creations and drops of collections were applied.
   Lsn catalogue() const { return catalogue_; }
 
  private:

@@ -38,7 +38,7 @@ class Progress {
   SnapshotProgress now_;
 };
 
-/// A file that cannot be linked. The mapping keeps its bytes when the database removes it.
+/// A file that cannot be linked. The mapping keeps its bytes even if the database removes the file.
 struct FileToCopy {
   std::string name;
   std::shared_ptr<const storage::MappedFile> bytes;
@@ -70,7 +70,7 @@ std::vector<std::string> files_of(const storage::Manifest& manifest) {
   return names;
 }
 
-/// The manifest of a copy that holds no log: nothing beyond the segments is wanted.
+/// @return the manifest of a copy that has no log.
 storage::Manifest without_log(storage::Manifest manifest) {
   manifest.log = {.trimmed = durable_mark(manifest), .epoch = manifest.log.epoch};
   return manifest;
@@ -97,7 +97,7 @@ Status DatabaseImpl::snapshot(const std::string& path, const SnapshotOptions& op
   std::vector<FileToCopy> to_copy;
   SnapshotProgress total;
   {
-    // Nothing that the manifest names is removed meanwhile.
+    // Under this lock, no file that the manifest names is removed.
     MutexLock lock(manifest_mutex_);
     manifest = manifest_;
     for (const std::string& name : files_of(manifest)) {

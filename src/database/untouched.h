@@ -1,4 +1,4 @@
-// A database folder that is looked at and not changed.
+// A database folder that check() and repair() read without changing it.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace omendb::internal {
 
-/// For one thread. Whatever is done with the database goes to memory and is gone with this object.
+/// For one thread. Changes to the database are kept in memory and vanish with this object.
 class Untouched {
  public:
   /// @error kNotFound, kNotADatabase, kUnsupportedVersion, kInvalidArgument, kLocked.
@@ -18,12 +18,12 @@ class Untouched {
 
   const std::string& path() const { return path_; }
   std::string segments() const { return storage::join(path_, kSegmentsFolder); }
-  /// Shows the folder as it is, and as this object changed it.
+  /// An Env that shows the folder with the changes of this object.
   const std::shared_ptr<storage::Env>& env() const { return env_; }
 
   /// @error kCorruption.
   Result<storage::Manifest> manifest() const;
-  /// Recovers and opens the database. Nothing tends it.
+  /// Recovers and opens the database, without background threads.
   Result<std::shared_ptr<DatabaseImpl>> open() const;
 
  private:

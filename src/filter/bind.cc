@@ -117,7 +117,7 @@ uint32_t FilterBinder::number_of(const Field& field) {
 
 /// A test of a column that is NULL in every row.
 Result<BoundNode> FilterBinder::bind_unknown(const FilterTest& test) {
-  // Where no point ever was, every name is unknown, and nobody misspelled anything.
+  // In a collection without points every name is unknown, so there is nothing to warn of.
   const auto known = [&](const UnknownColumn& column) { return column.name == test.column; };
   if (ids_ && std::ranges::none_of(bound_.unknown, known)) {
     bound_.unknown.push_back({test.column, unknown_column_text(test.column, schema_)});

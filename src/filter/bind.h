@@ -1,5 +1,5 @@
-// A filter made ready for the columns of one collection: names found, types checked, and constants
-// turned into what the typed loops of eval.cc compare with.
+// Prepares a filter for the columns of one collection: finds the names, checks the types, and
+// converts constants to the types that the loops of eval.cc compare with.
 #pragma once
 
 #include <cstdint>
@@ -74,7 +74,7 @@ struct BoundColumn {
   bool is_id = false;  ///< the points' ids: strings, or u64 numbers as shifted() ints
 };
 
-/// A name in a filter that no point has: NULL in every row.
+/// A name in a filter that no point has a column for. It is NULL in every row.
 struct UnknownColumn {
   std::string name;
   std::string message;  ///< a sentence that suggests the nearest name

@@ -1,4 +1,4 @@
-// Tests of values, made ready for the type that they meet.
+// Prepares the tests of a filter for the types of the columns that they test.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Which rows a bound filter matches.
+// Finds the rows that a bound filter matches.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The tests of bound nodes, of one value. Tests that are NULL or constant are none of these.
+// Applies the test of a bound node to one value. Tests that are NULL or constant are not among
+// these.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What to say to someone who misspelled a column.
+// Suggests the column that a misspelled name means.
 #pragma once
 
 #include <string>

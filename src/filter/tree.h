@@ -84,7 +84,7 @@ namespace filter {
 /// kInvalidFilter: `column 7: <message>`, then the line of `text` and a caret under byte `at`.
 Status filter_error(std::string_view text, size_t at, std::string_view message);
 
-/// What a tree that is too deep is refused with.
+/// The error for a tree that is too deep.
 std::string too_deep_text();
 
 /// The value as the grammar writes it.

@@ -15,8 +15,8 @@ constexpr size_t kLanes = 32;
 constexpr size_t kSample = 256;
 constexpr size_t kSampleMargin = 24;
 
-/// Room beside the capacity: pruning costs a pass over the buffer, so it should be rare; but until
-/// it happens the threshold is stale and lets too much in.
+/// Room beyond the capacity. Pruning costs a pass over the buffer, so it should be rare; but until
+/// the next pruning the threshold is stale and lets too many in.
 constexpr size_t slack(size_t capacity) {
   return std::max<size_t>(capacity, 512) + kLanes;
 }

@@ -40,7 +40,7 @@ Status ExactIndex::search(PreparedQueries& queries, const Scope& scope,
 
   std::vector<TopK> tops;
   tops.reserve(out.size());
-  // What was found before sets a limit: nothing beyond it can get in.
+  // Hits of other parts set a limit: no row beyond it can be among the nearest.
   for (const Gathered* gathered : out) tops.emplace_back(gathered->k(), gathered->reach(), &rows_);
   for (size_t done = 0; done < scope.rows(); done += block.count) {
     OMEN_RETURN_IF_ERROR(queries.stop().check());

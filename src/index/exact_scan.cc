@@ -60,8 +60,8 @@ void offer_run(const float* distances, size_t n, uint32_t first, TopK& top) {
               [&](size_t i) { top.offer(distances[i], first + static_cast<uint32_t>(i)); });
 }
 
-// Measures and offers `n` ascending rows. Where nearly all rows of the stretch take part, it is
-// scanned whole: reading on is cheaper than jumping.
+// Measures and offers `n` ascending rows. If nearly all rows of the stretch take part, scans the
+// whole stretch: reading on is cheaper than jumping.
 void offer_rows(const Kernels& kernels, const void* query, size_t dim, const RowBlock& block,
                 const uint32_t* rows, size_t n, TopK& top) {
   float distances[kChunk + kChunk / 3];

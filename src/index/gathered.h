@@ -53,8 +53,8 @@ class Gathered {
   void add(const Hit& hit) {
     if (seen_.insert(hit.source, hit.slot)) add_new(hit);
   }
-  /// Whether no such row was added or claimed so far. Who claims a row measures it and calls
-  /// add_new().
+  /// Claims a row for measuring. @return false if it was added or claimed before. The caller of a
+  /// successful claim measures the row and calls add_new().
   bool claim(uint32_t source, uint32_t slot) { return seen_.insert(source, slot); }
   void add_new(const Hit& hit);
 
@@ -69,8 +69,8 @@ class Gathered {
   /// Where indexes that estimate put their candidates. @pre open()
   CandidateQueue& candidates() { return *candidates_; }
 
-  /// The hits that can be among the k nearest, nearest first. All that tie for the k-th place are
-  /// there: their ids decide.
+  /// The hits that can be among the k nearest, nearest first. Includes all that tie for the k-th
+  /// place; the caller chooses among those by their ids.
   std::vector<Hit> take();
 
  private:

@@ -34,7 +34,7 @@ const PreparedQueries::Coded& PreparedQueries::for_codes(const codec::rabitq::En
 
 uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes) {
   if (!queries.stop().possible()) return std::numeric_limits<uint32_t>::max() / 64 * 64;
-  // Not so few that what each scan sets up costs more than the rows.
+  // So many that the rows of a scan cost more than setting it up.
   constexpr size_t kLeast = 2'048;
   const size_t rows = bytes / std::max<size_t>(1, row_bytes * queries.size());
   return static_cast<uint32_t>(std::clamp<size_t>(rows, kLeast, size_t{1} << 24) / 64 * 64);

@@ -383,7 +383,8 @@ Status check_collection_options(const CollectionOptions& options) {
   const CollectionOptions unsaid;
   if (options.dim != unsaid.dim || options.metric != unsaid.metric ||
       options.element != unsaid.element) {
-    return invalid("dim, metric or element beside vector fields; each field says its own");
+    return invalid(
+        "dim, metric or element is given beside vector fields; give it for each field instead");
   }
   for (size_t i = 0; i < options.fields.size(); ++i) {
     const VectorField& field = options.fields[i];

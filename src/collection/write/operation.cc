@@ -185,7 +185,7 @@ Status read_create(ByteReader& in, uint32_t collection_id, DecodedOperation& out
     if (!read_field(in, create.fields.emplace_back())) return bad("a cut vector field");
   }
   if (!check_collection_name(create.name).ok() || !check_fields(create.fields).ok()) {
-    return bad("a collection that cannot be");
+    return bad("a collection whose name or fields are not valid");
   }
   if (!in.done()) return bad("bytes past its end");
   out.operation = std::move(create);

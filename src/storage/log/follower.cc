@@ -199,7 +199,7 @@ Status LogFollower::check_end(const LogMark& mark) {
           "\"" + source_->path + "\": offset " + std::to_string(source_->offset) +
               ": the log ends after record " + std::to_string(source_->next - 1) +
               "; it was durable up to record " + std::to_string(durable) +
-              ", as the manifest knows"};
+              " when the manifest was written"};
 }
 
 // Finds out whether the source ends here or has a damaged record here.
@@ -225,8 +225,8 @@ Status LogFollower::check_rest() {
   if (whole || !named) return {};
   return {StatusCode::kCorruption,
           "\"" + source_->path + "\": offset " + std::to_string(source_->offset) + ": record " +
-              std::to_string(next) + " is damaged, and was durable: a later record says so of " +
-              "all up to " + std::to_string(durable)};
+              std::to_string(next) + " is damaged. It was durable: a later record says that " +
+              "the log was synced up to " + std::to_string(durable)};
 }
 
 // Reads the frame at the source's offset, if a whole one is there. The writer may be writing it:

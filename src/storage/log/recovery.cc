@@ -92,7 +92,7 @@ Status check_end(const LogInput& input, const Scan& scan, const LogMark& mark) {
   return corrupt(input.path, scan.offset,
                  "the log ends after record " + std::to_string(scan.next - 1) +
                      "; it was durable up to record " + std::to_string(to_int(durable)) +
-                     ", as the manifest knows");
+                     " when the manifest was written");
 }
 
 Status read_last(const LogInput& input, const LogMark& mark, Epoch before, const LogVisitor& replay,
@@ -102,10 +102,11 @@ Status read_last(const LogInput& input, const LogMark& mark, Epoch before, const
   OMEN_RETURN_IF_ERROR(check_end(input, scan, mark));
   const Rest rest = examine_rest(input, scan);
   if (rest.durable >= scan.next) {
-    return corrupt(input.path, scan.offset,
-                   "record " + std::to_string(scan.next) +
-                       " is damaged, and was durable: a later record says so of all up to " +
-                       std::to_string(rest.durable));
+    return corrupt(
+        input.path, scan.offset,
+        "record " + std::to_string(scan.next) +
+            " is damaged. It was durable: a later record says that the log was synced up to " +
+            std::to_string(rest.durable));
   }
   contents.torn = rest.something || rest.cut;
   contents.blank = !contents.torn && scan.offset == kLogHeaderBytes;
