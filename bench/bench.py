@@ -118,6 +118,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--folder", type=Path, default=OUT / "scratch", help="where databases go")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--figure", type=Path, help="an SVG of the search part alone")
     return parser.parse_args()
 
 
@@ -163,6 +164,9 @@ def main() -> int:
     try:
         plot.draw(result, path.with_suffix(".png"))
         print(path.with_suffix(".png"))
+        if arguments.figure:
+            plot.draw_search(result, arguments.figure)
+            print(arguments.figure)
     except ImportError:
         print("no plot: matplotlib is not installed (make bench installs it)")
     return 0

@@ -1,11 +1,24 @@
-"""Draws the JSON of a run: one PNG of four panels."""
+"""Draws the JSON of a run: a PNG of four panels, or an SVG of the search part."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"omendb": "#0b7285", "faiss": "#e8590c", "hnswlib": "#5f3dc4", "usearch": "#868e96"}
+COLOURS = {
+    "omendb": "#0b7285",
+    "faiss": "#e8590c",
+    "hnswlib": "#5f3dc4",
+    "hnsw": "#c2255c",
+    "usearch": "#868e96",
+}
+LABELS = {
+    "omendb": "OmenDB",
+    "faiss": "faiss, flat",
+    "hnswlib": "hnswlib, flat",
+    "hnsw": "hnswlib, HNSW graph",
+    "usearch": "usearch, exact",
+}
 
 
 def _recall_against_time(axes: Any, result: dict[str, Any]) -> None:
@@ -63,6 +76,37 @@ def _latencies(axes: Any, mixed: dict[str, Any]) -> None:
     axes.set_xticks(range(len(keys)), keys)
     axes.set(yscale="log", ylabel="ms", title="Searches in two threads beside a writer")
     axes.legend(fontsize=7)
+
+
+def draw_search(result: dict[str, Any], path: Path) -> None:
+    """Recall against the time of a query that comes alone, for a page of text: an SVG whose bytes
+    depend on the figures alone."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "omendb"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), constrained_layout=True)
+    for name in dict.fromkeys(row["engine"] for row in result["search"]):
+        rows = [row for row in result["search"] if row["engine"] == name]
+        rows.sort(key=lambda row: row["single_us"]["median"])
+        axes.plot(
+            [row["single_us"]["median"] for row in rows],
+            [row[f"recall@{result['k']}"] for row in rows],
+            "o-" if len(rows) > 1 else "o",
+            color=COLOURS[name],
+            label=LABELS[name],
+        )
+    axes.set(
+        xscale="log",
+        xlabel="µs a query, one at a time on one core (left is faster)",
+        ylabel=f"recall@{result['k']}",
+        title=f"{result['data']}: {result['vectors']:,} vectors of {result['dim']} dimensions",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower right")
+    figure.savefig(path, metadata={"Date": None})
 
 
 def draw(result: dict[str, Any], path: Path) -> None:

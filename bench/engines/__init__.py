@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-NAMES = ["omendb", "faiss", "hnswlib", "usearch"]
+NAMES = ["omendb", "faiss", "hnswlib", "hnsw", "usearch"]
 
 
 class Engine(Protocol):
