@@ -157,6 +157,20 @@ TEST_F(CheckTest, AFlippedByteAnywhereInAFileThatCountsIsFoundAndTheFileNamed) {
   EXPECT_TRUE(report("db").sound());
 }
 
+TEST_F(CheckTest, AFolderThatAWriterHasOpenIsNeitherCheckedNorRepaired) {
+  {
+    auto writer = Database::open(path("db"));
+    ASSERT_TRUE(writer.ok()) << writer.status().to_string();
+    for (const Status& refused :
+         {check(path("db")).status(), repair(path("db"), path("saved")).status()}) {
+      EXPECT_EQ(refused.code(), StatusCode::kLocked) << refused.to_string();
+      EXPECT_NE(refused.message().find("is held by pid"), std::string::npos);
+    }
+    EXPECT_FALSE(fs::exists(root_ / "saved"));
+  }
+  EXPECT_TRUE(report("db").sound());
+}
+
 TEST_F(CheckTest, EveryDamagedPageIsReportedOnceAndRunsOfPagesTogether) {
   const fs::path file = files("db", ".seg").front();
   for (const uintmax_t page : {10, 11, 12, 20}) flip(file, page * 4'096 + 5);

@@ -24,6 +24,7 @@ namespace omendb::internal {
 
 /// Where a ":memory:" database lives in its own Env.
 inline constexpr char kMemoryFolder[] = "/memory";
+inline constexpr char kLockFile[] = "LOCK";
 inline constexpr char kSegmentsFolder[] = "segments";
 inline constexpr char kLogFolder[] = "wal";
 

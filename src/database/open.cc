@@ -19,7 +19,6 @@ namespace {
 using storage::join;
 
 constexpr char kMemoryPath[] = ":memory:";
-constexpr char kLockFile[] = "LOCK";
 
 Status check_range(const char* name, uint64_t value, uint64_t low, uint64_t high) {
   if (value >= low && value <= high) return {};

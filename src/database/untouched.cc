@@ -18,7 +18,8 @@ Result<Untouched> Untouched::find(std::string path) {
   if (manifest.ok() && !*manifest) {
     return Status(StatusCode::kNotFound, "there is no database at \"" + path + "\"");
   }
-  return Untouched(std::move(path), std::move(env));
+  OMEN_ASSIGN_OR_RETURN(auto lock, env->lock_shared(storage::join(path, kLockFile)));
+  return Untouched(std::move(path), std::move(env), std::move(lock));
 }
 
 Result<storage::Manifest> Untouched::manifest() const {

@@ -10,7 +10,8 @@
 
 namespace omendb::internal {
 
-/// For one thread. Changes to the database are kept in memory and vanish with this object.
+/// For one thread. While it lives, no writer opens the folder. Changes to the database are kept in
+/// memory and vanish with this object.
 class Untouched {
  public:
   /// @error kNotFound, kNotADatabase, kUnsupportedVersion, kInvalidArgument, kLocked.
@@ -27,11 +28,13 @@ class Untouched {
   Result<std::shared_ptr<DatabaseImpl>> open() const;
 
  private:
-  Untouched(std::string path, std::shared_ptr<storage::Env> env)
-      : path_(std::move(path)), env_(std::move(env)) {}
+  Untouched(std::string path, std::shared_ptr<storage::Env> env,
+            std::unique_ptr<storage::FileLock> lock)
+      : path_(std::move(path)), env_(std::move(env)), lock_(std::move(lock)) {}
 
   std::string path_;
   std::shared_ptr<storage::Env> env_;
+  std::unique_ptr<storage::FileLock> lock_;  // null for a folder that never had a writer
 };
 
 }  // namespace omendb::internal

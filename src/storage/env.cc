@@ -53,6 +53,10 @@ std::string describe_this_process(uint64_t now_micros) {
          " since " + when;
 }
 
+Result<std::unique_ptr<FileLock>> Env::lock_shared(const std::string& path) {
+  return Status(StatusCode::kUnimplemented, "share the lock \"" + path + "\"");
+}
+
 Status internal::locked_error(std::string_view lock_path, std::string_view owner) {
   std::string message = "database \"" + parent_directory(lock_path) + "\" is held by ";
   message += owner.empty() ? "another process" : owner;

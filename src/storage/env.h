@@ -112,6 +112,12 @@ class Env {
   /// @error kLocked: `database "<folder>" is held by <what the holder wrote>`.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path,
                                                  std::string_view owner) = 0;
+  /// Takes a shared lock on `path`: lock() is refused while it is held, and other shared locks are
+  /// not. Writes nothing, so that a folder which may only be read can be locked. Of the operating
+  /// system's files alone.
+  /// @return null if there is no such file, and so nobody who holds it.
+  /// @error kLocked, as lock(); kUnimplemented.
+  virtual Result<std::unique_ptr<FileLock>> lock_shared(const std::string& path);
   virtual uint64_t now_micros() const = 0;  ///< wall clock, since 1970
 };
 

@@ -193,6 +193,36 @@ TEST_P(EnvTest, RoomIsZerosAndKeepsWhatWasWritten) {
   EXPECT_EQ((*file)->size(), text.size());
 }
 
+TEST(PosixEnvTest, ASharedLockRefusesWritersAndNoOtherShares) {
+  const auto env = Env::posix();
+  std::string folder = (std::filesystem::temp_directory_path() / "omendb-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string lock = join(folder, "LOCK");
+  const auto none = env->lock_shared(lock);
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(*none, nullptr);
+  EXPECT_FALSE(std::filesystem::exists(lock));
+
+  auto writer = env->lock(lock, "a writer");
+  ASSERT_TRUE(writer.ok());
+  const auto refused = env->lock_shared(lock);
+  EXPECT_EQ(refused.status().code(), StatusCode::kLocked);
+  EXPECT_NE(refused.status().message().find("held by a writer"), std::string::npos);
+
+  writer->reset();
+  auto one = env->lock_shared(lock);
+  auto other = env->lock_shared(lock);
+  ASSERT_TRUE(one.ok() && *one != nullptr && other.ok() && *other != nullptr);
+  const auto late = env->lock(lock, "a late writer");
+  EXPECT_EQ(late.status().code(), StatusCode::kLocked);
+  EXPECT_NE(late.status().message().find("held by a check or a repair"), std::string::npos);
+  one->reset();
+  EXPECT_FALSE(env->lock(lock, "a late writer").ok());
+  other->reset();
+  EXPECT_TRUE(env->lock(lock, "a late writer").ok());
+  std::filesystem::remove_all(folder);
+}
+
 TEST(PosixEnvTest, ALockTellsThatItsFolderWasRemovedOrMoved) {
   const auto env = Env::posix();
   std::string pattern = (std::filesystem::temp_directory_path() / "omendb-XXXXXX").string();

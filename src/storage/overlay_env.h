@@ -37,6 +37,10 @@ class OverlayEnv final : public Env {
   Status link_file(const std::string& from, const std::string& to) override;
   Status sync_directory(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override;
+  /// Of the base: a lock() here is kept in memory and refuses nobody.
+  Result<std::unique_ptr<FileLock>> lock_shared(const std::string& path) override {
+    return base_->lock_shared(path);
+  }
   uint64_t now_micros() const override { return base_->now_micros(); }
 
  private:

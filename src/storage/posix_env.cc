@@ -307,6 +307,10 @@ class PosixEnv final : public Env {
     return {};
   }
 
+  Result<std::unique_ptr<FileLock>> lock_shared(const std::string& path) override {
+    return share_posix_lock(path);
+  }
+
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view owner) override {
     return take_posix_lock(path, owner);
   }

@@ -25,7 +25,7 @@ class HeldLocks {
   }
 
   Mutex& mutex() OMEN_TSA(lock_returned(mutex_)) { return mutex_; }
-  void add(PosixFileLock* lock) OMEN_REQUIRES(mutex_) { held_.push_back(lock); }
+  std::unique_ptr<FileLock> keep(std::unique_ptr<PosixFileLock> lock) OMEN_REQUIRES(mutex_);
   void remove(PosixFileLock* lock) OMEN_REQUIRES(mutex_) { std::erase(held_, lock); }
 
  private:
@@ -70,6 +70,11 @@ class PosixFileLock final : public FileLock {
   const std::string path_;
 };
 
+std::unique_ptr<FileLock> HeldLocks::keep(std::unique_ptr<PosixFileLock> lock) {
+  held_.push_back(lock.get());
+  return lock;
+}
+
 void HeldLocks::in_child() {
   for (PosixFileLock* lock : held_) lock->leave_to_parent();
   held_.clear();
@@ -81,6 +86,17 @@ Result<std::string> read_text(int fd, const std::string& path) {
   const ssize_t n = ::pread(fd, text, sizeof(text), 0);
   if (n < 0) return os_error("read", path, errno);
   return std::string(text, static_cast<size_t>(n));
+}
+
+Result<bool> try_flock(int fd, int kind, const std::string& path) {
+  if (::flock(fd, kind | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  return os_error("lock", path, errno);
+}
+
+Status held_by_writer(int fd, const std::string& path) {
+  OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd, path));
+  return internal::locked_error(path, holder);
 }
 
 // Writes the new name over the old one and then cuts the file: an emptied file might get no block
@@ -108,15 +124,28 @@ Result<std::unique_ptr<FileLock>> take_posix_lock(const std::string& path, std::
   HeldLocks& held = HeldLocks::instance();
   const MutexLock lock(held.mutex());  // no fork between opening the file and listing it
   OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return os_error("lock", path, errno);
-    OMEN_ASSIGN_OR_RETURN(const std::string holder, read_text(fd.get(), path));
-    return internal::locked_error(path, holder);
+  OMEN_ASSIGN_OR_RETURN(bool taken, try_flock(fd.get(), LOCK_EX, path));
+  if (!taken) {
+    OMEN_ASSIGN_OR_RETURN(const bool shared, try_flock(fd.get(), LOCK_SH, path));
+    if (!shared) return held_by_writer(fd.get(), path);
+    // The holder may be gone by now. If not, it shares the lock, and the name in the file is that
+    // of an earlier writer.
+    OMEN_ASSIGN_OR_RETURN(taken, try_flock(fd.get(), LOCK_EX, path));
+    if (!taken) return internal::locked_error(path, "a check or a repair");
   }
   OMEN_RETURN_IF_ERROR(write_owner(fd.get(), path, owner));
-  auto taken = std::make_unique<PosixFileLock>(std::move(fd), path);
-  held.add(taken.get());
-  return std::unique_ptr<FileLock>(std::move(taken));
+  return held.keep(std::make_unique<PosixFileLock>(std::move(fd), path));
+}
+
+Result<std::unique_ptr<FileLock>> share_posix_lock(const std::string& path) {
+  HeldLocks& held = HeldLocks::instance();
+  const MutexLock lock(held.mutex());
+  auto fd = Descriptor::open(path, O_RDONLY);
+  if (fd.status().code() == StatusCode::kNotFound) return std::unique_ptr<FileLock>();
+  OMEN_RETURN_IF_ERROR(fd.status());
+  OMEN_ASSIGN_OR_RETURN(const bool taken, try_flock(fd->get(), LOCK_SH, path));
+  if (!taken) return held_by_writer(fd->get(), path);
+  return held.keep(std::make_unique<PosixFileLock>(*std::move(fd), path));
 }
 
 }  // namespace omendb::storage

@@ -15,4 +15,7 @@ namespace omendb::storage {
 /// closes its copy at once, so that the end of its parent frees the lock.
 Result<std::unique_ptr<FileLock>> take_posix_lock(const std::string& path, std::string_view owner);
 
+/// Env::lock_shared() of the operating system.
+Result<std::unique_ptr<FileLock>> share_posix_lock(const std::string& path);
+
 }  // namespace omendb::storage
