@@ -84,7 +84,10 @@ struct CollectionOptions {
 /// The vectors of a batch of points in one field.
 struct FieldVectors {
   std::string_view field;
-  VectorsView vectors;
+  VectorsView vectors;  ///< one row a point
+  /// One byte a point: 0 = it has no vector in this field, and its row above is not looked at.
+  /// Empty: every point has one.
+  std::span<const uint8_t> present = {};
 };
 
 /// One batch of points. Everything is borrowed for the call.
@@ -92,7 +95,8 @@ struct WriteBatch {
   VectorsView vectors = {};               ///< of a collection without named fields
   IdsView ids = {};                       ///< one a point, or std::monostate
   std::span<const Column> metadata = {};  ///< columns of one row a point; absent values are NULL
-  /// Of a collection with named fields: each of them once, in any order, with one vector a point.
+  /// Of a collection with named fields: each at most once, in any order. In a field that is left
+  /// out no point of the batch has a vector; each point needs one in some field.
   std::span<const FieldVectors> fields = {};
   uint64_t first_row = 0;  ///< what errors call the first vector, if this is part of a longer batch
 };
@@ -123,7 +127,8 @@ struct SearchOptions {
   /// Borrowed. Once another thread sets it to true, the call fails with kCancelled. Null = nobody
   /// does.
   const std::atomic<bool>* cancel = nullptr;
-  /// The vector field to search. May be left out where there is one.
+  /// The vector field to search. May be left out where there is one. Points that have no vector in
+  /// it are no hits.
   std::string field = {};
   bool with_vectors = false;
   std::vector<std::string> vector_fields = {};  ///< those that with_vectors returns; empty = all

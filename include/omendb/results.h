@@ -47,7 +47,11 @@ struct PointVectors {
   std::string field;
   size_t dim = 0;
   Element element = Element::kF32;
-  std::vector<std::byte> vectors;  ///< row-major
+  std::vector<std::byte> vectors;  ///< row-major; zeros for points that have none
+  /// One byte a point: 0 = it has no vector in this field. Empty: every point has one.
+  std::vector<uint8_t> present;
+
+  bool has(size_t point) const { return present.empty() || present[point] != 0; }
 };
 
 /// Points, column by column. Vectors are in the element type of the collection, or of the field.

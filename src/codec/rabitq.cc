@@ -169,6 +169,12 @@ void Encoder::load_row(const void* row, float* values) const {
   std::fill(values + options_.dim, values + rotation_.padded_dim(), 0.0F);
 }
 
+void Encoder::clear_lane(std::byte* block, size_t lane) const {
+  std::byte* const adds = block + rotation_.padded_dim() * 4;
+  store_factor(adds, lane, kBf16Nan);
+  store_factor(adds + kBlockRows * 2, lane, kBf16Nan);
+}
+
 void Encoder::encode_block(distance::Isa isa, const void* rows, size_t stride, size_t n,
                            std::byte* out) const {
   OMEN_CHECK(n >= 1 && n <= kBlockRows);
@@ -215,10 +221,7 @@ void Encoder::encode_block(distance::Isa isa, const void* rows, size_t stride, s
     store_factor(adds, v, to_bf16(add));
     store_factor(rescales, v, to_bf16(saturate(times * rescale, kLargestLength)));
   }
-  for (size_t v = n; v < kBlockRows; ++v) {
-    store_factor(adds, v, kBf16Nan);
-    store_factor(rescales, v, kBf16Nan);
-  }
+  for (size_t v = n; v < kBlockRows; ++v) clear_lane(out, v);
   pack(bits.data(), row_bytes, out);
 }
 

@@ -106,6 +106,9 @@ class Encoder {
   void encode_block(distance::Isa isa, const void* rows, size_t stride, size_t n,
                     std::byte* out) const;
 
+  /// Marks a lane of a block as one that holds no vector.
+  void clear_lane(std::byte* block, size_t lane) const;
+
   /// @param query  options.dim finite floats, whatever the rows' element.
   PreparedQuery prepare(const float* query) const;
 

@@ -168,7 +168,7 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
     if (segment::same_but_for_dimensions(*staged_->fields, *before->fields)) {
-      OMEN_RETURN_IF_ERROR(make_room(put.rows, wait));
+      OMEN_RETURN_IF_ERROR(make_room(put.rows, put.fields, wait));
       OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
       OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
     }
@@ -183,15 +183,25 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
 void CollectionCore::fill(Pending& pending, const PutOperation& put, Wait wait) {
   or_fail([&] {
     pending.encoded =
-        fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.fields,
-                            wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
+        fill_while_flushing(host_, pending.lsn, *pending.memtable, pending.first, put.rows,
+                            put.fields, wait == Wait::kYes ? Flush::kMayWait : Flush::kByOthers);
   });
+}
+
+/// Whether the rows of a batch fit the growing memtable. What it holds of a field has no room for
+/// vectors if their dimension was not known when it began.
+bool CollectionCore::fits_growing(uint32_t rows, std::span<const PutField> fields) const {
+  if (growing_->capacity() - growing_->reserved() < rows) return false;
+  for (size_t f = 0; f < fields.size(); ++f) {
+    if (fields[f].any() && staged_->spec(f).dim == 0) return false;
+  }
+  return true;
 }
 
 /// Waits while as many memtables as allowed are on their way to the disk; then there is one to
 /// write to, or none.
-Status CollectionCore::make_room(uint32_t rows, Wait wait) {
-  while (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
+Status CollectionCore::make_room(uint32_t rows, std::span<const PutField> fields, Wait wait) {
+  while (growing_ != nullptr && !fits_growing(rows, fields)) {
     if (frozen_.size() < options_.max_sealing_memtables) {
       freeze_locked();
       return {};
@@ -240,7 +250,7 @@ Status CollectionCore::check_dimensions(const PutOperation& put) {
   for (size_t f = 0; f < put.fields.size(); ++f) {
     const segment::Field& field = (*staged_->fields)[f];
     const size_t dim = put.fields[f].vectors.dim;
-    if (field.spec.dim == 0 || dim == field.spec.dim) continue;
+    if (!put.fields[f].any() || field.spec.dim == 0 || dim == field.spec.dim) continue;
     const RowNames names{"vector", 0, field.name};
     return {StatusCode::kDimensionMismatch, "vector has " + std::to_string(dim) + " dimensions; " +
                                                 names.holder(name_) + " has " +
@@ -317,6 +327,13 @@ std::shared_ptr<Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& 
     if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&put.ids)) {
       const uint64_t largest = *std::max_element(numbers->begin(), numbers->end());
       snapshot->next_auto_id = std::max(snapshot->next_auto_id, largest + 1);
+    }
+  }
+  for (size_t f = 0; f < put.fields.size(); ++f) {
+    if (put.fields[f].any()) {
+      growing_->reserve_vectors(pending.first, rows, f, put.fields[f].present.get());
+    } else {
+      growing_->reserve_no_vectors(pending.first, f);
     }
   }
   if (snapshot->parts.empty() || snapshot->parts.back().memtable != growing_) {
@@ -538,9 +555,10 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
   std::shared_ptr<Pending> pending;
   {
     MutexLock lock(write_mutex_);
-    if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
+    if (auto* put = std::get_if<PutOperation>(&decoded.operation)) {
       const uint32_t rows = put->rows;
-      const bool sound = rows > 0 && fits_fields(*put, *staged_->fields) &&
+      const auto fields = fitted_fields(*put, *staged_->fields);
+      const bool sound = rows > 0 && fields &&
                          check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
                          check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
                          column::check_columns(put->columns, rows).ok() &&
@@ -550,7 +568,8 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
         return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
                                              " does not fit collection \"" + name_ + "\""};
       }
-      if (growing_ != nullptr && growing_->capacity() - growing_->reserved() < rows) {
+      put->fields = *fields;
+      if (growing_ != nullptr && !fits_growing(rows, put->fields)) {
         freeze_locked();
         if (journal_) frozen_.clear();  // the writer seals it
       }
@@ -560,10 +579,7 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
       if (journal_) {
         journal_->fills.push_back({lsn, pending->memtable, pending->first + pending->rows});
       }
-      pending->encoded = true;
-      for (size_t f = 0; f < put->fields.size(); ++f) {
-        pending->encoded &= pending->memtable->fill(pending->first, f, put->fields[f].vectors);
-      }
+      pending->encoded = fill_rows(*pending->memtable, pending->first, put->fields, 0, rows);
     } else {
       const auto* deleted = std::get_if<DeleteOperation>(&decoded.operation);
       if (deleted == nullptr || !check_id_kind(deleted->ids, staged_->id_kind, name_).ok()) {

@@ -148,7 +148,10 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status check_open() const;
   Status check_writable() OMEN_REQUIRES(write_mutex_);
   enum class Wait : uint8_t { kYes, kNo };
-  Status make_room(uint32_t rows, Wait wait) OMEN_REQUIRES(write_mutex_);
+  bool fits_growing(uint32_t rows, std::span<const PutField> fields) const
+      OMEN_REQUIRES(write_mutex_);
+  Status make_room(uint32_t rows, std::span<const PutField> fields, Wait wait)
+      OMEN_REQUIRES(write_mutex_);
   void start_memtable(const Snapshot& base, uint32_t rows) OMEN_REQUIRES(write_mutex_);
   void freeze_locked() OMEN_REQUIRES(write_mutex_);
   /// Rows of the staged state that hold the ids, by part.

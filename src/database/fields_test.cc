@@ -249,8 +249,8 @@ TEST_F(FieldsTest, ABatchThatDoesNotFitOneFieldIsRefusedWholeAndNamesTheField) {
         << written.status().to_string();
   };
   auto fields = good.fields();
-  refused({fields[0], fields[1]}, StatusCode::kInvalidArgument,
-          "no vectors for field \"title\"; collection \"docs\" has the vector fields \"title\", "
+  refused({}, StatusCode::kInvalidArgument,
+          "a batch without vectors; collection \"docs\" has the vector fields \"title\", "
           "\"body\", \"bits\"");
   fields.push_back({"text", {good.title.data(), 3, kTitleDim}});
   refused(fields, StatusCode::kNotFound, "unknown vector field \"text\"");
@@ -266,7 +266,7 @@ TEST_F(FieldsTest, ABatchThatDoesNotFitOneFieldIsRefusedWholeAndNamesTheField) {
   fields = good.fields();
   fields[0].vectors.count = 2;
   refused(fields, StatusCode::kInvalidArgument,
-          "field \"body\" has 2 vectors, field \"title\" has 3");
+          "field \"bits\" has 3 vectors, field \"body\" has 2");
   fields = good.fields();
   fields[1].vectors = {good.title.data(), 3, kTitleDim};
   refused(fields, StatusCode::kDimensionMismatch, "field \"bits\"");

@@ -208,7 +208,7 @@ class CollectionCopy {
       batch.vectors = {points.vectors.data(), count, from_.spec(0).dim, from_.spec(0).element};
     } else {
       for (const PointVectors& f : points.fields) {
-        fields.push_back({f.field, {f.vectors.data(), count, f.dim, f.element}});
+        fields.push_back({f.field, {f.vectors.data(), count, f.dim, f.element}, f.present});
       }
       batch.fields = fields;
     }
@@ -319,7 +319,8 @@ class LogCopy {
     OMEN_ASSIGN_OR_RETURN(const auto now, core.snapshot());
     WriteBatch batch{.ids = put.ids, .metadata = put.columns};
     std::vector<FieldVectors> fields;
-    OMEN_RETURN_IF_ERROR(name_fields(put, *now->fields, batch.vectors, fields));
+    std::vector<std::vector<uint8_t>> present(put.fields.size());
+    OMEN_RETURN_IF_ERROR(name_fields(put, *now->fields, batch.vectors, fields, present));
     batch.fields = fields;
     std::vector<uint64_t> generated;
     if (std::holds_alternative<std::monostate>(put.ids)) {
@@ -330,9 +331,12 @@ class LogCopy {
   }
 
   /// Converts the fields of a put, which are known by their ids, to those of a batch.
+  /// @param present  what `named` borrows from; one a field.
   static Status name_fields(const collection::PutOperation& put, const segment::Fields& known,
-                            VectorsView& unnamed, std::vector<FieldVectors>& named) {
-    for (const collection::PutField& field : put.fields) {
+                            VectorsView& unnamed, std::vector<FieldVectors>& named,
+                            std::vector<std::vector<uint8_t>>& present) {
+    for (size_t f = 0; f < put.fields.size(); ++f) {
+      const collection::PutField& field = put.fields[f];
       const auto found = std::ranges::find(known, field.id, &segment::Field::id);
       if (found == known.end()) {
         return {StatusCode::kCorruption,
@@ -341,7 +345,11 @@ class LogCopy {
       if (found->name.empty()) {
         unnamed = field.vectors;
       } else {
-        named.push_back({found->name, field.vectors});
+        if (field.present != nullptr) {
+          present[f].resize(put.rows);
+          field.present->for_each_set([&](size_t row) { present[f][row] = 1; });
+        }
+        named.push_back({found->name, field.vectors, present[f]});
       }
     }
     return {};

@@ -25,6 +25,13 @@ class Rows : public SlotOrder {
  public:
   virtual uint32_t rows() const = 0;
 
+  /// Whether every row has a vector. The vector of a row that has none is zeros and means nothing:
+  /// whoever searches rows that are not complete leaves such rows out of the Scope's mask.
+  virtual bool complete() const = 0;
+  virtual Result<bool> has(uint32_t slot) const = 0;
+  /// Clears the bits of rows that have no vector. @param mask  rows() bits, bit 0 is row 0.
+  virtual Status clear_absent(std::span<uint64_t> mask) const = 0;
+
   /// The vectors of [first, first + count). @pre first + count <= rows().
   /// @param mask  bit i % 64 of word i / 64 says whether the caller will look at row first + i. The
   ///              bytes of other rows need not be read or checked. Null: it looks at all.

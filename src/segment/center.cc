@@ -36,10 +36,13 @@ std::vector<float> CenterSum::mean() const {
 }
 
 std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                           const std::byte* rows, size_t count) {
+                                                           const std::byte* rows,
+                                                           std::span<const uint32_t> slots) {
   CenterSum sum(spec);
-  const size_t sample = std::min(count, kMaxSample);
-  for (size_t i = 0; i < sample; ++i) sum.add(rows + (i * count / sample) * spec.row_bytes());
+  const size_t sample = std::min(slots.size(), kMaxSample);
+  for (size_t i = 0; i < sample; ++i) {
+    sum.add(rows + slots[i * slots.size() / sample] * spec.row_bytes());
+  }
   return make_encoder(spec, sum.mean());
 }
 

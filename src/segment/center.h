@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "codec/rabitq.h"
@@ -30,9 +31,10 @@ class CenterSum {
   uint64_t count_ = 0;
 };
 
-/// An encoder centered on the mean of at most 2,048 of the given rows, evenly drawn.
+/// An encoder centered on the mean of at most 2,048 of the rows in the given slots, evenly drawn.
 std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
-                                                           const std::byte* rows, size_t count);
+                                                           const std::byte* rows,
+                                                           std::span<const uint32_t> slots);
 std::shared_ptr<const codec::rabitq::Encoder> make_encoder(const VectorSpec& spec,
                                                            const std::vector<float>& center);
 

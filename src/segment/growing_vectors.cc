@@ -20,6 +20,7 @@ GrowingVectors::GrowingVectors(const VectorSpec& spec, uint32_t capacity,
     : spec_(spec),
       capacity_(capacity),
       vectors_(make_large_array<std::byte>(size_t{capacity} * spec.row_bytes())),
+      presence_(capacity),
       byte_codes_(spec, capacity) {
   if (encoder != nullptr) {
     encoder_owner_ = std::move(encoder);
@@ -30,17 +31,33 @@ GrowingVectors::GrowingVectors(const VectorSpec& spec, uint32_t capacity,
 bool GrowingVectors::fill(uint32_t first, const VectorsView& vectors) {
   const size_t row_bytes = spec_.row_bytes();
   std::byte* place = vectors_.get() + first * row_bytes;
-  if (vectors.row_stride() == row_bytes) {
+  if (!presence_.complete()) {
+    for (size_t i = 0; i < vectors.count; ++i) {
+      const bool has = presence_.has(first + static_cast<uint32_t>(i));
+      if (has) std::memcpy(place + i * row_bytes, vectors.row(i), row_bytes);
+      if (!has) std::memset(place + i * row_bytes, 0, row_bytes);
+    }
+  } else if (vectors.row_stride() == row_bytes) {
     std::memcpy(place, vectors.data, vectors.count * row_bytes);
   } else {
     for (size_t i = 0; i < vectors.count; ++i) {
       std::memcpy(place + i * row_bytes, vectors.row(i), row_bytes);
     }
   }
+  return encode_filled(first, first + static_cast<uint32_t>(vectors.count));
+}
+
+bool GrowingVectors::fill_none(uint32_t first, uint32_t rows) {
+  const size_t row_bytes = spec_.row_bytes();
+  std::memset(vectors_.get() + first * row_bytes, 0, rows * row_bytes);
+  return encode_filled(first, first + rows);
+}
+
+bool GrowingVectors::encode_filled(uint32_t first, uint32_t end) {
   if (!spec_.coded()) return true;
   const codec::rabitq::Encoder* encoder = encoder_.load(std::memory_order_acquire);
   if (encoder == nullptr) return false;
-  encode_blocks(*encoder, first, first + static_cast<uint32_t>(vectors.count));
+  encode_blocks(*encoder, first, end);
   return true;
 }
 
@@ -61,8 +78,9 @@ void GrowingVectors::populate_ahead(uint32_t rows, uint32_t batch) {
 void GrowingVectors::publish(uint32_t first, uint32_t rows, bool encoded) {
   if (!spec_.coded()) return;
   const uint32_t end = first + rows;
+  present_rows_ += presence_.count(first, end);
   if (encoder_owner_ == nullptr) {
-    if (end >= kRowsBeforeCoding) adopt_encoder(end);
+    if (present_rows_ >= kRowsBeforeCoding) adopt_encoder(end);
     return;
   }
   // The block that an earlier batch began: complete now, or left to a later batch.
@@ -76,7 +94,7 @@ void GrowingVectors::publish(uint32_t first, uint32_t rows, bool encoded) {
 void GrowingVectors::adopt_encoder(uint32_t rows) {
   codes_ = make_large_array<std::byte>(codec::rabitq::coded_bytes(spec_.dim, capacity_));
   if (encoder_owner_ == nullptr) {
-    encoder_owner_ = make_encoder(spec_, vectors_.get(), rows);
+    encoder_owner_ = make_encoder(spec_, vectors_.get(), present(rows));
   }
   encode_blocks(*encoder_owner_, 0, rows);
   encoder_.store(encoder_owner_.get(), std::memory_order_release);
@@ -86,9 +104,23 @@ void GrowingVectors::encode_blocks(const codec::rabitq::Encoder& encoder, uint32
                                    uint32_t end) {
   const size_t row_bytes = spec_.row_bytes();
   for (uint32_t b = (first + kBlock - 1) / kBlock; (b + 1) * kBlock <= end; ++b) {
-    encoder.encode_block(vectors_.get() + size_t{b} * kBlock * row_bytes, row_bytes, kBlock,
-                         codes_.get() + b * encoder.block_bytes());
+    std::byte* code = codes_.get() + b * encoder.block_bytes();
+    encoder.encode_block(vectors_.get() + size_t{b} * kBlock * row_bytes, row_bytes, kBlock, code);
+    if (presence_.complete()) continue;
+    for (uint32_t lane = 0; lane < kBlock; ++lane) {
+      if (!presence_.has(b * kBlock + lane)) encoder.clear_lane(code, lane);
+    }
   }
+}
+
+/// Of the first `rows` rows those that have a vector.
+std::vector<uint32_t> GrowingVectors::present(uint32_t rows) const {
+  std::vector<uint32_t> slots;
+  slots.reserve(rows);
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (presence_.has(row)) slots.push_back(row);
+  }
+  return slots;
 }
 
 uint32_t GrowingVectors::coded_rows(uint32_t rows) const {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/large_array.h"
 #include "segment/byte_codes.h"
+#include "segment/growing_presence.h"
 #include "segment/row_source.h"
 #include "segment/vector_spec.h"
 
@@ -28,8 +30,14 @@ class GrowingVectors {
   GrowingVectors(const VectorSpec& spec, uint32_t capacity,
                  std::shared_ptr<const codec::rabitq::Encoder> encoder);
 
+  /// Rows are appended before they are filled; see Memtable::reserve_vectors().
+  GrowingPresence& presence() { return presence_; }
+
+  /// Copies the vectors of rows that have one, and zeros for the others.
   /// @return whether no block that lies whole inside the batch still wants a code.
   bool fill(uint32_t first, const VectorsView& vectors);
+  /// The same for rows that all have none.
+  bool fill_none(uint32_t first, uint32_t rows);
   void populate_ahead(uint32_t rows, uint32_t batch);
   void publish(uint32_t first, uint32_t rows, bool encoded);
 
@@ -40,13 +48,17 @@ class GrowingVectors {
  private:
   friend class GrowingVectorsView;
 
+  bool encode_filled(uint32_t first, uint32_t end);
   void adopt_encoder(uint32_t rows);
+  std::vector<uint32_t> present(uint32_t rows) const;
   /// Encodes the blocks that lie whole inside [first, end).
   void encode_blocks(const codec::rabitq::Encoder& encoder, uint32_t first, uint32_t end);
 
   const VectorSpec spec_;
   const uint32_t capacity_;
   LargeArray<std::byte> vectors_;
+  GrowingPresence presence_;
+  uint32_t present_rows_ = 0;         // publisher: rows with a vector
   std::atomic<size_t> populated_{0};  // bytes of vectors_
   LargeArray<std::byte> codes_;
   mutable ByteCodes byte_codes_;
@@ -62,6 +74,12 @@ class GrowingVectorsView final : public index::Rows {
       : vectors_(&vectors), ids_(&ids), rows_(rows), coded_rows_(vectors.coded_rows(rows)) {}
 
   uint32_t rows() const override { return rows_; }
+  bool complete() const override { return vectors_->presence_.complete(); }
+  Result<bool> has(uint32_t slot) const override { return vectors_->presence_.has(slot); }
+  Status clear_absent(std::span<uint64_t> mask) const override {
+    vectors_->presence_.clear_absent(mask);
+    return {};
+  }
   bool before(uint32_t a, uint32_t b) const override { return ids_->at(a) < ids_->at(b); }
   Result<RowRun> vectors(uint32_t first, uint32_t count,
                          const uint64_t* /*mask*/ = nullptr) const override {

@@ -36,11 +36,27 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// The same for ids first_id, first_id + 1, …
   uint32_t reserve_sequence(uint64_t first_id, std::span<const Column> columns, uint32_t rows);
 
+  /// Which rows of a reserved batch have a vector in a field. Before they are filled, in the order
+  /// of reserve() calls, and for each field in which some row ever has none.
   /// @param field    the field's place.
-  /// @param vectors  in the field's element type, finite.
+  /// @param present  null: all of them.
+  void reserve_vectors(uint32_t first, uint32_t rows, size_t field, const Bitmap* present) {
+    fields_[field]->presence().append(first, rows, present);
+  }
+  void reserve_no_vectors(uint32_t first, size_t field) {
+    fields_[field]->presence().append_none(first);
+  }
+
+  /// @param field    the field's place.
+  /// @param vectors  in the field's element type, finite; one row each, also of rows without one.
   /// @return whether the batch's whole blocks were encoded; publish() wants to know, of all fields.
   bool fill(uint32_t first, size_t field, const VectorsView& vectors) {
     return fields_[field]->fill(first, vectors);
+  }
+
+  /// The same for rows that all have no vector in the field.
+  bool fill_none(uint32_t first, uint32_t rows, size_t field) {
+    return fields_[field]->fill_none(first, rows);
   }
 
   /// Readies memory past `rows` for the next batch, which is thought to be as large as this one.

@@ -34,6 +34,10 @@ std::string wrong_codes(const RowSource& view, const VectorSpec& spec,
   for (size_t b = 0; b < view.field(0).coded_rows() / kBlockRows; ++b) {
     encoder.encode_block(vectors.data() + b * kBlockRows * spec.row_bytes(), spec.row_bytes(),
                          kBlockRows, block.data());
+    for (uint32_t v = 0; v < kBlockRows; ++v) {
+      const auto row = static_cast<uint32_t>(b * kBlockRows + v);
+      if (!*view.field(0).has(row)) encoder.clear_lane(block.data(), v);
+    }
     if (std::memcmp(block.data(), *view.field(0).codes() + b * block.size(), block.size()) != 0) {
       return "block " + std::to_string(b);
     }
@@ -96,6 +100,58 @@ RC_GTEST_PROP(Memtable, CodesOfCompleteBlocksAreRightWhateverTheOrderOfFilling, 
       RC_ASSERT(std::memcmp(view->field(0).vectors(0, view->rows())->rows, vectors.data(),
                             view->rows() * spec.row_bytes()) == 0);
     }
+  }
+}
+
+/// "" if the view says of each row what `present` does; rows that it leaves out have a vector.
+std::string wrong_presence(const RowSource& view, const std::vector<bool>& present) {
+  Bitmap mask(view.rows(), true);
+  if (!view.field(0).clear_absent(mask.words()).ok()) return "clear_absent";
+  for (uint32_t row = 0; row < view.rows(); ++row) {
+    if (*view.field(0).has(row) != present[row]) return "has " + std::to_string(row);
+    if (mask.test(row) != present[row]) return "mask " + std::to_string(row);
+  }
+  return "";
+}
+
+RC_GTEST_PROP(Memtable, RowsWithoutAVectorAreZerosWithoutCodesWhateverTheOrderOfFilling, ()) {
+  const VectorSpec spec{*rc::gen::inRange<size_t>(1, 70), Metric::kCosine, Element::kF32};
+  std::mt19937 rng(*rc::gen::arbitrary<uint32_t>());
+  const auto rows = *rc::gen::inRange<uint32_t>(1, 400);
+  auto vectors = random_vectors(spec, rows, rng);
+  auto batches = cut_into_batches(rows, *rc::gen::inRange<uint32_t>(1, 100), rng);
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, rows,
+                                             Encoders{some_encoder(spec)}, column::Schema());
+  const auto given = vectors;
+  std::vector<bool> present(rows, true);
+  std::vector<bool> none(batches.size());
+  for (size_t b = 0; b < batches.size(); ++b) {
+    const auto [first, count, encoded, filled] = batches[b];
+    memtable->reserve_sequence(first, {}, count);
+    const auto bits = testing::random_presence(count, rng);
+    const auto kind = b == 0 ? 0 : rng() % 3;  // a batch of all, of some, of none
+    none[b] = kind == 2;
+    if (none[b]) memtable->reserve_no_vectors(first, 0);
+    if (!none[b]) memtable->reserve_vectors(first, count, 0, kind == 0 ? nullptr : bits.get());
+    for (uint32_t i = 0; i < count; ++i) {
+      present[first + i] = kind == 0 || (kind == 1 && bits->test(i));
+      if (present[first + i]) continue;
+      std::fill_n(vectors.begin() + static_cast<ptrdiff_t>((first + i) * spec.row_bytes()),
+                  spec.row_bytes(), std::byte{0});
+    }
+  }
+  for (size_t b = batches.size(); b-- > 0;) {
+    batches[b].encoded =
+        none[b] ? memtable->fill_none(batches[b].first, batches[b].rows, 0)
+                : memtable->fill(batches[b].first, 0, part_of(spec, given, batches[b]));
+  }
+  for (const Batch& batch : batches) {
+    memtable->publish(batch.first, batch.rows, batch.encoded);
+    const auto view = memtable->view(batch.first + batch.rows);
+    RC_ASSERT(wrong_presence(*view, present) == "");
+    RC_ASSERT(wrong_codes(*view, spec, vectors) == "");
+    RC_ASSERT(std::memcmp(view->field(0).vectors(0, view->rows())->rows, vectors.data(),
+                          view->rows() * spec.row_bytes()) == 0);
   }
 }
 

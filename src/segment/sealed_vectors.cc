@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "segment/center.h"
 #include "segment/segment_format.h"
@@ -21,16 +22,27 @@ Status corrupt(const storage::SectionFile& file, const Field& field, const std::
 }  // namespace
 
 Result<SealedVectors> SealedVectors::open(std::shared_ptr<const storage::SectionFile> file,
-                                          const Field& field, uint32_t rows) {
+                                          const Field& field, Presence presence, uint32_t rows) {
   SealedVectors result;
   result.spec_ = field.spec;
+  result.presence_ = presence;
   result.rows_ = rows;
+  result.byte_codes_ = std::make_unique<ByteCodes>(field.spec, rows);
+  if (presence == Presence::kNone) {
+    result.file_ = std::move(file);
+    return result;
+  }
+  if (presence == Presence::kSome) {
+    OMEN_ASSIGN_OR_RETURN(result.present_, file->section(key(SectionKind::kPresent, field.id)));
+    if (result.present_.size() != (uint64_t{rows} + 7) / 8) {
+      return corrupt(*file, field, "list of rows that have a vector");
+    }
+  }
   OMEN_ASSIGN_OR_RETURN(result.vectors_, file->section(key(SectionKind::kVectors, field.id)));
   if (result.vectors_.size() != uint64_t{rows} * field.spec.row_bytes()) {
     return corrupt(*file, field, "section of vectors");
   }
   if (field.spec.coded()) OMEN_RETURN_IF_ERROR(result.load_codes(*file, field));
-  result.byte_codes_ = std::make_unique<ByteCodes>(field.spec, rows);
   result.file_ = std::move(file);
   return result;
 }
@@ -53,6 +65,27 @@ Status SealedVectors::load_codes(const storage::SectionFile& file, const Field& 
   return {};
 }
 
+Result<bool> SealedVectors::has(uint32_t slot) const {
+  if (presence_ != Presence::kSome) return presence_ == Presence::kEvery;
+  OMEN_RETURN_IF_ERROR(present_.verify(slot / 8, 1));
+  return (std::to_integer<uint8_t>(present_.unchecked()[slot / 8]) >> (slot % 8) & 1) != 0;
+}
+
+Status SealedVectors::clear_absent(std::span<uint64_t> mask) const {
+  if (presence_ == Presence::kEvery) return {};
+  if (presence_ == Presence::kNone) {
+    std::ranges::fill(mask, uint64_t{0});
+    return {};
+  }
+  OMEN_ASSIGN_OR_RETURN(const auto bytes, present_.bytes());
+  for (size_t w = 0; w < mask.size(); ++w) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + w * 8, std::min<size_t>(8, bytes.size() - w * 8));
+    mask[w] &= word;
+  }
+  return {};
+}
+
 /// Checks the rows that the mask names, those of a word that follow one another together.
 Status SealedVectors::verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const {
   const size_t row_bytes = spec_.row_bytes();
@@ -68,6 +101,7 @@ Status SealedVectors::verify_masked(uint32_t first, uint32_t count, const uint64
 }
 
 Result<RowRun> SealedVectors::vectors(uint32_t first, uint32_t count, const uint64_t* mask) const {
+  OMEN_CHECK(presence_ != Presence::kNone);
   const size_t row_bytes = spec_.row_bytes();
   OMEN_RETURN_IF_ERROR(mask == nullptr ? vectors_.verify(first * row_bytes, count * row_bytes)
                                        : verify_masked(first, count, mask));

@@ -5,6 +5,7 @@
 
 #include "segment/byte_codes.h"
 #include "segment/row_source.h"
+#include "segment/segment_format.h"
 #include "segment/vector_spec.h"
 #include "storage/section_file.h"
 
@@ -17,11 +18,14 @@ class SealedVectors final : public index::Rows {
   /// @param file  of a segment with that many rows; kept open.
   /// @error kCorruption if the field's sections are missing, damaged or of another size.
   static Result<SealedVectors> open(std::shared_ptr<const storage::SectionFile> file,
-                                    const Field& field, uint32_t rows);
+                                    const Field& field, Presence presence, uint32_t rows);
 
   std::shared_ptr<const codec::rabitq::Encoder> shared_encoder() const { return encoder_; }
 
   uint32_t rows() const override { return rows_; }
+  bool complete() const override { return presence_ == Presence::kEvery; }
+  Result<bool> has(uint32_t slot) const override;
+  Status clear_absent(std::span<uint64_t> mask) const override;
   bool before(uint32_t a, uint32_t b) const override { return a < b; }
   Result<RowRun> vectors(uint32_t first, uint32_t count,
                          const uint64_t* mask = nullptr) const override;
@@ -39,7 +43,9 @@ class SealedVectors final : public index::Rows {
 
   std::shared_ptr<const storage::SectionFile> file_;
   VectorSpec spec_;
+  Presence presence_ = Presence::kEvery;
   uint32_t rows_ = 0;
+  storage::Section present_;  // under Presence::kSome
   storage::Section vectors_;
   storage::Section codes_;
   std::shared_ptr<const codec::rabitq::Encoder> encoder_;

@@ -40,16 +40,18 @@ Status check_header(const storage::SectionFile& file, const SegmentHeader& heade
 }
 
 bool matches(const SegmentField& stored, const Field& field) {
-  return stored.id == to_int(field.id) && stored.dim == field.spec.dim &&
+  const bool unknown = stored.dim == 0 && stored.presence == static_cast<uint8_t>(Presence::kNone);
+  return stored.id == to_int(field.id) && (unknown || stored.dim == field.spec.dim) &&
+         stored.presence <= static_cast<uint8_t>(Presence::kSome) &&
          stored.metric == static_cast<uint8_t>(field.spec.metric) &&
          stored.element == static_cast<uint8_t>(field.spec.element) &&
          stored.coded == (field.spec.coded() ? 1 : 0) && stored.kind == kDenseField &&
-         std::ranges::all_of(stored.reserved, [](uint8_t byte) { return byte == 0; });
+         stored.reserved == 0;
 }
 
 /// Reads the header, and holds the fields that it lists against those of the collection.
 Result<SegmentHeader> read_header(const storage::SectionFile& file, const Fields& fields,
-                                  IdKind id_kind) {
+                                  IdKind id_kind, std::vector<Presence>& presence) {
   OMEN_ASSIGN_OR_RETURN(auto section, file.section(key(SectionKind::kHeader)));
   OMEN_ASSIGN_OR_RETURN(auto bytes, section.bytes());
   SegmentHeader header;
@@ -61,7 +63,9 @@ Result<SegmentHeader> read_header(const storage::SectionFile& file, const Fields
   }
   bool same = header.fields == fields.size();
   for (size_t f = 0; same && f < fields.size(); ++f) {
-    same = matches(read_at<SegmentField>(bytes.subspan(sizeof header), f), fields[f]);
+    const auto stored = read_at<SegmentField>(bytes.subspan(sizeof header), f);
+    same = matches(stored, fields[f]);
+    presence.push_back(static_cast<Presence>(stored.presence));
   }
   if (!same) return corrupt(file, "the segment's vector fields differ from its collection's");
   return header;
@@ -74,13 +78,15 @@ Result<std::shared_ptr<const Segment>> Segment::open(std::shared_ptr<storage::En
                                                      IdKind id_kind) {
   auto segment = std::shared_ptr<Segment>(new Segment);
   OMEN_ASSIGN_OR_RETURN(segment->file_, storage::SectionFile::open(env, path, kSegmentFileKind));
-  OMEN_ASSIGN_OR_RETURN(const SegmentHeader header, read_header(*segment->file_, fields, id_kind));
+  std::vector<Presence> presence;
+  OMEN_ASSIGN_OR_RETURN(const SegmentHeader header,
+                        read_header(*segment->file_, fields, id_kind, presence));
   segment->id_kind_ = id_kind;
   segment->rows_ = static_cast<uint32_t>(header.rows);
   OMEN_RETURN_IF_ERROR(segment->load_ids(header.min_id, header.max_id));
-  for (const Field& field : fields) {
-    OMEN_ASSIGN_OR_RETURN(SealedVectors vectors,
-                          SealedVectors::open(segment->file_, field, segment->rows_));
+  for (size_t f = 0; f < fields.size(); ++f) {
+    OMEN_ASSIGN_OR_RETURN(SealedVectors vectors, SealedVectors::open(segment->file_, fields[f],
+                                                                     presence[f], segment->rows_));
     segment->fields_.push_back(std::move(vectors));
   }
   OMEN_ASSIGN_OR_RETURN(segment->columns_,

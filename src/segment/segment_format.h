@@ -10,15 +10,17 @@
 namespace omendb::segment {
 
 /// Kinds of sections in a segment file; columns have 100 and up (column/format.h). Frozen. Sections
-/// 10 to 12 are there once a vector field, and their index is the field's id.
+/// 10 to 13 are there once a vector field, and their index is the field's id; none of them is if no
+/// row has a vector in it.
 enum class SectionKind : uint32_t {
   kHeader = 1,
   kIds = 2,         // u64 ids: rows x u64
   kIdOffsets = 3,   // string ids: rows + 1 x u64
   kIdBytes = 4,     // string ids: UTF-8
-  kVectors = 10,    // rows x row_bytes
+  kVectors = 10,    // rows x row_bytes; zeros for rows that have none
   kCenter = 11,     // dim x f32; coded fields only
   kCodes = 12,      // ceil(rows / 32) x block_bytes; coded fields only
+  kPresent = 13,    // a bit a row, in bytes: whether it has a vector; if some rows have none
   kTombstones = 50  // tombstone files: ascending u32 slots
 };
 constexpr storage::SectionKey key(SectionKind kind, FieldId field = kUnnamedField) {
@@ -41,14 +43,18 @@ struct SegmentHeader {
 };
 static_assert(sizeof(SegmentHeader) == 40 && offsetof(SegmentHeader, max_id) == 32);
 
+/// Which rows of a segment have a vector in a field.
+enum class Presence : uint8_t { kNone = 0, kEvery = 1, kSome = 2 };
+
 struct SegmentField {
   uint16_t id;
   uint8_t metric;
   uint8_t element;
   uint8_t coded;
-  uint8_t kind;  // kDenseField
-  uint8_t reserved[2];
-  uint64_t dim;
+  uint8_t kind;      // kDenseField
+  uint8_t presence;  // a Presence
+  uint8_t reserved;
+  uint64_t dim;  // 0 only under kNone: the collection did not know it yet
 };
 static_assert(sizeof(SegmentField) == 16 && offsetof(SegmentField, dim) == 8);
 

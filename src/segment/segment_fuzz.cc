@@ -64,7 +64,8 @@ Sections good_sections(const Shape& shape) {
                              static_cast<uint8_t>(spec.element),
                              static_cast<uint8_t>(spec.coded() ? 1 : 0),
                              kDenseField,
-                             {},
+                             static_cast<uint8_t>(Presence::kEvery),
+                             0,
                              kDim};
     const auto bytes = copy(std::as_bytes(std::span(&field, 1)));
     auto& whole = section(SectionKind::kHeader);
@@ -80,8 +81,8 @@ Sections good_sections(const Shape& shape) {
 /// Lays pieces of the input over the sections. @return what is left of it.
 std::span<const uint8_t> overlay(Sections& sections, std::span<const uint8_t> input) {
   static constexpr storage::SectionKey kKeys[] = {
-      {1, 0},  {2, 0},  {3, 0},  {4, 0},  {10, 0}, {11, 0}, {12, 0},  {100, 0},
-      {10, 1}, {11, 1}, {12, 1}, {10, 2}, {11, 2}, {12, 2}, {10, 16}, {1, 1}};
+      {1, 0},  {2, 0},  {3, 0},  {4, 0},  {10, 0}, {11, 0}, {12, 0}, {100, 0},
+      {10, 1}, {11, 1}, {12, 1}, {10, 2}, {11, 2}, {12, 2}, {13, 1}, {13, 2}};
   while (input.size() >= 4 && (input[0] & 128) == 0) {
     std::vector<std::byte>& section = sections[kKeys[input[0] % 16]];
     const bool resize = (input[0] & 64) != 0;
@@ -114,6 +115,8 @@ void read_rows(const Segment& segment, const Fields& fields) {
     if (id.ok()) sum += static_cast<uint32_t>(describe(*id).size());
     for (size_t f = 0; f < fields.size(); ++f) {
       const std::byte* row = nullptr;
+      const auto has = segment.field(f).has(slot);
+      if (!has.ok() || !*has) continue;
       if (!segment.field(f).locate(std::span(&slot, 1), &row).ok()) continue;
       for (size_t i = 0; i < fields[f].spec.row_bytes(); ++i) {
         sum += std::to_integer<uint32_t>(row[i]);
@@ -125,14 +128,16 @@ void read_rows(const Segment& segment, const Fields& fields) {
 
 void search(const Segment& segment, const index::Rows& vectors, const VectorSpec& spec) {
   std::vector<float> query(kDim, 1.0F);
+  Bitmap mask(segment.rows(), true);
+  if (!vectors.clear_absent(mask.words()).ok() || !mask.any()) return;
   if (spec.coded()) {
     index::CandidateQueue queue(10);
     const auto prepared = vectors.encoder()->prepare(query.data());
     const auto codes = vectors.codes();
     OMEN_CHECK(codes.ok());
-    index::coded_scan(prepared, {*codes, vectors.coded_rows(), 0, 0, nullptr}, queue);
+    index::coded_scan(prepared, {*codes, vectors.coded_rows(), 0, 0, mask.words().data()}, queue);
     for (const index::Candidate& candidate : queue.sorted()) {
-      OMEN_CHECK(candidate.slot < segment.rows());
+      OMEN_CHECK(candidate.slot < segment.rows() && mask.test(candidate.slot));
     }
   }
   const auto rows = vectors.vectors(0, segment.rows());
@@ -140,7 +145,7 @@ void search(const Segment& segment, const index::Rows& vectors, const VectorSpec
   std::vector<std::byte> same(rows->rows, rows->rows + spec.row_bytes());
   index::TopK top(7, std::numeric_limits<float>::infinity(), &vectors);
   index::exact_scan(distance::kernels(spec.metric, spec.element), same.data(), kDim,
-                    {rows->rows, spec.row_bytes(), rows->count, 0}, top);
+                    {rows->rows, spec.row_bytes(), rows->count, 0, mask.words().data()}, top);
   OMEN_CHECK(std::move(top).sorted().size() <= 7);
 }
 

@@ -25,6 +25,7 @@ const column::Schema kColumns = column::testing::every_type();
 struct Shape {
   Fields fields;
   IdKind id_kind;
+  bool lacking = false;  ///< whether rows lack some of the fields
 
   const VectorSpec& spec() const { return fields[0].spec; }
 };
@@ -39,7 +40,13 @@ std::vector<Shape> shapes() {
           {{{FieldId{1}, "title", {5, Metric::kCosine, Element::kF32}},
             {FieldId{4}, "bits", {13, Metric::kHamming, Element::kBinary}},
             {FieldId{9}, "body", {70, Metric::kInnerProduct, Element::kF16}}},
-           IdKind::kU64}};
+           IdKind::kU64},
+          {{{FieldId{1}, "title", {5, Metric::kCosine, Element::kF32}},
+            {FieldId{2}, "bits", {13, Metric::kHamming, Element::kBinary}},
+            {FieldId{3}, "body", {70, Metric::kL2, Element::kI8}},
+            {FieldId{4}, "all", {3, Metric::kL2, Element::kF32}}},
+           IdKind::kString,
+           true}};
 }
 
 /// Memtables with dead rows, and what is alive in them.
@@ -61,8 +68,13 @@ Sources random_sources(const Shape& shape, std::mt19937& rng) {
       columns.push_back(column::testing::random_column(kColumns[c], rows, rng));
     }
     const IdBatch& ids = result.ids.back();
+    testing::FieldPresence presence;
+    for (size_t f = 0; shape.lacking && f + 1 < shape.fields.size(); ++f) {
+      presence.push_back(testing::random_presence(rows, rng));
+    }
+    if (shape.lacking) presence.emplace_back();
     const auto memtable =
-        testing::filled_memtable(shape.fields, shape.id_kind, ids, vectors, columns);
+        testing::filled_memtable(shape.fields, shape.id_kind, ids, vectors, columns, {}, presence);
     std::vector<uint32_t> dead;
     for (uint32_t r = 0; r < rows; ++r) {
       if (rows > 1 && rng() % 3 == 0) dead.push_back(r);
@@ -115,6 +127,13 @@ void expect_codes_of_its_rows(const Segment& segment, const Fields& fields) {
       EXPECT_EQ(source.coded_rows(), 0U);
       continue;
     }
+    Bitmap present(segment.rows(), true);
+    ASSERT_TRUE(source.clear_absent(present.words()).ok());
+    EXPECT_EQ(source.complete(), present.count() == segment.rows());
+    if (!present.any()) {
+      EXPECT_EQ(source.encoder(), nullptr);
+      continue;
+    }
     ASSERT_EQ(source.coded_rows(), segment.rows());
     const auto& encoder = *source.encoder();
     const auto rows = source.vectors(0, segment.rows());
@@ -122,6 +141,9 @@ void expect_codes_of_its_rows(const Segment& segment, const Fields& fields) {
     for (uint32_t first = 0; first < segment.rows(); first += kBlockRows) {
       encoder.encode_block(rows->rows + first * spec.row_bytes(), spec.row_bytes(),
                            std::min<size_t>(kBlockRows, segment.rows() - first), block.data());
+      for (uint32_t v = 0; v < kBlockRows && first + v < segment.rows(); ++v) {
+        if (!present.test(first + v)) encoder.clear_lane(block.data(), v);
+      }
       const std::byte* stored = *source.codes() + first / kBlockRows * block.size();
       ASSERT_EQ(std::memcmp(stored, block.data(), block.size()), 0) << "block of row " << first;
     }

@@ -81,31 +81,52 @@ inline FieldRows random_rows(const Fields& fields, size_t rows, std::mt19937& rn
   return result;
 }
 
+/// Which rows have a vector, field by field; null: all of them.
+using FieldPresence = std::vector<std::shared_ptr<const Bitmap>>;
+inline std::shared_ptr<const Bitmap> random_presence(size_t rows, std::mt19937& rng) {
+  const auto of_8 = rng() % 9;
+  auto present = std::make_shared<Bitmap>(rows);
+  for (size_t r = 0; r < rows; ++r) {
+    if (rng() % 8 < of_8) present->set(r);
+  }
+  return present;
+}
+
 /// A memtable that holds one published batch.
 inline std::shared_ptr<Memtable> filled_memtable(const Fields& fields, IdKind kind,
                                                  const IdBatch& ids, const FieldRows& vectors,
                                                  std::span<const Column> columns = {},
-                                                 const Encoders& encoders = {}) {
+                                                 const Encoders& encoders = {},
+                                                 const FieldPresence& presence = {}) {
   const auto rows = static_cast<uint32_t>(ids.size());
   auto memtable = std::make_shared<Memtable>(fields, kind, rows, encoders, column::Schema());
   const uint32_t first = memtable->reserve(ids.view(), columns, rows);
   bool encoded = true;
   for (size_t f = 0; f < fields.size(); ++f) {
+    if (!presence.empty()) memtable->reserve_vectors(first, rows, f, presence[f].get());
     encoded &= memtable->fill(first, f, rows_view(fields[f].spec, vectors[f]));
   }
   memtable->publish(first, rows, encoded);
   return memtable;
 }
 
-/// All that a row is: its vectors' bytes, and its columns as text.
+/// All that a row is: its vectors' bytes (zeros if it has none), and which it has and its columns
+/// as text.
 using RowText = std::pair<std::vector<std::byte>, std::vector<std::string>>;
 inline RowText row_of(const RowSource& source, const Fields& fields, const column::Schema& schema,
                       uint32_t slot) {
   RowText row;
   for (size_t f = 0; f < fields.size(); ++f) {
+    const size_t row_bytes = fields[f].spec.row_bytes();
+    const Result<bool> has = source.field(f).has(slot);
+    row.second.push_back(!has.ok() ? has.status().to_string() : *has ? "has" : "lacks");
+    if (!has.ok() || !*has) {
+      row.first.resize(row.first.size() + row_bytes);
+      continue;
+    }
     const std::byte* place = nullptr;
     EXPECT_TRUE(source.field(f).locate(std::span(&slot, 1), &place).ok());
-    row.first.insert(row.first.end(), place, place + fields[f].spec.row_bytes());
+    row.first.insert(row.first.end(), place, place + row_bytes);
   }
   for (const column::ColumnSchema& column : schema) {
     Column out{.name = column.name, .type = column.type};

@@ -33,9 +33,21 @@ class SegmentWrite {
   std::vector<std::vector<uint32_t>> new_slots() const;
 
  private:
-  /// Calls step(vectors of a field) over all rows in order, kRowsPerStep at a time.
-  template <class Step>
-  Status for_each_row_step(size_t field, size_t stride, Step step);
+  /// Which rows of the segment have a vector in a field.
+  struct FieldRows {
+    Presence presence = Presence::kEvery;
+    Bitmap present;  ///< under Presence::kSome
+    size_t count = 0;
+
+    bool has(size_t row) const {
+      return presence == Presence::kEvery || (presence == Presence::kSome && present.test(row));
+    }
+  };
+  Status choose_present(size_t field);
+  /// Calls step(places of vectors of a field) over the rows that are wanted(row), in order,
+  /// kRowsPerStep at a time; a row without a vector has zeros.
+  template <class Wanted, class Step>
+  Status for_each_row_step(size_t field, Wanted wanted, Step step);
   /// Calls step(vectors, count), which lie without gaps, in the same way.
   template <class Step>
   Status for_each_vector_step(size_t field, Step step);
@@ -46,6 +58,7 @@ class SegmentWrite {
   Status write_string_ids(storage::SectionFileWriter& out);
   Status write_vectors(storage::SectionFileWriter& out, size_t field);
   Status write_coded_vectors(storage::SectionFileWriter& out, size_t field);
+  Status write_present(storage::SectionFileWriter& out, size_t field);
   Status write_section(storage::SectionFileWriter& out, storage::SectionKey section,
                        std::span<const std::byte> bytes);
   /// Writes a section of T's by calling next(row, out) for each row.
@@ -59,6 +72,7 @@ class SegmentWrite {
   const WriteOptions& options_;
   JobControl& control_;
   std::vector<column::RowRef> order_;
+  std::vector<FieldRows> field_rows_;
 };
 
 Status SegmentWrite::choose_rows(const column::Schema& schema) {
@@ -71,14 +85,38 @@ Status SegmentWrite::choose_rows(const column::Schema& schema) {
   return {};
 }
 
-template <class Step>
-Status SegmentWrite::for_each_row_step(size_t field, size_t stride, Step step) {
+Status SegmentWrite::choose_present(size_t field) {
+  FieldRows& chosen = field_rows_.emplace_back();
+  chosen.count = order_.size();
+  if (std::ranges::all_of(sources_, [field](const WriteSource& source) {
+        return source.rows->field(field).complete();
+      })) {
+    return {};
+  }
+  chosen.present = Bitmap(order_.size());
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const index::Rows& rows = sources_[order_[i].source].rows->field(field);
+    OMEN_ASSIGN_OR_RETURN(const bool has, rows.has(order_[i].row));
+    if (has) chosen.present.set(i);
+  }
+  chosen.count = chosen.present.count();
+  if (chosen.count == 0) chosen.presence = Presence::kNone;
+  if (chosen.count > 0 && chosen.count < order_.size()) chosen.presence = Presence::kSome;
+  return {};
+}
+
+template <class Wanted, class Step>
+Status SegmentWrite::for_each_row_step(size_t field, Wanted wanted, Step step) {
+  const std::vector<std::byte> zeros(fields_[field].spec.row_bytes());
   std::vector<const std::byte*> places(kRowsPerStep);
   size_t n = 0;
-  for (size_t i = 0; i < order_.size(); i += stride) {
-    const column::RowRef ref = order_[i];
-    const index::Rows& rows = sources_[ref.source].rows->field(field);
-    OMEN_RETURN_IF_ERROR(rows.locate(std::span(&ref.row, 1), &places[n]));
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (!wanted(i)) continue;
+    places[n] = zeros.data();
+    if (field_rows_[field].has(i)) {
+      const index::Rows& rows = sources_[order_[i].source].rows->field(field);
+      OMEN_RETURN_IF_ERROR(rows.locate(std::span(&order_[i].row, 1), &places[n]));
+    }
     if (++n == kRowsPerStep) {
       OMEN_RETURN_IF_ERROR(step(std::span<const std::byte* const>(places.data(), n)));
       n = 0;
@@ -91,7 +129,8 @@ template <class Step>
 Status SegmentWrite::for_each_vector_step(size_t field, Step step) {
   const size_t row_bytes = fields_[field].spec.row_bytes();
   std::vector<std::byte> buffer(kRowsPerStep * row_bytes);
-  return for_each_row_step(field, 1, [&](std::span<const std::byte* const> rows) {
+  const auto all = [](size_t) { return true; };
+  return for_each_row_step(field, all, [&](std::span<const std::byte* const> rows) {
     for (size_t i = 0; i < rows.size(); ++i) {
       std::memcpy(buffer.data() + i * row_bytes, rows[i], row_bytes);
     }
@@ -102,21 +141,29 @@ Status SegmentWrite::for_each_vector_step(size_t field, Step step) {
 
 Result<std::vector<float>> SegmentWrite::choose_center(size_t field) {
   CenterSum sum(fields_[field].spec);
-  const size_t stride = std::max<size_t>(1, order_.size() / kMaxCenterSample);
-  OMEN_RETURN_IF_ERROR(
-      for_each_row_step(field, stride, [&](std::span<const std::byte* const> rows) {
-        for (const std::byte* row : rows) sum.add(row);
-        return control_.proceed(0);
-      }));
+  const FieldRows& present = field_rows_[field];
+  const size_t stride = std::max<size_t>(1, present.count / kMaxCenterSample);
+  size_t seen = 0;
+  const auto drawn = [&](size_t row) { return present.has(row) && seen++ % stride == 0; };
+  OMEN_RETURN_IF_ERROR(for_each_row_step(field, drawn, [&](std::span<const std::byte* const> rows) {
+    for (const std::byte* row : rows) sum.add(row);
+    return control_.proceed(0);
+  }));
   return sum.mean();
 }
 
 Status SegmentWrite::write(storage::SectionFileWriter& out, const column::Schema& schema) {
+  for (size_t f = 0; f < fields_.size(); ++f) OMEN_RETURN_IF_ERROR(choose_present(f));
   OMEN_RETURN_IF_ERROR(write_header(out));
   OMEN_RETURN_IF_ERROR(id_kind_ == IdKind::kU64 ? write_ids(out) : write_string_ids(out));
   for (size_t f = 0; f < fields_.size(); ++f) {
     const bool coded = fields_[f].spec.coded();
+    if (field_rows_[f].presence == Presence::kNone) {
+      OMEN_RETURN_IF_ERROR(control_.proceed(order_.size() * (coded ? 2 : 1)));
+      continue;
+    }
     OMEN_RETURN_IF_ERROR(coded ? write_coded_vectors(out, f) : write_vectors(out, f));
+    OMEN_RETURN_IF_ERROR(write_present(out, f));
   }
   std::vector<const column::ColumnSource*> columns;
   for (const WriteSource& source : sources_) columns.push_back(&source.rows->columns());
@@ -137,15 +184,12 @@ Status SegmentWrite::write_header(storage::SectionFileWriter& out) {
     header.max_id = std::get<uint64_t>(high);
   }
   std::vector<SegmentField> fields;
-  for (const Field& field : fields_) {
-    const VectorSpec& spec = field.spec;
-    fields.push_back({to_int(field.id),
-                      static_cast<uint8_t>(spec.metric),
+  for (size_t f = 0; f < fields_.size(); ++f) {
+    const VectorSpec& spec = fields_[f].spec;
+    fields.push_back({to_int(fields_[f].id), static_cast<uint8_t>(spec.metric),
                       static_cast<uint8_t>(spec.element),
-                      static_cast<uint8_t>(spec.coded() ? 1 : 0),
-                      kDenseField,
-                      {},
-                      spec.dim});
+                      static_cast<uint8_t>(spec.coded() ? 1 : 0), kDenseField,
+                      static_cast<uint8_t>(field_rows_[f].presence), 0, spec.dim});
   }
   OMEN_RETURN_IF_ERROR(out.begin(key(SectionKind::kHeader)));
   OMEN_RETURN_IF_ERROR(out.append(std::as_bytes(std::span(&header, 1))));
@@ -209,11 +253,15 @@ Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out, size_t
   std::vector<std::byte> codes(
       codec::rabitq::coded_bytes(spec.dim, keep ? order_.size() : kRowsPerStep));
   std::byte* code = codes.data();
+  size_t row = 0;
   const auto encode = [&](std::span<const std::byte> vectors) {
-    const size_t rows = vectors.size() / row_bytes;
-    for (size_t i = 0; i < rows; i += kBlock) {
-      encoder->encode_block(vectors.data() + i * row_bytes, row_bytes,
-                            std::min<size_t>(kBlock, rows - i), code);
+    const size_t end = row + vectors.size() / row_bytes;
+    for (const std::byte* at = vectors.data(); row < end; at += kBlock * row_bytes) {
+      const size_t n = std::min<size_t>(kBlock, end - row);
+      encoder->encode_block(at, row_bytes, n, code);
+      for (size_t lane = 0; lane < n; ++lane, ++row) {
+        if (!field_rows_[field].has(row)) encoder->clear_lane(code, lane);
+      }
       code += encoder->block_bytes();
     }
   };
@@ -236,6 +284,13 @@ Status SegmentWrite::write_coded_vectors(storage::SectionFileWriter& out, size_t
     return out.append({codes.data(), static_cast<size_t>(code - codes.data())});
   }));
   return out.end();
+}
+
+Status SegmentWrite::write_present(storage::SectionFileWriter& out, size_t field) {
+  if (field_rows_[field].presence != Presence::kSome) return {};
+  const auto bytes = std::as_bytes(field_rows_[field].present.words());
+  return write_section(out, key(SectionKind::kPresent, fields_[field].id),
+                       bytes.first((order_.size() + 7) / 8));
 }
 
 Status SegmentWrite::write_section(storage::SectionFileWriter& out, storage::SectionKey section,

@@ -31,8 +31,8 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
-/// The fields of a collection, at least one, ids ascending. Every row has a vector in each. Inside
-/// the engine a field is meant by its place in this list.
+/// The fields of a collection, at least one, ids ascending. Every row has a vector in one of them
+/// at least. Inside the engine a field is meant by its place in this list.
 using Fields = std::vector<Field>;
 
 inline Fields unnamed_field(const VectorSpec& spec) {

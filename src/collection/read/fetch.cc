@@ -28,13 +28,23 @@ Status fetch_ids(const Snapshot& snapshot, std::span<const RowAt> rows, Ids& out
   return {};
 }
 
+/// @param present  where rows without a vector are told; empty if there are none.
 Status fetch_vectors(const Snapshot& snapshot, std::span<const RowAt> rows, size_t field,
-                     std::vector<std::byte>& out) {
+                     std::vector<std::byte>& out, std::vector<uint8_t>* present) {
   const size_t row_bytes = snapshot.spec(field).row_bytes();
   out.reserve(rows.size() * row_bytes);
-  for (const RowAt row : rows) {
-    OMEN_ASSIGN_OR_RETURN(const segment::RowRun run,
-                          snapshot.parts[row.part].rows->field(field).vectors(row.slot, 1));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const index::Rows& part = snapshot.parts[rows[i].part].rows->field(field);
+    if (present != nullptr && !part.complete()) {
+      OMEN_ASSIGN_OR_RETURN(const bool has, part.has(rows[i].slot));
+      if (!has) {
+        present->resize(rows.size(), 1);
+        (*present)[i] = 0;
+        out.resize(out.size() + row_bytes);
+        continue;
+      }
+    }
+    OMEN_ASSIGN_OR_RETURN(const segment::RowRun run, part.vectors(rows[i].slot, 1));
     out.insert(out.end(), run.rows, run.rows + row_bytes);
   }
   return {};
@@ -44,12 +54,12 @@ Status fetch_fields(const Snapshot& snapshot, std::span<const RowAt> rows,
                     std::span<const size_t> fields, Points& out) {
   for (const size_t f : fields) {
     const segment::Field& field = (*snapshot.fields)[f];
-    if (field.name.empty()) return fetch_vectors(snapshot, rows, f, out.vectors);
+    if (field.name.empty()) return fetch_vectors(snapshot, rows, f, out.vectors, nullptr);
     PointVectors& vectors = out.fields.emplace_back();
     vectors.field = field.name;
     vectors.dim = field.spec.dim;
     vectors.element = field.spec.element;
-    OMEN_RETURN_IF_ERROR(fetch_vectors(snapshot, rows, f, vectors.vectors));
+    OMEN_RETURN_IF_ERROR(fetch_vectors(snapshot, rows, f, vectors.vectors, &vectors.present));
   }
   return {};
 }

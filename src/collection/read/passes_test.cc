@@ -28,6 +28,9 @@ class PlainRows final : public index::Rows {
   const float* row(uint32_t slot) const { return &values_[slot * kDim]; }
 
   uint32_t rows() const override { return kRows; }
+  bool complete() const override { return true; }
+  Result<bool> has(uint32_t /*slot*/) const override { return true; }
+  Status clear_absent(std::span<uint64_t> /*mask*/) const override { return {}; }
   Result<index::RowRun> vectors(uint32_t first, uint32_t count,
                                 const uint64_t* /*mask*/) const override {
     return index::RowRun{reinterpret_cast<const std::byte*>(row(first)), first, count};

@@ -66,6 +66,16 @@ bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& 
   return coded < exact && plan.matches > plan.effort;
 }
 
+/// Live rows that match and have a vector in the field; nothing if that is every row.
+Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowFilter& filter) {
+  OMEN_ASSIGN_OR_RETURN(auto mask, filter.mask(part));
+  const index::Rows& rows = part.rows->field(field);
+  if (rows.complete()) return mask;
+  if (!mask) mask.emplace(rows.rows(), true);
+  OMEN_RETURN_IF_ERROR(rows.clear_absent(mask->words()));
+  return mask;
+}
+
 /// Adds the legs of a part: rows [0, coded) by their codes, the others exactly.
 void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64_t matches,
               uint32_t coded) {
@@ -100,7 +110,7 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
   uint64_t rows = 0;
   for (const Part& part : snapshot.parts) {
     OMEN_RETURN_IF_ERROR(stop.check());
-    OMEN_ASSIGN_OR_RETURN(plan.masks.emplace_back(), filter.mask(part));
+    OMEN_ASSIGN_OR_RETURN(plan.masks.emplace_back(), mask_of(part, field, filter));
     const auto& mask = plan.masks.back();
     matches.push_back(mask ? mask->count() : part.rows->rows());
     plan.matches += matches.back();

@@ -31,7 +31,7 @@ struct Leg {
 struct SearchPlan {
   Metric metric = Metric::kL2;
   std::vector<Leg> legs;
-  uint64_t matches = 0;  ///< live rows that the filter lets through
+  uint64_t matches = 0;  ///< live rows that the filter lets through and that have a vector
   size_t effort = 0;     ///< candidates that a query keeps in its first pass
 
   std::vector<std::optional<Bitmap>> masks;

@@ -104,10 +104,15 @@ const float* as_floats(const VectorsView& vectors, size_t row, std::vector<float
   return scratch.data();
 }
 
-Status check_padding(const VectorsView& vectors, const RowNames& names) {
+bool has_row(const Bitmap* present, size_t row) {
+  return present == nullptr || present->test(row);
+}
+
+Status check_padding(const VectorsView& vectors, const RowNames& names, const Bitmap* present) {
   if (vectors.dim % 8 == 0) return {};
   const auto unused = static_cast<uint8_t>(0xff << (vectors.dim % 8));
   for (size_t r = 0; r < vectors.count; ++r) {
+    if (!has_row(present, r)) continue;
     const auto last = std::to_integer<uint8_t>(vectors.row(r)[vectors.dim / 8]);
     if ((last & unused) != 0) {
       return invalid(names.of(r) + " has bits set past dimension " + to_string(vectors.dim) +
@@ -142,11 +147,12 @@ Status convert_row(std::span<const float> from, const segment::VectorSpec& spec,
 }  // namespace
 
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
-                                     std::string_view collection, const RowNames& names) {
+                                     std::string_view collection, const RowNames& names,
+                                     const Bitmap* present) {
   OMEN_RETURN_IF_ERROR(check_shape(vectors, spec, collection, names));
   CheckedVectors checked{vectors, {}};
   if (vectors.element == Element::kBinary) {
-    OMEN_RETURN_IF_ERROR(check_padding(vectors, names));
+    OMEN_RETURN_IF_ERROR(check_padding(vectors, names, present));
     return checked;
   }
   const bool convert = vectors.element != spec.element;
@@ -154,6 +160,7 @@ Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::
   if (convert) checked.converted.resize(vectors.count * out_bytes);
   std::vector<float> scratch;
   for (size_t r = 0; r < vectors.count; ++r) {
+    if (!has_row(present, r)) continue;
     const float* row = as_floats(vectors, r, scratch);
     OMEN_RETURN_IF_ERROR(check_row_values(row, vectors.dim, spec.metric, names, r));
     if (!convert) continue;
@@ -206,11 +213,8 @@ Status check_field_names(const WriteBatch& batch, const segment::Fields& fields,
     return invalid(list_fields(fields, collection) +
                    "; these vectors do not say which they belong to");
   }
-  for (const segment::Field& field : fields) {
-    if (std::ranges::find(batch.fields, field.name, &FieldVectors::field) == batch.fields.end()) {
-      return invalid("the batch has no vectors for field \"" + field.name + "\"; " +
-                     list_fields(fields, collection) + ", and each point has a vector in each");
-    }
+  if (batch.fields.empty()) {
+    return invalid("a batch without vectors; " + list_fields(fields, collection));
   }
   return {};
 }
@@ -230,29 +234,95 @@ Result<size_t> find_field(const segment::Fields& fields, std::string_view name,
                                            list_fields(fields, collection));
 }
 
+namespace {
+
+/// What a batch has in a field; no rows if no point has a vector there.
+struct GivenField {
+  VectorsView vectors;
+  std::shared_ptr<const Bitmap> present;
+};
+
+/// A copy of the bytes of FieldVectors::present, which the caller may change meanwhile.
+Result<GivenField> given_field(const FieldVectors& from) {
+  GivenField given{from.vectors, nullptr};
+  const size_t rows = from.vectors.count;
+  if (from.present.empty()) return given;
+  if (from.present.size() != rows) {
+    return invalid("field \"" + std::string(from.field) + "\" has " + to_string(rows) +
+                   " rows of vectors, and says of " + to_string(from.present.size()) +
+                   " points whether they have one; expected as many");
+  }
+  auto present = std::make_shared<Bitmap>(rows);
+  for (size_t i = 0; i < rows; ++i) {
+    if (from.present[i] != 0) present->set(i);
+  }
+  const size_t count = present->count();
+  if (count == 0) given.vectors = {};
+  if (count > 0 && count < rows) given.present = std::move(present);
+  return given;
+}
+
+/// The number of points that all fields of a batch with named fields have.
+Result<uint32_t> count_rows(const WriteBatch& batch) {
+  const FieldVectors& first = batch.fields[0];
+  for (const FieldVectors& other : batch.fields) {
+    if (other.vectors.count == first.vectors.count) continue;
+    return invalid("field \"" + std::string(other.field) + "\" has " +
+                   to_string(other.vectors.count) + " vectors, field \"" +
+                   std::string(first.field) + "\" has " + to_string(first.vectors.count) +
+                   "; expected one row a point in each");
+  }
+  return static_cast<uint32_t>(std::min<size_t>(first.vectors.count, UINT32_MAX));
+}
+
+/// The first point that has no vector in any field.
+std::optional<uint32_t> point_without_vector(std::span<const PutField> fields, uint32_t rows) {
+  Bitmap some(rows);
+  for (const PutField& field : fields) {
+    if (field.any() && field.present == nullptr) return std::nullopt;
+    if (field.any()) some.or_with(*field.present);
+  }
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (!some.test(row)) return row;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields& fields,
                                  std::string_view collection) {
   OMEN_RETURN_IF_ERROR(check_field_names(batch, fields, collection));
   CheckedBatch checked;
+  const bool unnamed = fields[0].name.empty();
+  checked.rows = static_cast<uint32_t>(batch.vectors.count);
+  if (!unnamed) {
+    OMEN_ASSIGN_OR_RETURN(checked.rows, count_rows(batch));
+  }
   for (const segment::Field& field : fields) {
-    const VectorsView& given =
-        field.name.empty()
-            ? batch.vectors
-            : std::ranges::find(batch.fields, field.name, &FieldVectors::field)->vectors;
+    GivenField given{batch.vectors, nullptr};
+    if (!unnamed) {
+      const auto named = std::ranges::find(batch.fields, field.name, &FieldVectors::field);
+      OMEN_ASSIGN_OR_RETURN(given, named == batch.fields.end() ? Result<GivenField>(GivenField())
+                                                               : given_field(*named));
+      if (given.vectors.count == 0 && (named == batch.fields.end() || !named->present.empty())) {
+        checked.fields.push_back({field.id, {}, nullptr});
+        continue;
+      }
+    }
     OMEN_ASSIGN_OR_RETURN(
         CheckedVectors vectors,
-        check_vectors(given, field.spec, collection, {"vector", batch.first_row, field.name}));
-    const auto rows = static_cast<uint32_t>(given.count);
-    if (!checked.fields.empty() && rows != checked.rows) {
-      return invalid("field \"" + field.name + "\" has " + to_string(rows) + " vectors, field \"" +
-                     fields[0].name + "\" has " + to_string(checked.rows) +
-                     "; expected one a point in each");
-    }
-    checked.rows = rows;
+        check_vectors(given.vectors, field.spec, collection,
+                      {"vector", batch.first_row, field.name}, given.present.get()));
     checked.vector_bytes +=
         vectors.view.count * omendb::vector_bytes(vectors.view.element, vectors.view.dim);
-    checked.fields.push_back({field.id, vectors.view});
+    checked.fields.push_back({field.id, vectors.view, std::move(given.present)});
     if (!vectors.converted.empty()) checked.converted.push_back(std::move(vectors.converted));
+  }
+  if (const auto row = point_without_vector(checked.fields, checked.rows)) {
+    return invalid("point " + to_string(batch.first_row + *row) +
+                   " has no vector; each point needs one in at least one field, and " +
+                   list_fields(fields, collection));
   }
   return checked;
 }
@@ -262,15 +332,30 @@ std::shared_ptr<const segment::Fields> settled_fields(std::shared_ptr<const segm
   const auto open = [](const segment::Field& field) { return field.spec.dim == 0; };
   if (std::ranges::none_of(*fields, open)) return fields;
   auto result = std::make_shared<segment::Fields>(*fields);
-  for (size_t f = 0; f < result->size(); ++f) (*result)[f].spec.dim = put.fields[f].vectors.dim;
+  for (size_t f = 0; f < result->size(); ++f) {
+    if (put.fields[f].any()) (*result)[f].spec.dim = put.fields[f].vectors.dim;
+  }
   return result;
 }
 
-bool fits_fields(const PutOperation& put, const segment::Fields& fields) {
-  return std::ranges::equal(put.fields, fields, [](const PutField& p, const segment::Field& f) {
-    return p.id == f.id && p.vectors.element == f.spec.element &&
-           (f.spec.dim == 0 || p.vectors.dim == f.spec.dim);
-  });
+std::optional<std::vector<PutField>> fitted_fields(const PutOperation& put,
+                                                   const segment::Fields& fields) {
+  std::vector<PutField> fitted;
+  auto next = put.fields.begin();
+  for (const segment::Field& field : fields) {
+    if (next == put.fields.end() || next->id != field.id) {
+      fitted.push_back({field.id, {}, nullptr});
+      continue;
+    }
+    const VectorsView& vectors = next->vectors;
+    if (vectors.element != field.spec.element) return std::nullopt;
+    if (field.spec.dim != 0 && vectors.dim != field.spec.dim) return std::nullopt;
+    fitted.push_back(*next++);
+  }
+  if (next != put.fields.end()) return std::nullopt;
+  if (fields[0].name.empty() && put.fields[0].present != nullptr) return std::nullopt;
+  if (point_without_vector(fitted, put.rows)) return std::nullopt;
+  return fitted;
 }
 
 Status check_id_values(const IdsView& ids, uint64_t first_row) {

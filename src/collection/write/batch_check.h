@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,12 @@ struct RowNames {
 
 /// Checks shape, limits and values, and converts f32 to the collection's element type where that
 /// loses at most precision (f16), or checks and rounds (i8).
+/// @param present  the rows to look at; null: all.
 /// @error kInvalidArgument (empty, NaN, Inf, zero under cosine), kDimensionMismatch, kTypeMismatch,
 ///        kLimitExceeded; each names the row.
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
-                                     std::string_view collection, const RowNames& names);
+                                     std::string_view collection, const RowNames& names,
+                                     const Bitmap* present = nullptr);
 
 /// A batch's vectors in every field of its collection, in the order of the fields.
 struct CheckedBatch {
@@ -46,8 +49,8 @@ struct CheckedBatch {
   size_t vector_bytes = 0;
 };
 
-/// Checks that the batch has vectors for each field and for no other, as many in each, and each as
-/// check_vectors() does.
+/// Checks that the batch has vectors of the collection's fields and of no others, one row a point
+/// in each, that each point has one at least, and each vector as check_vectors() does.
 /// @error kNotFound for a field that the collection lacks, and the errors of check_vectors().
 Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields& fields,
                                  std::string_view collection);
@@ -55,8 +58,10 @@ Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields&
 /// The fields with the dimensions that a put settles; the same if they were settled.
 std::shared_ptr<const segment::Fields> settled_fields(std::shared_ptr<const segment::Fields> fields,
                                                       const PutOperation& put);
-/// Whether a logged put has vectors for each field, of its type and dimension, and for no other.
-bool fits_fields(const PutOperation& put, const segment::Fields& fields);
+/// What a logged put has in each field of its collection; none unless it is of the fields' types
+/// and dimensions, has vectors in no others, and each point has one.
+std::optional<std::vector<PutField>> fitted_fields(const PutOperation& put,
+                                                   const segment::Fields& fields);
 
 /// The place of the field that a caller names; the name may be empty where there is one field.
 /// @error kInvalidArgument, kNotFound; both list the fields.

@@ -10,25 +10,27 @@ namespace {
 /// Filling this much takes a few times as long as waking a thread.
 constexpr size_t kChunkBytes = size_t{256} << 10;
 
-/// Fills `count` of the batch's rows in every field. @return whether all of it was encoded.
+}  // namespace
+
 bool fill_rows(segment::Memtable& memtable, uint32_t first, std::span<const PutField> fields,
-               size_t begin, size_t count) {
+               uint32_t begin, uint32_t count) {
   bool encoded = true;
   for (size_t f = 0; f < fields.size(); ++f) {
+    if (!fields[f].any()) {
+      encoded &= memtable.fill_none(first + begin, count, f);
+      continue;
+    }
     VectorsView part = fields[f].vectors;
     part.data = part.row(begin);
     part.count = count;
-    encoded &= memtable.fill(first + static_cast<uint32_t>(begin), f, part);
+    encoded &= memtable.fill(first + begin, f, part);
   }
   return encoded;
 }
 
-}  // namespace
-
 bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint32_t first,
-                         std::span<const PutField> fields, Flush flush) {
+                         uint32_t rows, std::span<const PutField> fields, Flush flush) {
   constexpr uint32_t kBlock = segment::Memtable::kBlockRows;
-  const auto rows = static_cast<uint32_t>(fields[0].vectors.count);
   size_t row_bytes = 0;
   for (const PutField& field : fields) row_bytes += field.vectors.row_stride();
   const size_t chunk_rows = std::max<size_t>(kChunkBytes / row_bytes / kBlock, 1) * kBlock;
@@ -45,7 +47,10 @@ bool fill_while_flushing(Host& host, Lsn lsn, segment::Memtable& memtable, uint3
   const auto fill = [&](size_t chunk) {
     const size_t begin = std::max<size_t>(start + chunk * chunk_rows, first);
     const size_t end = std::min<size_t>(start + (chunk + 1) * chunk_rows, first + rows);
-    if (!fill_rows(memtable, first, fields, begin - first, end - begin)) encoded = false;
+    if (!fill_rows(memtable, first, fields, static_cast<uint32_t>(begin - first),
+                   static_cast<uint32_t>(end - begin))) {
+      encoded = false;
+    }
   };
   // A lone writer flushes the log on its own thread while the pool fills: this saves two thread
   // switches.

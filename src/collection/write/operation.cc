@@ -1,5 +1,6 @@
 #include "collection/write/operation.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -14,6 +15,8 @@ namespace {
 // Frozen: docs/format.md, "Operations".
 enum class Kind : uint8_t { kPut = 1, kDelete = 2, kCreate = 3, kDrop = 4 };
 enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
+/// Which points have a vector in a field; fields that none has one in are not listed.
+enum class FieldForm : uint8_t { kEvery = 1, kSome = 2 };
 
 Status bad(const char* what) {
   return {StatusCode::kCorruption, std::string("a log record holds ") + what};
@@ -102,18 +105,59 @@ Status read_ids(ByteReader& in, uint32_t rows, DecodedOperation& out, IdsView& i
   return bad("ids of an unknown form");
 }
 
-bool read_field_header(ByteReader& in, uint32_t rows, PutField& field) {
+bool read_field_header(ByteReader& in, uint32_t rows, PutField& field, FieldForm& form) {
   uint16_t id = 0;
   uint8_t kind = 0;
   uint8_t element = 0;
+  uint8_t presence = 0;
   uint32_t dim = 0;
-  if (!in.u16(id) || !in.u8(kind) || !in.u8(element) || !in.u32(dim)) return false;
+  if (!in.u16(id) || !in.u8(kind) || !in.u8(element) || !in.u8(presence) || !in.u32(dim)) {
+    return false;
+  }
+  form = static_cast<FieldForm>(presence);
+  if (form != FieldForm::kEvery && form != FieldForm::kSome) return false;
   field.id = FieldId{id};
   field.vectors.element = static_cast<Element>(element);
   field.vectors.dim = dim;
   field.vectors.count = rows;
   return kind == kDenseField && element_name(field.vectors.element) != "unknown" && dim > 0 &&
          dim <= kMaxDimension;
+}
+
+/// Reads the bits of a field that some points lack: neither none nor all are set.
+bool read_present(ByteReader& in, uint32_t rows, PutField& field) {
+  std::span<const std::byte> bytes;
+  if (!in.bytes((uint64_t{rows} + 7) / 8, bytes)) return false;
+  if (rows % 8 != 0 && (std::to_integer<uint8_t>(bytes.back()) >> (rows % 8)) != 0) return false;
+  auto present = std::make_shared<Bitmap>(rows);
+  std::memcpy(present->words().data(), bytes.data(), bytes.size());
+  const size_t count = present->count();
+  field.present = std::move(present);
+  return count > 0 && count < rows;
+}
+
+Status read_vectors(ByteReader& in, FieldForm form, PutField& field, DecodedOperation& out) {
+  const size_t rows = field.vectors.count;
+  const uint64_t row_bytes = vector_bytes(field.vectors.element, field.vectors.dim);
+  std::span<const std::byte> vectors;
+  if (form == FieldForm::kEvery) {
+    if (!in.bytes(rows * row_bytes, vectors)) return bad("too few vectors");
+    field.vectors.data = vectors.data();
+    return {};
+  }
+  if (!read_present(in, static_cast<uint32_t>(rows), field)) {
+    return bad("an unlikely choice of the points that have a vector");
+  }
+  if (!in.bytes(field.present->count() * row_bytes, vectors)) return bad("too few vectors");
+  if (rows > kMaxBatchBytes / row_bytes) return bad("more points than fit a batch");
+  std::vector<std::byte>& spread = out.spread.emplace_back(rows * row_bytes);
+  size_t next = 0;
+  field.present->for_each_set([&](size_t row) {
+    std::memcpy(spread.data() + row * row_bytes, vectors.data() + next, row_bytes);
+    next += row_bytes;
+  });
+  field.vectors.data = spread.data();
+  return {};
 }
 
 Status read_put(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
@@ -123,15 +167,15 @@ Status read_put(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
   if (!in.u32(put.rows) || !in.u16(fields)) return bad("a cut header");
   if (fields == 0 || fields > kMaxVectorFields) return bad("an unlikely number of vector fields");
   out.fields.resize(fields);
-  for (PutField& field : out.fields) {
-    if (!read_field_header(in, put.rows, field)) return bad("vectors of an unknown shape");
+  std::vector<FieldForm> forms(fields);
+  for (size_t f = 0; f < fields; ++f) {
+    if (!read_field_header(in, put.rows, out.fields[f], forms[f])) {
+      return bad("vectors of an unknown shape");
+    }
   }
   OMEN_RETURN_IF_ERROR(read_ids(in, put.rows, out, put.ids, put.first_id));
-  for (PutField& field : out.fields) {
-    const uint64_t row_bytes = vector_bytes(field.vectors.element, field.vectors.dim);
-    std::span<const std::byte> vectors;
-    if (!in.bytes(put.rows * row_bytes, vectors)) return bad("too few vectors");
-    field.vectors.data = vectors.data();
+  for (size_t f = 0; f < fields; ++f) {
+    OMEN_RETURN_IF_ERROR(read_vectors(in, forms[f], out.fields[f], out));
   }
   put.fields = out.fields;
   uint32_t columns = 0;
@@ -199,11 +243,13 @@ EncodedOperation::EncodedOperation(const PutOperation& put) {
   head.u8(static_cast<uint8_t>(Kind::kPut));
   head.u32(put.collection_id);
   head.u32(put.rows);
-  head.u16(static_cast<uint16_t>(put.fields.size()));
+  head.u16(static_cast<uint16_t>(std::ranges::count_if(put.fields, &PutField::any)));
   for (const PutField& field : put.fields) {
+    if (!field.any()) continue;
     head.u16(to_int(field.id));
     head.u8(kDenseField);
     head.u8(static_cast<uint8_t>(field.vectors.element));
+    head.u8(static_cast<uint8_t>(field.present == nullptr ? FieldForm::kEvery : FieldForm::kSome));
     head.u32(static_cast<uint32_t>(field.vectors.dim));
   }
   write_ids(head, put.ids, put.first_id);
@@ -212,12 +258,21 @@ EncodedOperation::EncodedOperation(const PutOperation& put) {
   for (const Column& column : put.columns) write_column(tail, column);
 
   parts_.push_back(head_);
-  for (const PutField& field : put.fields) add_vectors(field.vectors);
+  for (const PutField& field : put.fields) add_vectors(field);
   parts_.push_back(tail_);
 }
 
-void EncodedOperation::add_vectors(const VectorsView& vectors) {
+void EncodedOperation::add_vectors(const PutField& field) {
+  const VectorsView& vectors = field.vectors;
+  if (!field.any()) return;
   const size_t row_bytes = vector_bytes(vectors.element, vectors.dim);
+  if (field.present != nullptr) {
+    parts_.push_back(std::as_bytes(field.present->words()).first((vectors.count + 7) / 8));
+    field.present->for_each_set([&](size_t row) {
+      parts_.push_back({vectors.row(row), row_bytes});
+    });
+    return;
+  }
   if (vectors.row_stride() == row_bytes) {
     parts_.push_back({vectors.row(0), vectors.count * row_bytes});
     return;

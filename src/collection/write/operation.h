@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/bitmap.h"
 #include "base/ids.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
@@ -17,7 +19,13 @@ namespace omendb::collection {
 /// The batch's vectors in one field, in the field's element type.
 struct PutField {
   FieldId id = kUnnamedField;
+  /// One row a point; the rows of points that have no vector are not looked at. No rows at all: no
+  /// point has one.
   VectorsView vectors;
+  std::shared_ptr<const Bitmap> present;  ///< which points have one; null: all, or none at all
+
+  bool any() const { return vectors.count > 0; }
+  bool has(size_t row) const { return any() && (present == nullptr || present->test(row)); }
 };
 
 /// Points that are there afterwards, each replacing the point of its id. The whole of the record
@@ -25,8 +33,8 @@ struct PutField {
 struct PutOperation {
   uint32_t collection_id = 0;
   uint32_t rows = 0;
-  std::span<const PutField>
-      fields;   ///< all of the collection's, in their order; `rows` vectors each
+  /// All of the collection's, in their order; decoded, those that some point has a vector in.
+  std::span<const PutField> fields;
   IdsView ids;  ///< std::monostate: first_id, first_id + 1, …
   uint64_t first_id = 0;
   std::span<const Column> columns;
@@ -63,7 +71,7 @@ class EncodedOperation {
   std::span<const std::span<const std::byte>> parts() const { return parts_; }
 
  private:
-  void add_vectors(const VectorsView& vectors);
+  void add_vectors(const PutField& field);
 
   std::vector<std::byte> head_;
   std::vector<std::byte> tail_;
@@ -76,6 +84,7 @@ struct DecodedOperation {
   std::vector<uint64_t> numbers;
   std::vector<std::string_view> strings;
   std::vector<PutField> fields;
+  std::vector<std::vector<std::byte>> spread;  ///< vectors that some points lack, one row a point
   std::vector<Column> columns;
 };
 

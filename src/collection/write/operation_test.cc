@@ -63,7 +63,14 @@ struct RandomPut {
                   gapped.begin() + static_cast<ptrdiff_t>(r * step));
     }
     const auto id = static_cast<uint16_t>(place * 1'000 + rng() % 1'000);
-    fields.push_back({FieldId{id}, {gapped.data(), rows, spec.dim, spec.element, stride}});
+    fields.push_back({FieldId{id}, {gapped.data(), rows, spec.dim, spec.element, stride}, nullptr});
+    auto present = std::make_shared<Bitmap>(rows);
+    for (size_t r = 0; r < rows; ++r) {
+      if (rng() % 2 == 0) present->set(r);
+    }
+    const size_t some = present->count();
+    if (place > 0 && some == 0) fields.back().vectors.count = 0;  // the field is not listed
+    if (some > 0 && some < rows) fields.back().present = std::move(present);
   }
 };
 
@@ -75,11 +82,16 @@ void expect_same_ids(const IdsView& a, const IdsView& b) {
   }
 }
 
-void expect_same(const VectorsView& a, const VectorsView& b) {
+void expect_same(const PutField& from, const PutField& to) {
+  EXPECT_EQ(from.id, to.id);
+  const VectorsView& a = from.vectors;
+  const VectorsView& b = to.vectors;
   ASSERT_EQ(a.count, b.count);
   ASSERT_EQ(a.dim, b.dim);
   ASSERT_EQ(a.element, b.element);
   for (size_t r = 0; r < a.count; ++r) {
+    ASSERT_EQ(from.has(r), to.has(r)) << "row " << r;
+    if (!from.has(r)) continue;
     ASSERT_EQ(std::memcmp(a.row(r), b.row(r), vector_bytes(a.element, a.dim)), 0) << "row " << r;
   }
 }
@@ -87,11 +99,13 @@ void expect_same(const VectorsView& a, const VectorsView& b) {
 void expect_same(const PutOperation& a, const PutOperation& b) {
   EXPECT_EQ(a.collection_id, b.collection_id);
   ASSERT_EQ(a.rows, b.rows);
-  ASSERT_EQ(a.fields.size(), b.fields.size());
-  for (size_t f = 0; f < a.fields.size(); ++f) {
-    EXPECT_EQ(a.fields[f].id, b.fields[f].id);
-    expect_same(a.fields[f].vectors, b.fields[f].vectors);
+  auto listed = b.fields.begin();
+  for (const PutField& field : a.fields) {
+    if (!field.any()) continue;
+    ASSERT_NE(listed, b.fields.end());
+    expect_same(field, *listed++);
   }
+  EXPECT_EQ(listed, b.fields.end());
   expect_same_ids(a.ids, b.ids);
   EXPECT_TRUE(!std::holds_alternative<std::monostate>(a.ids) || a.first_id == b.first_id);
   ASSERT_EQ(a.columns.size(), b.columns.size());
@@ -200,6 +214,8 @@ TEST(Operation, ARecordOfAnUnknownKindOrAbsurdCountsIsRefused) {
                 out.u16(1);
                 out.u16(0);
                 out.u8(1);
+                out.u8(1);
+                out.u8(1);
                 out.u32(65'536);
                 out.u8(form);
                 out.u64(0);
@@ -215,6 +231,8 @@ TEST(Operation, ARecordOfAnUnknownKindOrAbsurdCountsIsRefused) {
                 for (uint16_t f = 0; f < fields; ++f) {
                   out.u16(f);
                   out.u8(1);
+                  out.u8(1);
+                  out.u8(1);
                   out.u32(1);
                 }
                 out.u8(3);
@@ -223,6 +241,28 @@ TEST(Operation, ARecordOfAnUnknownKindOrAbsurdCountsIsRefused) {
               }),
               StatusCode::kCorruption)
         << fields;
+  }
+  // Of 3 points: none, all, and a fourth has a vector; and a form of presence that is none.
+  for (const auto& [form, bits] :
+       std::vector<std::pair<uint8_t, uint8_t>>{{2, 0}, {2, 7}, {2, 9}, {0, 1}, {3, 1}}) {
+    EXPECT_EQ(code([form = form, bits = bits](ByteWriter& out) {
+                out.u8(1);
+                out.u32(1);
+                out.u32(3);
+                out.u16(1);
+                out.u16(1);
+                out.u8(1);
+                out.u8(3);
+                out.u8(form);
+                out.u32(1);
+                out.u8(3);
+                out.u64(0);
+                out.u8(bits);
+                out.u8(1);
+                out.u32(0);
+              }),
+              StatusCode::kCorruption)
+        << int{form} << " " << int{bits};
   }
   EXPECT_EQ(code([](ByteWriter& out) {  // a delete must say which
               out.u8(2);
@@ -253,6 +293,14 @@ Record dump_in_docs(const std::string& mark) {
   return bytes;
 }
 
+void expect_documented(const PutOperation& put, const std::string& mark) {
+  const Record documented = dump_in_docs(mark);
+  EXPECT_EQ(joined(EncodedOperation(put)), documented);
+  DecodedOperation decoded;
+  ASSERT_TRUE(decode_operation(documented, decoded).ok());
+  expect_same(put, std::get<PutOperation>(decoded.operation));
+}
+
 TEST(OperationFormat, ThePutInTheDocsIsWhatIsWrittenAndRead) {
   const std::vector<float> vectors = {1, 2, 3, 4};
   const std::vector<uint64_t> ids = {7, 8};
@@ -261,17 +309,26 @@ TEST(OperationFormat, ThePutInTheDocsIsWhatIsWrittenAndRead) {
                     .valid = {1, 0},
                     .string_offsets = {0, 2, 2},
                     .bytes = "en"};
-  const PutField field{kUnnamedField, {vectors.data(), 2, 2, Element::kF32, 0}};
+  const PutField field{kUnnamedField, {vectors.data(), 2, 2, Element::kF32, 0}, nullptr};
   const PutOperation put{.collection_id = 1,
                          .rows = 2,
                          .fields = std::span(&field, 1),
                          .ids = std::span<const uint64_t>(ids),
                          .columns = std::span(&lang, 1)};
-  const Record documented = dump_in_docs("put-operation");
-  EXPECT_EQ(joined(EncodedOperation(put)), documented);
-  DecodedOperation decoded;
-  ASSERT_TRUE(decode_operation(documented, decoded).ok());
-  expect_same(put, std::get<PutOperation>(decoded.operation));
+  expect_documented(put, "put-operation");
+}
+
+TEST(OperationFormat, ThePutOfPointsThatLackAFieldInTheDocsIsWhatIsWrittenAndRead) {
+  const std::vector<float> titles = {1, 2, 3, 4};
+  const std::vector<int8_t> bodies = {0, 0, 0, 5, 6, 7};
+  auto second = std::make_shared<Bitmap>(2);
+  second->set(1);
+  const std::vector<PutField> fields = {
+      {FieldId{1}, {titles.data(), 2, 2, Element::kF32, 0}, nullptr},
+      {FieldId{2}, {bodies.data(), 2, 3, Element::kI8, 0}, second},
+      {FieldId{3}, {}, nullptr}};
+  expect_documented({.collection_id = 1, .rows = 2, .fields = fields, .first_id = 7},
+                    "put-operation-of-fields");
 }
 
 }  // namespace

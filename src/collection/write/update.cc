@@ -76,18 +76,33 @@ VectorsView view_of_rows(const std::vector<std::byte>& rows, size_t count, size_
   return {.data = rows.data(), .count = count, .dim = dim, .element = element};
 }
 
+/// What the points have in a field that stays as it is.
+PutField kept_field(const segment::Field& field, const Points& points, size_t kept, size_t count) {
+  const segment::VectorSpec& spec = field.spec;
+  if (field.name.empty()) {
+    return {field.id, view_of_rows(points.vectors, count, spec.dim, spec.element), nullptr};
+  }
+  const PointVectors& old = points.fields[kept];
+  PutField put{field.id, view_of_rows(old.vectors, count, spec.dim, spec.element), nullptr};
+  if (old.present.empty()) return put;
+  auto present = std::make_shared<Bitmap>(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (old.has(i)) present->set(i);
+  }
+  if (!present->any()) return {field.id, {}, nullptr};
+  put.present = std::move(present);
+  return put;
+}
+
 /// Vectors of all fields: those of the update where it has some, those of the points elsewhere.
 void join_fields(const segment::Fields& fields, const UpdateRows& rows,
                  std::span<const FreshVectors> vectors, UpdatedPoints& out) {
   const size_t count = rows.rows.size();
   size_t kept = 0;
   for (size_t f = 0; f < fields.size(); ++f) {
-    const segment::VectorSpec& spec = fields[f].spec;
     const auto given = std::ranges::find(vectors, f, &FreshVectors::field);
     if (given == vectors.end()) {
-      const auto& old =
-          fields[f].name.empty() ? out.points.vectors : out.points.fields[kept++].vectors;
-      out.fields.push_back({fields[f].id, view_of_rows(old, count, spec.dim, spec.element)});
+      out.fields.push_back(kept_field(fields[f], out.points, kept++, count));
       continue;
     }
     const VectorsView& view = given->vectors.view;
@@ -97,7 +112,8 @@ void join_fields(const segment::Fields& fields, const UpdateRows& rows,
     for (const size_t row : rows.change) {
       fresh.insert(fresh.end(), view.row(row), view.row(row) + row_bytes);
     }
-    out.fields.push_back({fields[f].id, view_of_rows(fresh, count, view.dim, view.element)});
+    out.fields.push_back(
+        {fields[f].id, view_of_rows(fresh, count, view.dim, view.element), nullptr});
   }
 }
 
@@ -125,6 +141,10 @@ Result<std::vector<FreshVectors>> check_update(const PointUpdate& update,
     const RowNames names{"vector", 0, fields[field].name};
     if (std::ranges::find(checked, field, &FreshVectors::field) != checked.end()) {
       return invalid("the vectors of " + names.holder(collection) + " are given twice");
+    }
+    if (!one.present.empty()) {
+      return invalid("an update says which points have a vector in " + names.holder(collection) +
+                     "; it gives one to each of its points");
     }
     if (one.vectors.count != points) {
       return invalid(to_string(one.vectors.count) + " vectors for " +
@@ -209,7 +229,7 @@ Result<UpdatedPoints> CollectionCore::points_to_update(const UpdateTarget& targe
     if (rows.rows.empty()) return UpdatedPoints{};
     const auto staged = staged_;
     OMEN_ASSIGN_OR_RETURN(UpdatedPoints points, updated_points(*now, rows, update, vectors));
-    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(rows.rows.size()), wait));
+    OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(rows.rows.size()), points.fields, wait));
     if (staged == staged_) return points;
   }
 }
