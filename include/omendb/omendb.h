@@ -175,8 +175,11 @@ typedef struct omendb_vector_field {
 
 /* The vectors of a batch of points in one field. */
 typedef struct omendb_field_vectors {
-  const char* field; /* its name */
-  omendb_vectors vectors;
+  const char* field;      /* its name */
+  omendb_vectors vectors; /* one row a point */
+  /* One byte a point: 0 = it has no vector in this field, whose row above is not looked at (in
+   * results: is zeros). NULL: every point has one. */
+  const uint8_t* present;
 } omendb_field_vectors;
 
 /* Ids of one kind. `kind` 0 (or a NULL omendb_ids*) asks an add for generated ids. */
@@ -361,7 +364,8 @@ typedef struct omendb_batch {
   omendb_ids ids;         /* one a point, or kind 0 */
   const omendb_column* columns;
   size_t column_count;
-  /* Of a collection with named fields: each of them once, in any order, one vector a point. */
+  /* Of a collection with named fields: each at most once, in any order. In a field that is left
+   * out no point of the batch has a vector; each point needs one in some field. */
   const omendb_field_vectors* fields;
   size_t field_count;
 } omendb_batch;
@@ -371,7 +375,7 @@ typedef struct omendb_batch {
  * later search and as durable as the database was opened to be. `out_ids` may be NULL; otherwise
  * it receives points that hold the ids alone, in order.
  * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, an empty batch, ids
- * given twice, a zero vector under cosine or a field that is missing; NOT_FOUND for a field that
+ * given twice, a zero vector under cosine or a point without a vector; NOT_FOUND for a field that
  * the collection lacks; DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED, READ_ONLY, NO_SPACE,
  * IO_ERROR, CLOSED.
  */

@@ -186,7 +186,10 @@ Status read_field_vectors(const omendb_field_vectors* fields, size_t count, cons
     if (fields[i].field == nullptr) return null_argument(what + "[i].field");
     auto vectors = read_vectors(fields[i].vectors);
     if (!vectors.ok()) return vectors.status();
-    out->push_back({fields[i].field, *vectors});
+    FieldVectors& named = out->emplace_back();
+    named.field = fields[i].field;
+    named.vectors = *vectors;
+    if (fields[i].present != nullptr) named.present = {fields[i].present, vectors->count};
   }
   return {};
 }
@@ -315,7 +318,8 @@ omendb_points::omendb_points(omendb::Points owned) : points(std::move(owned)) {
   for (const omendb::PointVectors& field : points.fields) {
     const omendb_vectors vectors{field.vectors.data(), count, field.dim,
                                  static_cast<int32_t>(field.element), 0};
-    fields.push_back({field.field.c_str(), vectors});
+    fields.push_back(
+        {field.field.c_str(), vectors, field.present.empty() ? nullptr : field.present.data()});
   }
   for (const omendb::Column& column : points.metadata) {
     columns.push_back(omendb::capi::column_view(column));

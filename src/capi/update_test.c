@@ -113,7 +113,7 @@ static void BadUpdatesSayWhyAndChangeNothing(omendb_collection* docs) {
   FAILS(OMENDB_INVALID_ARGUMENT, "where is NULL",
         omendb_collection_update_where(docs, NULL, &update, NULL));
   const float row[2] = {1, 2};
-  const omendb_field_vectors unknown = {"body", f32(row, 1, 2)};
+  const omendb_field_vectors unknown = {.field = "body", .vectors = f32(row, 1, 2)};
   const omendb_update wrong = {.size = sizeof wrong, .fields = &unknown, .field_count = 1};
   const omendb_ids one = u64_ids(kIds, 1);
   FAILS(OMENDB_NOT_FOUND, "unknown vector field",
