@@ -35,6 +35,7 @@ PICTURES = {"text", "mermaid"}
 DUMPS = {
     "section-file": ROOT / "src/storage/format_test.cc",
     "wal-file": ROOT / "src/storage/format_test.cc",
+    "index-header": ROOT / "src/segment/sealed_index_test.cc",
     "put-operation": ROOT / "src/collection/write/operation_test.cc",
 }
 FENCE = re.compile(r"^```(\S*)\s*$")

@@ -529,8 +529,9 @@ OMENDB_API omendb_status omendb_collection_search(const omendb_collection* colle
                                                   omendb_result** out) OMENDB_NOEXCEPT;
 
 enum {
-  OMENDB_JOB_SEAL = 1, /* vectors move from memory to a segment */
-  OMENDB_JOB_MERGE = 2 /* segments become one, without the dead */
+  OMENDB_JOB_SEAL = 1,  /* vectors move from memory to a segment */
+  OMENDB_JOB_MERGE = 2, /* segments become one, without the dead */
+  OMENDB_JOB_INDEX = 3  /* an index of a segment is built */
 };
 
 /* What a collection is having done. */

@@ -16,6 +16,7 @@ namespace omendb {
 enum class JobKind : uint8_t {
   kSeal = 1,   ///< vectors move from memory to a segment
   kMerge = 2,  ///< segments become one, without the dead
+  kIndex = 3,  ///< an index of a segment is built
 };
 
 struct JobInfo {

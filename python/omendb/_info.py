@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 class Job(NamedTuple):
     """What a collection is having done: in the background, or by a call of ``compact``."""
 
-    kind: str  #: "seal" (vectors move from memory to a file) or "merge" (files become one)
+    #: "seal" (vectors move from memory to a file), "merge" (files become one) or "index" (an index
+    #: of a file is built)
+    kind: str
     rows_done: int
     rows_total: int
 

@@ -193,7 +193,8 @@ class PyCollection {
     out["waiting_seals"] = info.waiting_seals;
     nb::list jobs;
     for (const JobInfo& job : info.jobs) {
-      const char* kind = job.kind == JobKind::kSeal ? "seal" : "merge";
+      static constexpr const char* kKinds[] = {"", "seal", "merge", "index"};
+      const char* kind = kKinds[static_cast<size_t>(job.kind)];
       jobs.append(nb::make_tuple(kind, job.rows_done, job.rows_total));
     }
     out["jobs"] = jobs;

@@ -340,7 +340,8 @@ static void InfoDescribesTheCollection(omendb_collection* docs) {
   }
   CHECK(years == 1);
   for (size_t i = 0; i < info->job_count; ++i) {
-    CHECK(info->jobs[i].kind == OMENDB_JOB_SEAL || info->jobs[i].kind == OMENDB_JOB_MERGE);
+    CHECK(info->jobs[i].kind == OMENDB_JOB_SEAL || info->jobs[i].kind == OMENDB_JOB_MERGE ||
+          info->jobs[i].kind == OMENDB_JOB_INDEX);
     CHECK(info->jobs[i].rows_done <= info->jobs[i].rows_total);
   }
   omendb_collection_info_free(info);

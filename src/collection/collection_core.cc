@@ -68,9 +68,9 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   DurableParts parts;
   for (const SegmentState& segment : state.segments) {
     OMEN_ASSIGN_OR_RETURN(Part part, open_part(host.segments(), state, segment));
-    parts[segment.name] = {part.segment, part.dead};
+    parts[segment.name] = {part.segment, part.dead, part.indexes};
     snapshot->live += part.watermark - segment::dead_count(part.dead);
-    encoders = part.segment->encoders();
+    part.indexes->add_encoders(encoders, state.fields.size());
     snapshot->parts.push_back(std::move(part));
   }
   auto core = std::unique_ptr<CollectionCore>(
@@ -99,6 +99,7 @@ Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const Colle
                       " rows; the manifest says " + std::to_string(named.rows));
   }
   OMEN_RETURN_IF_ERROR(check_columns_listed(*part.segment, state.columns));
+  part.indexes = files.open_indexes(named.indexes, *part.segment, state.fields);
   OMEN_RETURN_IF_ERROR(open_tombstones(files, named, part));
   return part;
 }

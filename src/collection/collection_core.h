@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <set>
 #include <span>
 #include <string>
 
@@ -26,12 +27,22 @@ struct CoreOptions {
   size_t max_sealing_memtables = 4;
   uint64_t max_segment_rows = segment::kMaxSegmentRows;  ///< of what compact() merges
   size_t max_build_bytes = size_t{1} << 30;              ///< memory that one merge may hold
+  /// A segment with so many vectors in a field gets an index of 1-bit codes. Below this an exact
+  /// scan is as fast, and a center drawn from fewer is a poor one for vectors that follow.
+  uint64_t least_coded_vectors = segment::Memtable::kRowsBeforeCoding;
 };
 
 /// Merges that take long have a lane of their own, so that short ones need not wait for them.
 enum class MergeLane : uint8_t { kShort, kLong, kEither };
 struct Replacement;
 class NewFiles;
+
+/// An index that a segment has, or is to have.
+struct IndexOf {
+  std::string segment;
+  FieldId field = kUnnamedField;
+  segment::IndexKind kind = segment::IndexKind::kCoded;
+};
 
 /// Thread-safe. A write goes through three steps:
 ///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
@@ -40,7 +51,8 @@ class NewFiles;
 /// Readers take the current snapshot and never wait for any of this. Sealing and merging replace
 /// parts of the snapshots by segments that hold the same points. Seals follow each other
 /// (seal_mutex_); merges run beside them and beside each other, each of segments of its own (Jobs).
-/// They write their files without a lock and wait for each other only to commit (commit_mutex_).
+/// Indexes of segments are built in the same way. All write their files without a lock and wait for
+/// each other only to commit (commit_mutex_).
 /// Locks are taken in the order compact_mutex_, seal_mutex_, commit_mutex_, write_mutex_,
 /// Publication's, Jobs'.
 class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
@@ -101,7 +113,22 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Result<bool> seal_next();
   /// Does one merge that pays, if there is one for the lane. @return whether there was one.
   Result<bool> merge_next(MergeLane lane);
-  /// Waits until no seal is left to do and no merge would pay.
+  /// Builds one index that a segment should have and lacks, or has and cannot be used. @return
+  /// whether there was one.
+  Result<bool> index_next();
+  /// Builds an index of a segment, in place of the one of that field and kind if there is one.
+  /// Searches go on by what there is until it is done; the segment stays as it is.
+  /// @error kNotFound if there is no such segment (any more), kCancelled, kClosed, or why it cannot
+  ///        be built; nothing has changed then.
+  Status build_index(const IndexOf& wanted);
+  /// Takes an index away. The background builds it again if it is one that the segment should have.
+  /// @error kNotFound if there is none.
+  Status drop_index(const IndexOf& unwanted);
+  /// An index was found damaged by a search: has the background build it anew.
+  void note_failed_index() const { host_.wake(Work::kIndex, name_); }
+  /// Why indexes that the manifest names cannot be used; one a file.
+  std::vector<Status> index_problems() const;
+  /// Waits until no seal is left to do, no merge would pay and no index is lacking.
   /// @error kDeadlineExceeded, kClosed; what a seal or a merge failed with meanwhile.
   Status optimize(const Jobs::Deadline& deadline);
   /// Seals everything that was written before the call.
@@ -215,9 +242,14 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status open_parts(const CollectionState& state, const Snapshot& now, std::vector<Part>& parts)
       OMEN_REQUIRES(write_mutex_);
 
-  /// What the manifest names, opened: segments, and their rows that are dead in the state that it
-  /// describes.
-  using DurableParts = std::map<std::string, segment::WriteSource>;
+  /// What the manifest names, opened: a segment, its indexes, and its rows that are dead in the
+  /// state that it describes.
+  struct DurablePart {
+    std::shared_ptr<const segment::Segment> segment;
+    std::shared_ptr<const segment::Tombstones> dead;
+    std::shared_ptr<const segment::SegmentIndexes> indexes;
+  };
+  using DurableParts = std::map<std::string, DurablePart>;
 
   // Sealing: tend/seal.cc.
   Status settle(Lsn lsn);
@@ -237,8 +269,19 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status merge_all() OMEN_REQUIRES(compact_mutex_);
   bool work_is_due() const;
 
-  // The end of both: tend/commit.cc.
-  segment::WriteOptions write_options(Jobs::Running& job) const;
+  // Indexing: tend/index.cc.
+  bool should_have_codes(const segment::Field& field, uint64_t vectors) const;
+  segment::WriteOptions write_options(Jobs::Running& job, const segment::Fields& fields,
+                                      std::span<const segment::WriteSource> sources) const;
+  Result<std::shared_ptr<const segment::SegmentIndexes>> write_indexes(
+      const segment::WrittenSegment& written, const segment::Fields& fields, Jobs::Running& job,
+      NewFiles& files);
+  std::optional<IndexOf> choose_index() const OMEN_REQUIRES(commit_mutex_);
+  std::unique_ptr<Jobs::Running> begin_index(std::optional<IndexOf>& wanted);
+  Status build(const IndexOf& wanted, Jobs::Running& job);
+  Status commit_index(const IndexOf& of, const segment::NamedIndex* built, NewFiles& files);
+
+  // The end of all three: tend/commit.cc.
   Status write_tombstones(const std::shared_ptr<const segment::Tombstones>& dead,
                           SegmentState& segment, NewFiles& files);
   static void add_segment(const Replacement& replacement,
@@ -247,7 +290,14 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status publish_state(const CollectionState& state, DurableParts parts, NewFiles& files)
       OMEN_REQUIRES(commit_mutex_);
   void remove_left_behind(std::span<const SegmentState> named) OMEN_REQUIRES(commit_mutex_);
+  /// Has all snapshots, from now on, show the same points from other parts. @pre nothing is
+  /// pending.
+  template <class Change>
+  void change_snapshots(Change change) OMEN_REQUIRES(write_mutex_);
   Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(commit_mutex_);
+  Status install_indexes(const std::string& segment,
+                         const std::shared_ptr<const segment::SegmentIndexes>& indexes)
+      OMEN_REQUIRES(commit_mutex_);
 
   Host& host_;
   const CoreOptions options_;
@@ -263,6 +313,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   DurableParts durable_parts_ OMEN_GUARDED_BY(commit_mutex_);
   /// What manifests name whose publication failed; removed once one that does not is in force.
   std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(commit_mutex_);
+  /// Segments too damaged for an index to be built of them: it is not tried again.
+  std::set<std::string> not_indexable_ OMEN_GUARDED_BY(commit_mutex_);
   mutable Mutex state_mutex_;  // taken under any of the others, held for a copy
   CollectionState durable_ OMEN_GUARDED_BY(state_mutex_);
 

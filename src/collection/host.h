@@ -20,12 +20,13 @@ namespace omendb::collection {
 class CollectionCore;
 
 /// The kinds of background work.
-enum class Work : uint8_t { kSeal, kMerge };
+enum class Work : uint8_t { kSeal, kMerge, kIndex };
 
 /// Files that no manifest names once a new state is published.
 struct Superseded {
   std::vector<std::string> segments;
   std::vector<std::string> tombstones;
+  std::vector<std::string> indexes;
 };
 
 /// What a collection calls in the database that holds it. Thread-safe.

@@ -20,6 +20,7 @@ struct SegmentState {
   uint64_t bytes = 0;
   uint64_t dead_rows = 0;  ///< as of CollectionState::flushed
   std::string tombstones;  ///< the file that lists them; empty if none
+  std::vector<storage::IndexMeta> indexes;
 };
 
 /// A collection as the manifest keeps it: with it and the log after `flushed`, all is known.
@@ -41,7 +42,14 @@ struct Part {
   std::shared_ptr<segment::Memtable> memtable;      ///< null for a segment
   std::shared_ptr<const segment::Segment> segment;  ///< null for a memtable
   std::string segment_name;
-  uint32_t watermark = 0;  ///< rows of this snapshot
+  std::shared_ptr<const segment::SegmentIndexes> indexes;  ///< of a segment; null for a memtable
+  uint32_t watermark = 0;                                  ///< rows of this snapshot
+
+  /// The index by which to search the rows in a field, given its place; null if there is none, and
+  /// every row has to be measured.
+  const index::PartIndex* index(size_t field) const {
+    return indexes == nullptr ? rows->index(field) : indexes->searcher(field);
+  }
 };
 
 /// One consistent state: everything up to `lsn` and nothing after. Immutable once shared.

@@ -11,8 +11,9 @@
 
 namespace omendb::internal {
 
-/// Three lanes of one thread each: seals, merges, and merges that take long. So a seal never waits
-/// for a merge, and a short merge never waits for a long one. Thread-safe.
+/// Four lanes of one thread each: seals, merges, merges that take long, and index builds. So a seal
+/// never waits for a merge or an index build, and a short merge never waits for a long one.
+/// Thread-safe.
 class Background {
  public:
   /// @param all   lists the collections of the database.
@@ -32,6 +33,7 @@ class Background {
   collection::Lane seals_;
   collection::Lane merges_;
   collection::Lane long_merges_;
+  collection::Lane indexes_;
 };
 
 }  // namespace omendb::internal

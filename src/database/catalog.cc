@@ -45,7 +45,7 @@ collection::CollectionState state_from_meta(const storage::CollectionMeta& meta)
   state.flushed = meta.flushed;
   for (const auto& column : meta.columns) state.columns.push_back({column.name, column.type});
   for (const auto& s : meta.segments) {
-    state.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones});
+    state.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones, s.indexes});
   }
   return state;
 }
@@ -68,7 +68,7 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
   meta.flushed = state.flushed;
   for (const auto& column : state.columns) meta.columns.push_back({column.name, column.type});
   for (const auto& s : state.segments) {
-    meta.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones});
+    meta.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones, s.indexes});
   }
   return meta;
 }
@@ -94,6 +94,9 @@ Status check_collections(const storage::Manifest& manifest) {
     }
     for (const auto& segment : meta.segments) {
       OMEN_RETURN_IF_ERROR(check_file(segment.name, manifest, files));
+      for (const auto& index : segment.indexes) {
+        OMEN_RETURN_IF_ERROR(check_file(index.name, manifest, files));
+      }
       if (segment.tombstones.empty()) continue;
       OMEN_RETURN_IF_ERROR(check_file(segment.tombstones, manifest, files));
     }

@@ -70,9 +70,10 @@ class CutFileTest : public testing::Test {
     return result;
   }
 
-  fs::path segment_of(const std::string& name) const {
+  fs::path segment_of(const std::string& name) const { return file_of(name, ".seg"); }
+  fs::path file_of(const std::string& name, const char* extension) const {
     for (const auto& entry : fs::directory_iterator(root_ / name / "segments")) {
-      if (entry.path().extension() == ".seg") return entry.path();
+      if (entry.path().extension() == extension) return entry.path();
     }
     return {};
   }
@@ -111,6 +112,31 @@ TEST_F(CutFileTest, EveryReadOfAFileThatWasCutWhileMappedFailsAndNamesTheFile) {
                               .ids = std::span<const uint64_t>(known)})
                      .status(),
                  file);
+  }
+}
+
+TEST_F(CutFileTest, AnIndexThatWasCutWhileMappedCostsNoAnswerAndIsBuiltAnew) {
+  const Database sizing = open_warm("size");
+  const auto bytes = fs::file_size(file_of("size", ".idx"));
+  for (const uintmax_t place :
+       {uintmax_t{0}, uintmax_t{4'096}, bytes / 2, bytes - 100, bytes - 64}) {
+    SCOPED_TRACE("cut to " + std::to_string(place) + " of " + std::to_string(bytes) + " bytes");
+    const std::string name = "index-" + std::to_string(place);
+    Database database = open_warm(name);
+    Collection points = *database.default_collection();
+    const fs::path file = file_of(name, ".idx");
+    fs::resize_file(file, place);
+    for (size_t row = 0; row < kRows; row += 3'000) {
+      const auto found = points.search({vectors_.data() + row * kDim, 1, kDim}, {.k = 1});
+      ASSERT_TRUE(found.ok()) << found.status().to_string();
+      EXPECT_EQ(found->distances, std::vector<float>{0}) << row;
+    }
+    for (const Answer& answer : answers(points)) {
+      EXPECT_TRUE(answer.status.ok()) << answer.call << ": " << answer.status.to_string();
+    }
+    ASSERT_TRUE(points.optimize().ok());
+    EXPECT_NE(file_of(name, ".idx"), file);
+    EXPECT_EQ(fs::file_size(file_of(name, ".idx")), bytes);
   }
 }
 

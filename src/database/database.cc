@@ -286,8 +286,11 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
                                         const SearchOptions& options) const {
   return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
     const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
-    return collection::search(*now, core.name(), queries, options, stop,
-                              &handle_->database->pool());
+    bool index_failed = false;
+    auto result = collection::search(*now, core.name(), queries, options, stop,
+                                     &handle_->database->pool(), &index_failed);
+    if (index_failed) core.note_failed_index();
+    return result;
   });
 }
 
@@ -312,7 +315,7 @@ Result<CollectionInfo> Collection::info() const {
       } else {
         ++info.segments;
         info.segment_points += part.watermark;
-        info.segment_bytes += part.segment->file_bytes();
+        info.segment_bytes += part.segment->file_bytes() + part.indexes->file_bytes();
       }
     }
     return info;

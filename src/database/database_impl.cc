@@ -345,6 +345,7 @@ void DatabaseImpl::supersede_files_of(const storage::CollectionMeta& meta) {
   for (const storage::SegmentMeta& segment : meta.segments) {
     superseded_.segments.push_back(segment.name);
     if (!segment.tombstones.empty()) superseded_.tombstones.push_back(segment.tombstones);
+    for (const auto& index : segment.indexes) superseded_.indexes.push_back(index.name);
   }
 }
 
@@ -386,6 +387,7 @@ void DatabaseImpl::discard(const collection::Superseded& old) {
   MutexLock lock(manifest_mutex_);
   std::ranges::copy(old.segments, std::back_inserter(superseded_.segments));
   std::ranges::copy(old.tombstones, std::back_inserter(superseded_.tombstones));
+  std::ranges::copy(old.indexes, std::back_inserter(superseded_.indexes));
   if (!manifest_stale_) remove_superseded();
 }
 
@@ -407,6 +409,7 @@ Status DatabaseImpl::publish_and_trim() {
 void DatabaseImpl::remove_superseded() {
   for (const std::string& name : superseded_.segments) segments_.remove_segment(name);
   for (const std::string& name : superseded_.tombstones) segments_.remove_tombstones(name);
+  for (const std::string& name : superseded_.indexes) segments_.remove_index(name);
   superseded_ = {};
 }
 

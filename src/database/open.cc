@@ -182,6 +182,9 @@ Status DatabaseImpl::remove_orphans() {
   for (const auto& collection : manifest_.collections) {
     for (const auto& segment : collection.segments) {
       named.insert(segment::SegmentStore::segment_file(segment.name));
+      for (const auto& index : segment.indexes) {
+        named.insert(segment::SegmentStore::index_file(index.name));
+      }
       if (!segment.tombstones.empty()) {
         named.insert(segment::SegmentStore::tombstone_file(segment.tombstones));
       }
@@ -212,6 +215,12 @@ Status DatabaseImpl::open_collections() {
                 [&](const storage::LogRecord& record) { return replay.apply(record); }, &recovery));
   recovery_notes_ = std::move(recovery.notes);
   take_over(replay);
+  for (const auto& core : cores()) {
+    for (const Status& problem : core->index_problems()) {
+      recovery_notes_.push_back("an index cannot be used, so searches measure every row instead: " +
+                                problem.message());
+    }
+  }
   // Every manifest names a log file, also the first one, so that a folder without it is damaged.
   const bool begun = mark.sequence == 0 && log_->mark().sequence != 0;
   return begun ? publish_manifest() : Status();

@@ -63,11 +63,31 @@ std::vector<std::string> files_of(const storage::Manifest& manifest) {
   for (const auto& collection : manifest.collections) {
     for (const auto& segment : collection.segments) {
       names.push_back(segment::SegmentStore::segment_file(segment.name));
+      for (const auto& index : segment.indexes) {
+        names.push_back(segment::SegmentStore::index_file(index.name));
+      }
       if (segment.tombstones.empty()) continue;
       names.push_back(segment::SegmentStore::tombstone_file(segment.tombstones));
     }
   }
   return names;
+}
+
+/// Takes out the indexes whose files are lost: the copy has them built anew when it is opened.
+Status strike_lost_indexes(storage::Manifest& manifest, const std::string& folder,
+                           storage::Env& env) {
+  for (auto& collection : manifest.collections) {
+    for (auto& segment : collection.segments) {
+      std::vector<storage::IndexMeta> there;
+      for (auto& index : segment.indexes) {
+        const std::string file = segment::SegmentStore::index_file(index.name);
+        OMEN_ASSIGN_OR_RETURN(const bool exists, env.exists(join(folder, file)));
+        if (exists) there.push_back(std::move(index));
+      }
+      segment.indexes = std::move(there);
+    }
+  }
+  return {};
 }
 
 /// @return the manifest of a copy that has no log.
@@ -100,6 +120,7 @@ Status DatabaseImpl::snapshot(const std::string& path, const SnapshotOptions& op
     // Under this lock, no file that the manifest names is removed.
     MutexLock lock(manifest_mutex_);
     manifest = manifest_;
+    OMEN_RETURN_IF_ERROR(strike_lost_indexes(manifest, join(path_, kSegmentsFolder), *env_));
     for (const std::string& name : files_of(manifest)) {
       const std::string from = join(join(path_, kSegmentsFolder), name);
       OMEN_ASSIGN_OR_RETURN(const uint64_t bytes, env_->file_size(from));

@@ -18,8 +18,8 @@ constexpr size_t kCodeBytesBetweenChecks = size_t{32} << 20;
 Status CodedIndex::search(PreparedQueries& queries, const Scope& scope,
                           std::span<Gathered* const> out) const {
   if (scope.rows() == 0) return {};
-  OMEN_ASSIGN_OR_RETURN(const std::byte* codes, rows_.codes());
-  const rabitq::Encoder& encoder = *rows_.encoder();
+  OMEN_ASSIGN_OR_RETURN(const std::byte* codes, codes_.blocks());
+  const rabitq::Encoder& encoder = codes_.encoder();
   const PreparedQueries::Coded& coded = queries.for_codes(encoder);
   std::vector<QueryScan> scans;
   scans.reserve(out.size());
@@ -39,8 +39,8 @@ Status CodedIndex::search(PreparedQueries& queries, const Scope& scope,
 
 Status CodedIndex::standard_errors(PreparedQueries& queries, size_t query,
                                    std::span<const Candidate> candidates, float* out) const {
-  OMEN_ASSIGN_OR_RETURN(const std::byte* codes, rows_.codes());
-  const rabitq::Encoder& encoder = *rows_.encoder();
+  OMEN_ASSIGN_OR_RETURN(const std::byte* codes, codes_.blocks());
+  const rabitq::Encoder& encoder = codes_.encoder();
   const rabitq::PreparedQuery& coded = queries.for_codes(encoder)[query];
   for (const Candidate& c : candidates) {
     const std::byte* block = codes + c.slot / rabitq::kBlockRows * encoder.block_bytes();

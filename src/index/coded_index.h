@@ -1,17 +1,25 @@
 // A part searched by estimating every row's distance from its 1-bit code.
 #pragma once
 
+#include "index/codes.h"
 #include "index/part_index.h"
-#include "index/rows.h"
 
 namespace omendb::index {
 
 /// Estimates; the errors are as the codes state them.
 class CodedIndex final : public PartIndex {
  public:
-  /// @param rows  borrowed; outlives this. Scopes end at or before its coded_rows().
-  explicit CodedIndex(const Rows& rows) : rows_(rows) {}
+  /// In fewer dimensions a code of 12 bytes is hardly shorter than the vector, and rows that point
+  /// the same way err the same way: of 8,192 rows of 2 and 3 dimensions, .62 and .45 of the nearest
+  /// were found where .80 was asked for.
+  static constexpr size_t kLeastDim = 8;
 
+  /// @param codes  borrowed; outlives this.
+  explicit CodedIndex(const Codes& codes) : codes_(codes) {}
+
+  const Codes& codes() const { return codes_; }
+  uint32_t rows() const override { return codes_.rows(); }
+  bool sound() const override { return codes_.sound(); }
   bool estimates() const override { return true; }
   Status search(PreparedQueries& queries, const Scope& scope,
                 std::span<Gathered* const> out) const override;
@@ -20,7 +28,7 @@ class CodedIndex final : public PartIndex {
                          std::span<const Candidate> candidates, float* out) const override;
 
  private:
-  const Rows& rows_;
+  const Codes& codes_;
 };
 
 }  // namespace omendb::index

@@ -13,6 +13,7 @@ class ExactIndex final : public PartIndex {
   /// @param rows  borrowed; outlives this.
   explicit ExactIndex(const Rows& rows) : rows_(rows) {}
 
+  uint32_t rows() const override { return rows_.rows(); }
   bool estimates() const override { return false; }
   Status search(PreparedQueries& queries, const Scope& scope,
                 std::span<Gathered* const> out) const override;

@@ -31,6 +31,13 @@ class PartIndex {
  public:
   virtual ~PartIndex() = default;
 
+  /// It can be asked for the rows [0, rows()) of the part.
+  virtual uint32_t rows() const = 0;
+  /// False once what the index was read from is found damaged or cut: what it has found since then
+  /// counts for nothing, and the rows must be searched without it. Whoever answers from an index
+  /// asks after its last call. Takes two memory accesses.
+  virtual bool sound() const { return true; }
+
   /// Whether search() offers candidates to Gathered::candidates(). If not, it adds hits.
   virtual bool estimates() const = 0;
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <span>
 
-#include "codec/rabitq.h"
 #include "codec/sq8.h"
 #include "index/top_k.h"
 #include "omendb/status.h"
@@ -39,13 +38,6 @@ class Rows : public SlotOrder {
                                  const uint64_t* mask = nullptr) const = 0;
   /// Where each slot's vector is, in the order of `slots`.
   virtual Status locate(std::span<const uint32_t> slots, const std::byte** out) const = 0;
-
-  /// How coded_rows() were encoded; null if they were not.
-  virtual const codec::rabitq::Encoder* encoder() const = 0;
-  /// Rows [0, coded_rows()) have 1-bit codes.
-  virtual uint32_t coded_rows() const = 0;
-  /// Blocks of 32 codes for [0, coded_rows()).
-  virtual Result<const std::byte*> codes() const = 0;
 
   /// Whether byte_codes() ever gives any.
   virtual bool keeps_byte_codes() const = 0;

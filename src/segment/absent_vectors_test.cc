@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/bitmap.h"
-#include "segment/segment.h"
+#include "segment/sealed_index.h"
 #include "segment/segment_test_util.h"
 
 namespace omendb::segment {
@@ -43,7 +43,7 @@ TEST(Segment, RowsWithoutAVectorAreNoCandidatesAndDoNotMoveTheCenter) {
   encoded &= memtable->fill_none(0, kRows, 2);
   memtable->publish(0, kRows, encoded);
   const auto view = memtable->view(kRows);
-  EXPECT_EQ(view->field(0).encoder(), nullptr) << "1,250 vectors are too few for codes";
+  EXPECT_EQ(view->index(0), nullptr) << "1,250 vectors are too few for codes";
   EXPECT_FALSE(view->field(2).complete());
 
   const auto env = storage::Env::in_memory();
@@ -56,14 +56,21 @@ TEST(Segment, RowsWithoutAVectorAreNoCandidatesAndDoNotMoveTheCenter) {
   EXPECT_FALSE((*file)->section(key(SectionKind::kPresent, FieldId{2})).ok());
   EXPECT_EQ((*file)->section(key(SectionKind::kPresent, FieldId{1}))->size(), kRows / 8);
   const index::Rows& some = written->segment->field(0);
+  JobControl control;
+  const IndexedRows of{*written->segment, fields[0], 0};
+  const auto meta = write_index(env, "a.idx", IndexKind::kCoded, of, control);
+  ASSERT_TRUE(meta.ok()) << meta.status().to_string();
+  const auto index = SealedIndex::open(env, "a.idx", *meta, of);
+  ASSERT_TRUE(index.ok()) << index.status().to_string();
+  const index::Codes& codes = *testing::codes_of(&(*index)->searcher());
   std::vector<float> query(spec.dim, 0.0F);  // what a row without a vector has in the file
-  const auto prepared = some.encoder()->prepare(query.data());
+  const auto prepared = codes.encoder().prepare(query.data());
   std::vector<float> estimates(kBlockRows);
   uint32_t hits = 0;
   uint32_t present = 0;
   for (uint32_t block = 0; (block + 1) * kBlockRows <= kRows; ++block) {
-    codec::rabitq::block_scan()(prepared, *some.codes() + block * some.encoder()->block_bytes(), 1,
-                                std::numeric_limits<float>::infinity(), estimates.data(), &hits);
+    codec::rabitq::block_scan()(prepared, *codes.blocks() + block * codes.encoder().block_bytes(),
+                                1, std::numeric_limits<float>::infinity(), estimates.data(), &hits);
     for (uint32_t v = 0; v < kBlockRows; ++v) {
       const bool has = *some.has(static_cast<uint32_t>(block * kBlockRows + v));
       present += has ? 1 : 0;
@@ -72,7 +79,8 @@ TEST(Segment, RowsWithoutAVectorAreNoCandidatesAndDoNotMoveTheCenter) {
     }
   }
   EXPECT_GT(present, kRows / 5);
-  const auto center = (*file)->section(key(SectionKind::kCenter, FieldId{1}))->bytes();
+  const auto index_file = storage::SectionFile::open(env, "a.idx", kIndexFileKind);
+  const auto center = (*index_file)->section(key(SectionKind::kCenter))->bytes();
   for (size_t i = 0; i < spec.dim; ++i) {
     float value = 0;
     std::memcpy(&value, center->data() + i * sizeof(float), sizeof value);

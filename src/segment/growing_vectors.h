@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/large_array.h"
+#include "index/coded_index.h"
 #include "segment/byte_codes.h"
 #include "segment/growing_presence.h"
 #include "segment/row_source.h"
@@ -47,6 +48,7 @@ class GrowingVectors {
 
  private:
   friend class GrowingVectorsView;
+  friend class GrowingCodes;
 
   bool encode_filled(uint32_t first, uint32_t end);
   void adopt_encoder(uint32_t rows);
@@ -66,12 +68,36 @@ class GrowingVectors {
   std::atomic<const codec::rabitq::Encoder*> encoder_{nullptr};  // the same, for fill()
 };
 
+/// The codes of the first rows of a memtable: of its whole blocks.
+class GrowingCodes final : public index::Codes {
+ public:
+  GrowingCodes(const GrowingVectors& vectors, uint32_t rows)
+      : vectors_(&vectors), rows_(vectors.coded_rows(rows)) {}
+
+  uint32_t rows() const override { return rows_; }
+  const codec::rabitq::Encoder& encoder() const override {
+    return *vectors_->encoder_.load(std::memory_order_acquire);
+  }
+  Result<const std::byte*> blocks() const override { return vectors_->codes_.get(); }
+  bool sound() const override { return true; }  // memory stays
+
+ private:
+  const GrowingVectors* vectors_;
+  uint32_t rows_;
+};
+
 /// The first rows of a memtable by their vectors in one field. The snapshot that holds it keeps the
 /// memtable alive.
 class GrowingVectorsView final : public index::Rows {
  public:
   GrowingVectorsView(const GrowingVectors& vectors, const GrowingIds& ids, uint32_t rows)
-      : vectors_(&vectors), ids_(&ids), rows_(rows), coded_rows_(vectors.coded_rows(rows)) {}
+      : vectors_(&vectors), ids_(&ids), rows_(rows), codes_(vectors, rows), coded_(codes_) {}
+  GrowingVectorsView(GrowingVectorsView&& other) noexcept
+      : vectors_(other.vectors_),
+        ids_(other.ids_),
+        rows_(other.rows_),
+        codes_(other.codes_),
+        coded_(codes_) {}
 
   uint32_t rows() const override { return rows_; }
   bool complete() const override { return vectors_->presence_.complete(); }
@@ -89,15 +115,12 @@ class GrowingVectorsView final : public index::Rows {
     for (uint32_t slot : slots) *out++ = row(slot);
     return {};
   }
-  const codec::rabitq::Encoder* encoder() const override {
-    return coded_rows_ > 0 ? vectors_->encoder_.load(std::memory_order_acquire) : nullptr;
-  }
-  uint32_t coded_rows() const override { return coded_rows_; }
-  Result<const std::byte*> codes() const override { return vectors_->codes_.get(); }
   bool keeps_byte_codes() const override { return vectors_->byte_codes_.useful(); }
   codec::sq8::Codes byte_codes(const RowRun& vectors) const override {
     return vectors_->byte_codes_.of(vectors.rows, vectors.count);
   }
+  /// The index of the rows that have codes; null if none has.
+  const index::CodedIndex* coded() const { return codes_.rows() > 0 ? &coded_ : nullptr; }
 
  private:
   const std::byte* row(uint32_t slot) const {
@@ -107,7 +130,8 @@ class GrowingVectorsView final : public index::Rows {
   const GrowingVectors* vectors_;
   const GrowingIds* ids_;
   uint32_t rows_;
-  uint32_t coded_rows_;
+  GrowingCodes codes_;
+  index::CodedIndex coded_;
 };
 
 }  // namespace omendb::segment

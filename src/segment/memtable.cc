@@ -19,6 +19,7 @@ class MemtableView final : public RowSource {
 
   uint32_t rows() const override { return rows_; }
   const index::Rows& field(size_t field) const override { return fields_[field]; }
+  const index::PartIndex* index(size_t field) const override { return fields_[field].coded(); }
 
   Result<IdView> id(uint32_t slot) const override { return memtable_->ids_.at(slot); }
   bool in_id_order() const override { return false; }

@@ -27,18 +27,19 @@ std::shared_ptr<const Encoder> some_encoder(const VectorSpec& spec) {
 /// "" if every complete block below the view's watermark holds the codes of its rows.
 std::string wrong_codes(const RowSource& view, const VectorSpec& spec,
                         const std::vector<std::byte>& vectors) {
-  if (view.field(0).coded_rows() != view.rows() / kBlockRows * kBlockRows) return "coded rows";
-  if (view.field(0).coded_rows() == 0) return "";
-  const Encoder& encoder = *view.field(0).encoder();
+  const index::Codes* codes = testing::codes_of(view.index(0));
+  if (codes == nullptr) return view.rows() < kBlockRows ? "" : "no codes";
+  if (codes->rows() != view.rows() / kBlockRows * kBlockRows) return "coded rows";
+  const Encoder& encoder = codes->encoder();
   std::vector<std::byte> block(encoder.block_bytes());
-  for (size_t b = 0; b < view.field(0).coded_rows() / kBlockRows; ++b) {
+  for (size_t b = 0; b < codes->rows() / kBlockRows; ++b) {
     encoder.encode_block(vectors.data() + b * kBlockRows * spec.row_bytes(), spec.row_bytes(),
                          kBlockRows, block.data());
     for (uint32_t v = 0; v < kBlockRows; ++v) {
       const auto row = static_cast<uint32_t>(b * kBlockRows + v);
       if (!*view.field(0).has(row)) encoder.clear_lane(block.data(), v);
     }
-    if (std::memcmp(block.data(), *view.field(0).codes() + b * block.size(), block.size()) != 0) {
+    if (std::memcmp(block.data(), *codes->blocks() + b * block.size(), block.size()) != 0) {
       return "block " + std::to_string(b);
     }
   }
@@ -179,16 +180,14 @@ TEST(Memtable, AdoptsAnEncoderOnceThereAreRowsEnoughAndCodesWhatCameBefore) {
         memtable->publish(batch.first, batch.rows, batch.encoded);
         const auto view = memtable->view(batch.first + batch.rows);
         if (view->rows() < Memtable::kRowsBeforeCoding) {
-          ASSERT_EQ(view->field(0).encoder(), nullptr);
-          ASSERT_EQ(view->field(0).coded_rows(), 0U);
+          ASSERT_EQ(view->index(0), nullptr);
           early = view;
         } else {
           ASSERT_EQ(wrong_codes(*view, spec, vectors), "") << "seed " << seed << " batch " << b;
         }
       }
     }
-    EXPECT_EQ(early->field(0).coded_rows(), 0U) << "an older view changed";
-    EXPECT_EQ(early->field(0).encoder(), nullptr);
+    EXPECT_EQ(early->index(0), nullptr) << "an older view changed";
   }
 }
 
@@ -200,8 +199,7 @@ TEST(Memtable, BinaryVectorsGetNoCodes) {
   const auto ids = testing::distinct_ids(IdKind::kU64, kRows, 0, rng);
   const auto view =
       testing::filled_memtable(unnamed_field(spec), IdKind::kU64, ids, {vectors})->view(kRows);
-  EXPECT_EQ(view->field(0).encoder(), nullptr);
-  EXPECT_EQ(view->field(0).coded_rows(), 0U);
+  EXPECT_EQ(view->index(0), nullptr);
   EXPECT_EQ(std::memcmp(view->field(0).vectors(0, kRows)->rows, vectors.data(), vectors.size()), 0);
 }
 
@@ -299,7 +297,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
         continue;
       }
       rows = view->rows();
-      if (view->field(0).coded_rows() > 0) wrong += wrong_codes(*view, spec, vectors);
+      if (view->index(0) != nullptr) wrong += wrong_codes(*view, spec, vectors);
       if (*view->find(IdView(uint64_t{rows - 1})) != rows - 1) wrong += "find";
     }
   };

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "column/columns.h"
+#include "index/part_index.h"
 #include "index/rows.h"
 #include "omendb/status.h"
 #include "segment/growing_ids.h"
@@ -24,6 +25,9 @@ class RowSource {
   /// The rows as an index sees them: by their vectors in one field.
   /// @param field  the field's place in the collection's Fields.
   virtual const index::Rows& field(size_t field) const = 0;
+  /// The index that the rows bring with them, by their vectors in a field; null if there is none.
+  /// Those of a segment lie in files of their own: sealed_index.h.
+  virtual const index::PartIndex* index(size_t field) const = 0;
 
   virtual Result<IdView> id(uint32_t slot) const = 0;
   /// Whether rows lie in the order of their ids.

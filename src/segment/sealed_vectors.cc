@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "segment/center.h"
 #include "segment/segment_format.h"
 
 namespace omendb::segment {
@@ -42,27 +42,8 @@ Result<SealedVectors> SealedVectors::open(std::shared_ptr<const storage::Section
   if (result.vectors_.size() != uint64_t{rows} * field.spec.row_bytes()) {
     return corrupt(*file, field, "section of vectors");
   }
-  if (field.spec.coded()) OMEN_RETURN_IF_ERROR(result.load_codes(*file, field));
   result.file_ = std::move(file);
   return result;
-}
-
-Status SealedVectors::load_codes(const storage::SectionFile& file, const Field& field) {
-  OMEN_ASSIGN_OR_RETURN(auto center_section, file.section(key(SectionKind::kCenter, field.id)));
-  OMEN_ASSIGN_OR_RETURN(auto center_bytes, center_section.bytes());
-  if (center_bytes.size() != spec_.dim * sizeof(float)) return corrupt(file, field, "center");
-  std::vector<float> center(spec_.dim);
-  std::memcpy(center.data(), center_bytes.data(), center_bytes.size());
-  if (!std::all_of(center.begin(), center.end(), [](float x) { return std::isfinite(x); })) {
-    return {StatusCode::kCorruption, file.path() + ": a center holds a number that is not finite"};
-  }
-  encoder_ = make_encoder(spec_, center);
-
-  OMEN_ASSIGN_OR_RETURN(codes_, file.section(key(SectionKind::kCodes, field.id)));
-  if (codes_.size() != codec::rabitq::coded_bytes(spec_.dim, rows_)) {
-    return corrupt(file, field, "section of codes");
-  }
-  return {};
 }
 
 Result<bool> SealedVectors::has(uint32_t slot) const {
@@ -115,11 +96,6 @@ Status SealedVectors::locate(std::span<const uint32_t> slots, const std::byte** 
     *out++ = vectors_.unchecked().data() + slot * row_bytes;
   }
   return {};
-}
-
-Result<const std::byte*> SealedVectors::codes() const {
-  OMEN_ASSIGN_OR_RETURN(auto bytes, codes_.bytes());
-  return bytes.data();
 }
 
 codec::sq8::Codes SealedVectors::byte_codes(const RowRun& vectors) const {

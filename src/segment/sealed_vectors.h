@@ -16,11 +16,9 @@ namespace omendb::segment {
 class SealedVectors final : public index::Rows {
  public:
   /// @param file  of a segment with that many rows; kept open.
-  /// @error kCorruption if the field's sections are missing, damaged or of another size.
+  /// @error kCorruption if the field's section is missing or of another size.
   static Result<SealedVectors> open(std::shared_ptr<const storage::SectionFile> file,
                                     const Field& field, Presence presence, uint32_t rows);
-
-  std::shared_ptr<const codec::rabitq::Encoder> shared_encoder() const { return encoder_; }
 
   uint32_t rows() const override { return rows_; }
   bool complete() const override { return presence_ == Presence::kEvery; }
@@ -30,15 +28,11 @@ class SealedVectors final : public index::Rows {
   Result<RowRun> vectors(uint32_t first, uint32_t count,
                          const uint64_t* mask = nullptr) const override;
   Status locate(std::span<const uint32_t> slots, const std::byte** out) const override;
-  const codec::rabitq::Encoder* encoder() const override { return encoder_.get(); }
-  uint32_t coded_rows() const override { return encoder_ == nullptr ? 0 : rows_; }
-  Result<const std::byte*> codes() const override;
   bool keeps_byte_codes() const override { return byte_codes_->useful(); }
   codec::sq8::Codes byte_codes(const RowRun& vectors) const override;
 
  private:
   SealedVectors() = default;
-  Status load_codes(const storage::SectionFile& file, const Field& field);
   Status verify_masked(uint32_t first, uint32_t count, const uint64_t* mask) const;
 
   std::shared_ptr<const storage::SectionFile> file_;
@@ -47,8 +41,6 @@ class SealedVectors final : public index::Rows {
   uint32_t rows_ = 0;
   storage::Section present_;  // under Presence::kSome
   storage::Section vectors_;
-  storage::Section codes_;
-  std::shared_ptr<const codec::rabitq::Encoder> encoder_;
   std::unique_ptr<ByteCodes> byte_codes_;
 };
 

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/status_macros.h"
-#include "segment/center.h"
 
 namespace omendb::segment {
 
@@ -27,7 +26,7 @@ Status check_header(const storage::SectionFile& file, const SegmentHeader& heade
             file.path() + ": segment version " + std::to_string(header.version) +
                 "; this OmenDB reads up to " + std::to_string(kSegmentVersion)};
   }
-  if (header.version == 0 || header.rotation_seed != kRotationSeed || header.reserved != 0) {
+  if (header.version == 0 || header.reserved != 0) {
     return corrupt(file, "the segment header makes no sense");
   }
   if (header.id_kind != static_cast<uint8_t>(id_kind)) {
@@ -44,9 +43,8 @@ bool matches(const SegmentField& stored, const Field& field) {
   return stored.id == to_int(field.id) && (unknown || stored.dim == field.spec.dim) &&
          stored.presence <= static_cast<uint8_t>(Presence::kSome) &&
          stored.metric == static_cast<uint8_t>(field.spec.metric) &&
-         stored.element == static_cast<uint8_t>(field.spec.element) &&
-         stored.coded == (field.spec.coded() ? 1 : 0) && stored.kind == kDenseField &&
-         stored.reserved == 0;
+         stored.element == static_cast<uint8_t>(field.spec.element) && stored.kind == kDenseField &&
+         stored.reserved[0] == 0 && stored.reserved[1] == 0;
 }
 
 /// Reads the header, and holds the fields that it lists against those of the collection.
@@ -108,12 +106,6 @@ Status Segment::load_ids(uint64_t min_id, uint64_t max_id) {
     return corrupt(*file_, "id offsets do not match the rows");
   }
   return {};
-}
-
-Encoders Segment::encoders() const {
-  Encoders encoders;
-  for (const SealedVectors& field : fields_) encoders.push_back(field.shared_encoder());
-  return encoders;
 }
 
 Result<IdView> Segment::id(uint32_t slot) const {

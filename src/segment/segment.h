@@ -12,8 +12,8 @@
 
 namespace omendb::segment {
 
-/// Opening maps the file and reads its header and center; all else is read, and checked, when it
-/// is touched. Thread-safe.
+/// Opening maps the file and reads its header; all else is read, and checked, when it is touched.
+/// Indexes of its rows are not part of it: sealed_index.h. Thread-safe.
 class Segment final : public RowSource {
  public:
   /// @error kCorruption if the file is damaged or is not a segment of such fields and ids.
@@ -23,10 +23,12 @@ class Segment final : public RowSource {
 
   const std::string& path() const { return file_->path(); }
   uint64_t file_bytes() const { return file_->file_bytes(); }
-  Encoders encoders() const;
+  /// Tells the file from others: SectionFile::checksum().
+  uint32_t checksum() const { return file_->checksum(); }
 
   uint32_t rows() const override { return rows_; }
   const index::Rows& field(size_t field) const override { return fields_[field]; }
+  const index::PartIndex* index(size_t /*field*/) const override { return nullptr; }
   Result<IdView> id(uint32_t slot) const override;
   bool in_id_order() const override { return true; }
   Status read_ids(uint32_t first, std::span<uint64_t> out) const override;

@@ -6,9 +6,7 @@
 #include <map>
 
 #include "base/check.h"
-#include "index/coded_scan.h"
 #include "index/exact_scan.h"
-#include "segment/center.h"
 #include "segment/segment_writer.h"
 
 namespace omendb::segment {
@@ -37,14 +35,13 @@ Shape shape_of(uint8_t options) {
 
 using Sections = std::map<storage::SectionKey, std::vector<std::byte>>;
 
-/// The sections of a segment as the writer would have written them, of zeros for vectors and codes.
+/// The sections of a segment as the writer would have written them, of zeros for vectors.
 Sections good_sections(const Shape& shape) {
   SegmentHeader header{};
   header.version = kSegmentVersion;
   header.id_kind = static_cast<uint8_t>(shape.id_kind);
   header.fields = static_cast<uint16_t>(shape.fields.size());
   header.rows = kRows;
-  header.rotation_seed = kRotationSeed;
   header.max_id = UINT64_MAX;
   std::vector<uint64_t> numbers(kRows + (shape.id_kind == IdKind::kString ? 1 : 0));
   for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
@@ -59,21 +56,14 @@ Sections good_sections(const Shape& shape) {
       copy(std::as_bytes(std::span(numbers)));
   if (strings) section(SectionKind::kIdBytes).assign(kRows, std::byte{'a'});
   for (const auto& [id, name, spec] : shape.fields) {
-    const SegmentField field{to_int(id),
-                             static_cast<uint8_t>(spec.metric),
-                             static_cast<uint8_t>(spec.element),
-                             static_cast<uint8_t>(spec.coded() ? 1 : 0),
-                             kDenseField,
-                             static_cast<uint8_t>(Presence::kEvery),
-                             0,
-                             kDim};
+    const SegmentField field{
+        to_int(id),  static_cast<uint8_t>(spec.metric),      static_cast<uint8_t>(spec.element),
+        kDenseField, static_cast<uint8_t>(Presence::kEvery), {},
+        kDim};
     const auto bytes = copy(std::as_bytes(std::span(&field, 1)));
     auto& whole = section(SectionKind::kHeader);
     whole.insert(whole.end(), bytes.begin(), bytes.end());
     section(SectionKind::kVectors, id).resize(kRows * spec.row_bytes());
-    if (!spec.coded()) continue;
-    section(SectionKind::kCenter, id).resize(kDim * sizeof(float));
-    section(SectionKind::kCodes, id).resize(codec::rabitq::coded_bytes(kDim, kRows));
   }
   return sections;
 }
@@ -127,19 +117,8 @@ void read_rows(const Segment& segment, const Fields& fields) {
 }
 
 void search(const Segment& segment, const index::Rows& vectors, const VectorSpec& spec) {
-  std::vector<float> query(kDim, 1.0F);
   Bitmap mask(segment.rows(), true);
   if (!vectors.clear_absent(mask.words()).ok() || !mask.any()) return;
-  if (spec.coded()) {
-    index::CandidateQueue queue(10);
-    const auto prepared = vectors.encoder()->prepare(query.data());
-    const auto codes = vectors.codes();
-    OMEN_CHECK(codes.ok());
-    index::coded_scan(prepared, {*codes, vectors.coded_rows(), 0, 0, mask.words().data()}, queue);
-    for (const index::Candidate& candidate : queue.sorted()) {
-      OMEN_CHECK(candidate.slot < segment.rows() && mask.test(candidate.slot));
-    }
-  }
   const auto rows = vectors.vectors(0, segment.rows());
   OMEN_CHECK(rows.ok());
   std::vector<std::byte> same(rows->rows, rows->rows + spec.row_bytes());

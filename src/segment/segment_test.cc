@@ -118,38 +118,6 @@ void expect_holds(const Segment& segment, const Shape& shape,
   EXPECT_EQ(*segment.find(IdView(std::string_view("\xF4\x8F\xBF\xBF"))), std::nullopt);
 }
 
-void expect_codes_of_its_rows(const Segment& segment, const Fields& fields) {
-  for (size_t f = 0; f < fields.size(); ++f) {
-    const VectorSpec& spec = fields[f].spec;
-    const index::Rows& source = segment.field(f);
-    if (!spec.coded()) {
-      EXPECT_EQ(source.encoder(), nullptr);
-      EXPECT_EQ(source.coded_rows(), 0U);
-      continue;
-    }
-    Bitmap present(segment.rows(), true);
-    ASSERT_TRUE(source.clear_absent(present.words()).ok());
-    EXPECT_EQ(source.complete(), present.count() == segment.rows());
-    if (!present.any()) {
-      EXPECT_EQ(source.encoder(), nullptr);
-      continue;
-    }
-    ASSERT_EQ(source.coded_rows(), segment.rows());
-    const auto& encoder = *source.encoder();
-    const auto rows = source.vectors(0, segment.rows());
-    std::vector<std::byte> block(encoder.block_bytes());
-    for (uint32_t first = 0; first < segment.rows(); first += kBlockRows) {
-      encoder.encode_block(rows->rows + first * spec.row_bytes(), spec.row_bytes(),
-                           std::min<size_t>(kBlockRows, segment.rows() - first), block.data());
-      for (uint32_t v = 0; v < kBlockRows && first + v < segment.rows(); ++v) {
-        if (!present.test(first + v)) encoder.clear_lane(block.data(), v);
-      }
-      const std::byte* stored = *source.codes() + first / kBlockRows * block.size();
-      ASSERT_EQ(std::memcmp(stored, block.data(), block.size()), 0) << "block of row " << first;
-    }
-  }
-}
-
 TEST(Segment, HoldsTheLiveRowsOfItsSourcesInTheOrderOfTheirIds) {
   for (const Shape& shape : shapes()) {
     SCOPED_TRACE(std::string(element_name(shape.spec().element)));
@@ -159,7 +127,6 @@ TEST(Segment, HoldsTheLiveRowsOfItsSourcesInTheOrderOfTheirIds) {
     const auto written = write(env, shape, from.sources, "a.seg");
     ASSERT_TRUE(written.ok()) << written.status().to_string();
     expect_holds(*written->segment, shape, from.alive);
-    expect_codes_of_its_rows(*written->segment, shape.fields);
     for (size_t s = 0; s < from.sources.size(); ++s) {
       const auto& slots = written->new_slots[s];
       ASSERT_EQ(slots.size(), from.sources[s].rows->rows());
@@ -172,7 +139,6 @@ TEST(Segment, HoldsTheLiveRowsOfItsSourcesInTheOrderOfTheirIds) {
     const auto reopened = Segment::open(env, "a.seg", shape.fields, shape.id_kind);
     ASSERT_TRUE(reopened.ok()) << reopened.status().to_string();
     expect_holds(**reopened, shape, from.alive);
-    expect_codes_of_its_rows(**reopened, shape.fields);
   }
 }
 
@@ -191,20 +157,6 @@ TEST(Segment, MergedFromSegmentsAndAMemtableHoldsWhatIsAliveInEach) {
     const auto merged = write(env, shape, sources, "b.seg");
     ASSERT_TRUE(merged.ok()) << merged.status().to_string();
     expect_holds(*merged->segment, shape, from.alive);
-    expect_codes_of_its_rows(*merged->segment, shape.fields);
-  }
-}
-
-TEST(Segment, IsTheSameToTheByteWhereItsCodesTakeAPassOfTheirOwn) {
-  std::mt19937 rng(10);
-  for (const Shape& shape : shapes()) {
-    const auto env = storage::Env::in_memory();
-    const Sources made = random_sources(shape, rng);
-    ASSERT_TRUE(write(env, shape, made.sources, "kept").ok());
-    ASSERT_TRUE(write_segment(env, "again", shape.fields, shape.id_kind, kColumns, made.sources,
-                              {.max_code_bytes = 0})
-                    .ok());
-    EXPECT_EQ(*env->read_file("kept"), *env->read_file("again"));
   }
 }
 
@@ -309,11 +261,6 @@ class DamagedSegment : public ::testing::Test {
     for (size_t i = 0; i < ids_.size(); ++i) {
       const auto found = (*segment)->find(ids_.at(i));
       if (note(found.status())) answers += std::to_string(found->value_or(999)) + " ";
-    }
-    const auto codes = (*segment)->field(0).codes();
-    if (note(codes.status())) {
-      answers.append(reinterpret_cast<const char*>(*codes),
-                     codec::rabitq::coded_bytes(3, (*segment)->rows()));
     }
     if (const column::ColumnReader* year = (*segment)->columns().find("year")) {
       for (uint32_t slot = 0; slot < (*segment)->rows(); ++slot) {
@@ -439,7 +386,6 @@ TEST_F(DamagedSegment, AHeaderThatLiesIsRefused) {
   EXPECT_EQ(code(with_value(header, of_field(offsetof(F, metric)), uint8_t{2})), corrupt);
   EXPECT_EQ(code(with_value(header, of_field(offsetof(F, element)), uint8_t{4})), corrupt);
   EXPECT_EQ(code(with_value(header, offsetof(H, id_kind), uint8_t{2})), corrupt);
-  EXPECT_EQ(code(with_value(header, of_field(offsetof(F, coded)), uint8_t{0})), corrupt);
   EXPECT_EQ(code(with_value(header, of_field(offsetof(F, reserved)), uint8_t{1})), corrupt);
   EXPECT_EQ(code(with_value(header, offsetof(H, reserved), uint8_t{1})), corrupt);
   for (const uint16_t fields : {uint16_t{0}, uint16_t{2}, uint16_t{65'535}}) {
@@ -452,19 +398,11 @@ TEST_F(DamagedSegment, AHeaderThatLiesIsRefused) {
                               (uint64_t{1} << 32) + 40, UINT64_MAX}) {
     EXPECT_EQ(code(with_value(header, offsetof(H, rows), rows)), corrupt) << rows;
   }
-  EXPECT_EQ(code(with_value(header, offsetof(H, rotation_seed), uint64_t{1})), corrupt);
   EXPECT_EQ(code(replace(key(header), {})), corrupt);
 }
 
-TEST_F(DamagedSegment, ACenterThatIsNotOfFiniteNumbersIsRefused) {
-  for (const float x : {NAN, INFINITY, -INFINITY}) {
-    EXPECT_EQ(open_code(with_value(SectionKind::kCenter, 8, x)), StatusCode::kCorruption) << x;
-  }
-}
-
 TEST_F(DamagedSegment, SectionsOfTheWrongSizeAreRefused) {
-  for (const SectionKind kind : {SectionKind::kHeader, SectionKind::kIds, SectionKind::kVectors,
-                                 SectionKind::kCenter, SectionKind::kCodes}) {
+  for (const SectionKind kind : {SectionKind::kHeader, SectionKind::kIds, SectionKind::kVectors}) {
     auto bytes = section(kind);
     bytes.push_back(std::byte{0});
     EXPECT_EQ(open_code(replace(key(kind), bytes)), StatusCode::kCorruption);

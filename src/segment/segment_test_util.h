@@ -12,6 +12,7 @@
 
 #include "column/columns_test_util.h"
 #include "distance/convert.h"
+#include "index/coded_index.h"
 #include "segment/memtable.h"
 #include "segment/segment_writer.h"
 
@@ -90,6 +91,12 @@ inline std::shared_ptr<const Bitmap> random_presence(size_t rows, std::mt19937& 
     if (rng() % 8 < of_8) present->set(r);
   }
   return present;
+}
+
+/// The codes that an index searches; null if there is no index.
+inline const index::Codes* codes_of(const index::PartIndex* index) {
+  const auto* coded = dynamic_cast<const index::CodedIndex*>(index);
+  return coded == nullptr ? nullptr : &coded->codes();
 }
 
 /// A memtable that holds one published batch.

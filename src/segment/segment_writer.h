@@ -19,8 +19,8 @@ struct WriteSource {
 struct WriteOptions {
   /// Told of each chunk of rows; may stop the work between two chunks. Null: nobody watches.
   JobControl* control = nullptr;
-  /// Codes that need more memory than this are made in a second pass over the vectors.
-  size_t max_code_bytes = SIZE_MAX;
+  /// Passes over the rows that the job has before it once the segment is written.
+  uint64_t passes_to_follow = 0;
 };
 
 inline constexpr uint32_t kDropped = UINT32_MAX;
@@ -32,7 +32,7 @@ struct WrittenSegment {
   std::vector<std::vector<uint32_t>> new_slots;
 };
 
-/// What write_segment() holds in memory for each row, codes apart: the row's place in the source
+/// What write_segment() holds in memory for each row: the row's place in the source
 /// and in the segment, and the offsets of one column's strings or arrays. What the elements of
 /// string arrays need comes on top.
 size_t write_bytes_per_row(const column::Schema& schema);

@@ -32,12 +32,25 @@ struct ColumnMeta {
   bool operator==(const ColumnMeta&) const = default;
 };
 
+/// An index of one segment by its vectors in one field. A build that does not know the kind, or the
+/// version of it, keeps the entry and its file, and searches without.
+struct IndexMeta {
+  FieldId field = kUnnamedField;
+  uint8_t kind = 0;
+  uint16_t version = 0;  ///< of what the kind writes
+  std::string name;      ///< file stem, unique in the database
+  uint64_t bytes = 0;
+  std::vector<std::byte> calibration;  ///< what the kind measured of its own searches
+  bool operator==(const IndexMeta&) const = default;
+};
+
 struct SegmentMeta {
   std::string name;  ///< file stem, unique in the database
   uint64_t rows = 0;
   uint64_t bytes = 0;
   uint64_t dead_rows = 0;
   std::string tombstones;  ///< file name of the .del file; empty = none
+  std::vector<IndexMeta> indexes;
   bool operator==(const SegmentMeta&) const = default;
 };
 

@@ -42,6 +42,15 @@ void encode(ByteWriter& out, const CollectionMeta& collection) {
     out.varint(segment.bytes);
     out.varint(segment.dead_rows);
     out.string(segment.tombstones);
+    out.varint(segment.indexes.size());
+    for (const IndexMeta& index : segment.indexes) {
+      out.u16(to_int(index.field));
+      out.u8(index.kind);
+      out.u16(index.version);
+      out.string(index.name);
+      out.varint(index.bytes);
+      out.prefixed(index.calibration);
+    }
   }
 }
 
@@ -182,7 +191,32 @@ class Decoder {
         return fail("a segment's file name is not one");
       }
       if (segment.dead_rows > segment.rows) return fail("a segment has more dead rows than rows");
+      if (!indexes(segment.indexes)) return false;
       out.push_back(std::move(segment));
+    }
+    return true;
+  }
+
+  bool indexes(std::vector<IndexMeta>& out) {
+    uint64_t count = 0;
+    if (!in_.varint(count)) return fail("a segment ends too soon");
+    for (uint64_t i = 0; i < count; ++i) {
+      IndexMeta index;
+      uint16_t field = 0;
+      std::span<const std::byte> calibration;
+      if (!in_.u16(field) || !in_.u8(index.kind) || !in_.u16(index.version) ||
+          !in_.string(index.name) || !in_.varint(index.bytes) || !in_.prefixed(calibration)) {
+        return fail("an index ends too soon");
+      }
+      if (!is_file_name(index.name)) return fail("an index's file name is not one");
+      index.field = FieldId{field};
+      index.calibration.assign(calibration.begin(), calibration.end());
+      const auto same = [&](const IndexMeta& other) {
+        return other.field == index.field && other.kind == index.kind &&
+               other.version == index.version;
+      };
+      if (std::ranges::any_of(out, same)) return fail("a segment has the same index twice");
+      out.push_back(std::move(index));
     }
     return true;
   }

@@ -28,7 +28,14 @@ Manifest example() {
        0,
        Lsn{12},
        {{"year", ColumnType::kI64}, {"tags", ColumnType::kStringArray}},
-       {{"00000016", 1'000, 123'456, 7, "00000016.1.del"}, {"00000015", 5, 99, 0, ""}}});
+       {{"00000016",
+         1'000,
+         123'456,
+         7,
+         "00000016.1.del",
+         {{FieldId{1}, 1, 1, "00000014", 4'000, {}},
+          {FieldId{3}, 9, 700, "00000013", 0, {std::byte{1}, std::byte{0}}}}},
+        {"00000015", 5, 99, 0, "", {}}}});
   manifest.collections.push_back({5, "default", {FieldMeta{}}, 0, 1, Lsn{0}, {}, {}});
   return manifest;
 }
@@ -119,6 +126,19 @@ TEST_F(ManifestTest, AFileNameThatLeadsOutOfTheFolderIsRefused) {
     EXPECT_EQ(decode_manifest(encode_manifest(manifest), "m").status().code(),
               StatusCode::kCorruption);
   }
+}
+
+TEST_F(ManifestTest, IndexesOfKindsToComeAreKeptAndNoneMayBeThereTwice) {
+  const auto code = [](storage::IndexMeta index) {
+    Manifest manifest = example();
+    manifest.collections[0].segments[0].indexes.push_back(std::move(index));
+    return decode_manifest(encode_manifest(manifest), "m").status().code();
+  };
+  EXPECT_EQ(code({FieldId{1}, 255, 65'535, "x", UINT64_MAX, {}}), StatusCode::kOk);
+  EXPECT_EQ(code({FieldId{1}, 1, 2, "x", 0, {}}), StatusCode::kOk);
+  EXPECT_EQ(code({FieldId{1}, 1, 1, "x", 0, {}}), StatusCode::kCorruption) << "twice";
+  EXPECT_EQ(code({FieldId{1}, 2, 1, "../x", 0, {}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({FieldId{1}, 2, 1, "", 0, {}}), StatusCode::kCorruption);
 }
 
 TEST_F(ManifestTest, VectorFieldsThatMakeNoSenseAreRefused) {

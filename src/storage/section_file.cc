@@ -76,6 +76,7 @@ struct Layout {
   uint64_t data_pages = 0;
   std::vector<SectionEntry> entries;
   std::vector<uint32_t> table_crcs;  // one for each page of the CRC table
+  uint32_t directory_crc = 0;
 };
 
 Status check_entries(const std::string& path, const Layout& layout) {
@@ -120,6 +121,7 @@ Result<Layout> read_layout(const std::string& path, std::span<const std::byte> b
     return corrupt(path, "offset " + std::to_string(footer.directory_offset) +
                              ": the directory fails its checksum");
   }
+  layout.directory_crc = footer.directory_crc;
   layout.entries.resize(footer.section_count);
   layout.table_crcs.resize(layout.table_pages);
   if (entry_bytes > 0) std::memcpy(layout.entries.data(), directory.data(), entry_bytes);
@@ -214,6 +216,7 @@ class OpenSectionFile final : public SectionFile {
 
   uint64_t file_bytes() const override { return pages_->mapped->bytes().size(); }
   const std::string& path() const override { return pages_->path; }
+  uint32_t checksum() const override { return pages_->layout.directory_crc; }
 
   void advise_random(SectionKey key) const override {
     const SectionEntry* entry = find(key);

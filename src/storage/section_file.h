@@ -74,6 +74,9 @@ class SectionFile {
   virtual Result<Section> section(SectionKey key) const = 0;
   virtual uint64_t file_bytes() const = 0;
   virtual const std::string& path() const = 0;
+  /// CRC of the directory, and so of the checksums of all pages: a file of other sections has
+  /// another.
+  virtual uint32_t checksum() const = 0;
   virtual void advise_random(SectionKey key) const = 0;
   /// Says whether the file is still as it was when it was opened. Call it after the last read and
   /// before the answer is used: verified pages are not verified again, and a file that was cut

@@ -69,15 +69,16 @@ TEST_P(CodedRecall, IsWhatWasPlannedForEveryK) {
       segment::testing::filled_memtable(segment::unnamed_field(spec), IdKind::kU64, ids, {bytes})
           ->view(kRows);
   const index::Rows& vectors = rows->field(0);
-  ASSERT_EQ(vectors.coded_rows(), kRows);
+  const index::PartIndex* coded = rows->index(0);
+  ASSERT_NE(coded, nullptr);
+  ASSERT_EQ(coded->rows(), kRows);
   const VectorsView queries{&values[kRows * data.dim], kQueries, data.dim, Element::kF32, 0};
 
   const index::ExactIndex exact(vectors);
-  const index::CodedIndex coded(vectors);
   const index::Scope all{0, 0, kRows, nullptr, kRows};
   SearchPlan by_codes;
   by_codes.metric = data.metric;
-  by_codes.legs = {{all, &vectors, &coded, &exact}};
+  by_codes.legs = {{all, &vectors, coded, &exact}};
   by_codes.matches = kRows;
   SearchPlan in_full;
   in_full.metric = data.metric;

@@ -40,9 +40,6 @@ class PlainRows final : public index::Rows {
     located_ += slots.size();
     return {};
   }
-  const codec::rabitq::Encoder* encoder() const override { return nullptr; }
-  uint32_t coded_rows() const override { return 0; }
-  Result<const std::byte*> codes() const override { return nullptr; }
   bool keeps_byte_codes() const override { return false; }
   codec::sq8::Codes byte_codes(const index::RowRun& /*vectors*/) const override { return {}; }
   bool before(uint32_t a, uint32_t b) const override { return a < b; }
@@ -66,6 +63,7 @@ class ShuffledIndex final : public index::PartIndex {
  public:
   ShuffledIndex(const PlainRows& rows, float error) : rows_(rows), error_(error) {}
 
+  uint32_t rows() const override { return kRows; }
   bool estimates() const override { return true; }
   Status search(index::PreparedQueries& queries, const index::Scope& scope,
                 std::span<index::Gathered* const> out) const override {

@@ -18,11 +18,6 @@ constexpr uint64_t kFlatRows = 16'384;
 constexpr size_t kRowsPerCandidateInBatch = 20;
 constexpr size_t kBatchThatShares = 8;
 
-/// In fewer dimensions a code of 12 bytes is hardly shorter than the vector, and rows that point
-/// the same way err the same way: of 8,192 rows of 2 and 3 dimensions, .62 and .45 of the nearest
-/// were found where .80 was asked for.
-constexpr size_t kLeastCodedDim = 8;
-
 /// Of the candidates that are kept, those that get measured: data without structure has nearly all
 /// of them measured, embeddings and image descriptors a third.
 constexpr double kMeasuredShare = 0.5;
@@ -40,14 +35,15 @@ size_t choose_effort(const SearchOptions& options) {
   return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
 }
 
-/// Rows of a part that estimates cover: whole words of the mask.
-uint32_t estimated_rows(const index::Rows& rows) {
-  return rows.coded_rows() / 64 * 64;
+/// Rows of a part that an index may be asked for: whole words of the mask.
+uint32_t indexed_rows(const index::PartIndex* index) {
+  return index == nullptr ? 0 : index->rows() / 64 * 64;
 }
 
 /// Whether codes and the candidates they leave take less time than measuring every match.
 bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& options,
-                   size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches) {
+                   size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches,
+                   std::span<const index::PartIndex* const> indexes) {
   if (options.effort != 0) {  // as many candidates as were asked for, unless those are most rows
     const bool shares = queries >= kBatchThatShares;
     return plan.matches / (shares ? kRowsPerCandidateInBatch : kRowsPerCandidate) > plan.effort;
@@ -61,7 +57,7 @@ bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& 
     const index::Rows& rows = snapshot.parts[p].rows->field(field);
     const PartWork work{rows.rows(), matches[p], rows.keeps_byte_codes()};
     exact += cost.measuring(work);
-    coded += estimated_rows(rows) > 0 ? cost.estimating(work) : cost.measuring(work);
+    coded += indexed_rows(indexes[p]) > 0 ? cost.estimating(work) : cost.measuring(work);
   }
   return coded < exact && plan.matches > plan.effort;
 }
@@ -76,20 +72,21 @@ Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowF
   return mask;
 }
 
-/// Adds the legs of a part: rows [0, coded) by their codes, the others exactly.
+/// Adds the legs of a part: `index`, which may be null, searches the rows that it covers; all
+/// others are measured.
 void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64_t matches,
-              uint32_t coded) {
+              const index::PartIndex* index) {
+  const uint32_t indexed = indexed_rows(index);
   const uint64_t* mask = plan.masks[source] ? plan.masks[source]->words().data() : nullptr;
   plan.indexes.push_back(std::make_unique<index::ExactIndex>(rows));
   const index::PartIndex* exact = plan.indexes.back().get();
-  if (coded > 0) {
-    plan.indexes.push_back(std::make_unique<index::CodedIndex>(rows));
-    const index::Scope scope{source, 0, coded, mask, std::min<uint64_t>(matches, coded)};
-    plan.legs.push_back({scope, &rows, plan.indexes.back().get(), exact});
+  if (indexed > 0) {
+    const index::Scope scope{source, 0, indexed, mask, std::min<uint64_t>(matches, indexed)};
+    plan.legs.push_back({scope, &rows, index, exact});
   }
-  if (coded < rows.rows()) {
-    const uint32_t rest = rows.rows() - coded;
-    const index::Scope scope{source, coded, rows.rows(), mask, std::min<uint64_t>(matches, rest)};
+  if (indexed < rows.rows()) {
+    const uint32_t rest = rows.rows() - indexed;
+    const index::Scope scope{source, indexed, rows.rows(), mask, std::min<uint64_t>(matches, rest)};
     plan.legs.push_back({scope, &rows, exact, exact});
   }
 }
@@ -101,12 +98,17 @@ bool SearchPlan::estimates() const {
                      [](const Leg& leg) { return leg.index->estimates(); });
 }
 
+bool SearchPlan::sound() const {
+  return std::ranges::all_of(legs, [](const Leg& leg) { return leg.index->sound(); });
+}
+
 Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const SearchOptions& options,
                              size_t queries, const RowFilter& filter, const Stop& stop) {
   SearchPlan plan;
   plan.metric = snapshot.spec(field).metric;
   plan.effort = choose_effort(options);
   std::vector<uint64_t> matches;
+  std::vector<const index::PartIndex*> indexes;  // as they are found sound now
   uint64_t rows = 0;
   for (const Part& part : snapshot.parts) {
     OMEN_RETURN_IF_ERROR(stop.check());
@@ -114,15 +116,16 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
     const auto& mask = plan.masks.back();
     matches.push_back(mask ? mask->count() : part.rows->rows());
     plan.matches += matches.back();
+    indexes.push_back(part.index(field));
     rows += part.rows->rows();
   }
   const segment::VectorSpec& spec = snapshot.spec(field);
   const bool estimate = !options.exact && options.recall < 1 && spec.coded() &&
-                        spec.dim >= kLeastCodedDim && rows > kFlatRows &&
-                        estimates_pay(snapshot, field, options, queries, plan, matches);
+                        spec.dim >= index::CodedIndex::kLeastDim && rows > kFlatRows &&
+                        estimates_pay(snapshot, field, options, queries, plan, matches, indexes);
   for (uint32_t p = 0; p < snapshot.parts.size(); ++p) {
     const index::Rows& seen = snapshot.parts[p].rows->field(field);
-    if (matches[p] > 0) add_legs(plan, p, seen, matches[p], estimate ? estimated_rows(seen) : 0);
+    if (matches[p] > 0) add_legs(plan, p, seen, matches[p], estimate ? indexes[p] : nullptr);
   }
   return plan;
 }

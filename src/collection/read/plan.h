@@ -26,7 +26,7 @@ struct Leg {
   const index::PartIndex* exact = nullptr;
 };
 
-/// What a search does, the same for all its queries. Owns the masks and the indexes of the legs;
+/// What a search does, the same for all its queries. Owns the masks, and the indexes that measure;
 /// lives no longer than the snapshot.
 struct SearchPlan {
   Metric metric = Metric::kL2;
@@ -38,6 +38,8 @@ struct SearchPlan {
   std::vector<std::unique_ptr<const index::PartIndex>> indexes;
 
   bool estimates() const;
+  /// See PartIndex::sound(), of all indexes.
+  bool sound() const;
 };
 
 /// @param field    the place of the vector field to search.

@@ -61,13 +61,13 @@ class Search {
   /// @param field  the place of the vector field to search.
   Search(const Snapshot& snapshot, size_t field, const SearchOptions& options,
          const VectorsView& queries)
-      : snapshot_(snapshot), field_(field), options_(options), queries_(queries) {
-    const float limit = radius_limit(options.radius);
-    for (size_t q = 0; q < queries.count; ++q) gathered_.emplace_back(options.k, limit);
-  }
+      : snapshot_(snapshot), field_(field), options_(options), queries_(queries) {}
 
+  /// Searches by the indexes that are sound.
   /// @param pool  null = the calling thread alone.
-  Status run(const RowFilter& filter, const Stop& stop, ThreadPool* pool);
+  /// @return whether they still were afterwards. If not, what was found counts for nothing, and the
+  ///         next call goes without those that are not.
+  Result<bool> run(const RowFilter& filter, const Stop& stop, ThreadPool* pool);
   /// @param fields  places of those whose vectors come with the hits.
   Result<SearchResult> take(std::vector<size_t> fields);
 
@@ -105,7 +105,8 @@ std::vector<Search::Batch> Search::split(size_t threads, bool estimates) {
   return batches;
 }
 
-Status Search::run(const RowFilter& filter, const Stop& stop, ThreadPool* pool) {
+Result<bool> Search::run(const RowFilter& filter, const Stop& stop, ThreadPool* pool) {
+  gathered_.assign(queries_.count, {options_.k, radius_limit(options_.radius)});
   OMEN_ASSIGN_OR_RETURN(const SearchPlan plan,
                         make_plan(snapshot_, field_, options_, queries_.count, filter, stop));
   const bool fixed = options_.effort != 0;
@@ -121,8 +122,9 @@ Status Search::run(const RowFilter& filter, const Stop& stop, ThreadPool* pool) 
   } else {
     for (size_t b = 0; b < batches.size(); ++b) work(b);
   }
+  if (!plan.sound()) return false;
   for (Status& result : results) OMEN_RETURN_IF_ERROR(std::move(result));
-  return {};
+  return true;
 }
 
 Status Search::order_hits(std::vector<index::Hit> hits, std::vector<RowAt>& rows,
@@ -168,7 +170,7 @@ Result<SearchResult> Search::take(std::vector<size_t> fields) {
 
 Result<SearchResult> search(const Snapshot& snapshot, std::string_view collection,
                             const VectorsView& queries, const SearchOptions& options,
-                            const Stop& stop, ThreadPool* pool) {
+                            const Stop& stop, ThreadPool* pool, bool* index_failed) {
   OMEN_RETURN_IF_ERROR(check_options(options));
   OMEN_ASSIGN_OR_RETURN(const size_t field,
                         find_field(*snapshot.fields, options.field, collection));
@@ -180,7 +182,10 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
   OMEN_ASSIGN_OR_RETURN(auto fields, choose_fields(*snapshot.fields, options.with_vectors,
                                                    options.vector_fields, collection));
   Search search(snapshot, field, options, checked.view);
-  OMEN_RETURN_IF_ERROR(search.run(filter, stop, pool));
+  for (bool sound = false; !sound;) {
+    OMEN_ASSIGN_OR_RETURN(sound, search.run(filter, stop, pool));
+    if (!sound && index_failed != nullptr) *index_failed = true;
+  }
   return search.take(std::move(fields));
 }
 

@@ -37,13 +37,30 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
                                           rng_);
     const auto first = add_memtable(kSegmentRows, {});
     const segment::WriteSource source{first, nullptr};
-    const auto written =
-        segment::write_segment(storage::Env::in_memory(), "s", *snapshot_.fields, IdKind::kU64,
-                               *snapshot_.columns, std::span(&source, 1));
+    segment::SegmentStore files(storage::Env::in_memory(), ".");
+    const auto written = files.write("s", *snapshot_.fields, IdKind::kU64, *snapshot_.columns,
+                                     std::span(&source, 1), {});
     EXPECT_TRUE(written.ok()) << written.status().to_string();
     add_part(written->segment);
-    add_part(add_memtable(kMemtableRows, written->segment->encoders()));
+    snapshot_.parts.back().segment = written->segment;
+    snapshot_.parts.back().indexes = index_of(files, *written->segment);
+    segment::Encoders encoders;
+    snapshot_.parts.back().indexes->add_encoders(encoders, 1);
+    add_part(add_memtable(kMemtableRows, encoders));
     add_part(add_memtable(kTailRows, {}));
+  }
+
+  std::shared_ptr<const segment::SegmentIndexes> index_of(segment::SegmentStore& files,
+                                                          const segment::Segment& segment) const {
+    JobControl control;
+    std::vector<segment::NamedIndex> all;
+    if (spec_.coded()) {
+      auto index = files.write_index("i", segment::IndexKind::kCoded,
+                                     {segment, (*snapshot_.fields)[0], 0}, control);
+      EXPECT_TRUE(index.ok()) << index.status().to_string();
+      all.push_back(*std::move(index));
+    }
+    return std::make_shared<segment::SegmentIndexes>(std::move(all));
   }
 
   std::shared_ptr<const segment::RowSource> add_memtable(uint32_t rows,

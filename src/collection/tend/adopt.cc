@@ -59,13 +59,19 @@ Status CollectionCore::open_parts(const CollectionState& state, const Snapshot& 
   for (const SegmentState& named : state.segments) {
     const auto open = std::ranges::find(now.parts, named.name, &Part::segment_name);
     Part part;
+    const auto indexes = [&] {
+      return host_.segments().open_indexes(named.indexes, *open->segment, state.fields,
+                                           open->indexes.get());
+    };
     if (open != now.parts.end() && as_before(named)) {
       parts.push_back(*open);  // its dead rows are those of the manifest and all since
+      parts.back().indexes = indexes();
       continue;
     }
     if (open != now.parts.end()) {
       part = *open;
       part.dead = nullptr;
+      part.indexes = indexes();
       OMEN_RETURN_IF_ERROR(open_tombstones(host_.segments(), named, part));
     } else {
       OMEN_ASSIGN_OR_RETURN(part, open_part(host_.segments(), state, named));
@@ -106,7 +112,7 @@ Status CollectionCore::adopt(const CollectionState& state) {
   next->live = 0;
   for (const Part& part : next->parts) {
     next->live += part.watermark - segment::dead_count(part.dead);
-    if (part.segment != nullptr) encoders_ = part.segment->encoders();
+    if (part.indexes != nullptr) part.indexes->add_encoders(encoders_, next->fields->size());
   }
   next->lsn = std::max(now->lsn, state.flushed);
   next->next_auto_id = std::max(now->next_auto_id, state.next_auto_id);

@@ -1,5 +1,5 @@
-// The last step of every seal and merge: the manifest names the new segment, then snapshots show
-// it.
+// The last step of every seal, merge and index build: the manifest names the new files, then
+// snapshots show them.
 #include <algorithm>
 #include <utility>
 
@@ -8,10 +8,6 @@
 #include "collection/tend/replacement.h"
 
 namespace omendb::collection {
-
-segment::WriteOptions CollectionCore::write_options(Jobs::Running& job) const {
-  return {.control = &job.control, .max_code_bytes = options_.max_build_bytes / 2};
-}
 
 Status CollectionCore::write_tombstones(const std::shared_ptr<const segment::Tombstones>& dead,
                                         SegmentState& segment, NewFiles& files) {
@@ -28,8 +24,11 @@ void CollectionCore::add_segment(const Replacement& replacement,
                                  CollectionState& state, DurableParts& parts) {
   const auto& segment = replacement.written.segment;
   if (segment == nullptr) return;
-  state.segments.push_back({replacement.name, segment->rows(), segment->file_bytes(), 0, ""});
-  parts[replacement.name] = {segment, dead};
+  state.segments.push_back({replacement.name, segment->rows(), segment->file_bytes(), 0, "", {}});
+  for (const segment::NamedIndex& index : replacement.indexes->all()) {
+    state.segments.back().indexes.push_back(index.meta);
+  }
+  parts[replacement.name] = {segment, dead, replacement.indexes};
 }
 
 Status CollectionCore::publish_state(const CollectionState& state, DurableParts parts,
@@ -61,21 +60,42 @@ void CollectionCore::remove_left_behind(std::span<const SegmentState> named) {
     const bool tombstones_named = segment_named && same->tombstones == left.tombstones;
     if (!segment_named) old.segments.push_back(left.name);
     if (!left.tombstones.empty() && !tombstones_named) old.tombstones.push_back(left.tombstones);
+    for (const storage::IndexMeta& index : left.indexes) {
+      const bool index_named = segment_named && std::ranges::count(same->indexes, index) > 0;
+      if (!index_named) old.indexes.push_back(index.name);
+    }
   }
   host_.discard(old);
+}
+
+template <class Change>
+void CollectionCore::change_snapshots(Change change) {
+  staged_ = change(*staged_);
+  for (Frozen& frozen : frozen_) frozen.at_freeze = change(*frozen.at_freeze);
+  publication_.replace(change(*publication_.current()));
 }
 
 Status CollectionCore::install(const Replacement& replacement, bool sealed) {
   MutexLock lock(write_mutex_);
   OMEN_RETURN_IF_ERROR(publication_.drain());
   if (sealed) frozen_.pop_front();
-  staged_ = replacement.apply(*staged_);
-  for (Frozen& frozen : frozen_) frozen.at_freeze = replacement.apply(*frozen.at_freeze);
-  if (replacement.written.segment != nullptr) {
-    encoders_ = replacement.written.segment->encoders();
-  }
+  replacement.indexes->add_encoders(encoders_, staged_->fields->size());
   room_.notify_all();
-  publication_.replace(replacement.apply(*publication_.current()));
+  change_snapshots([&](const Snapshot& snapshot) { return replacement.apply(snapshot); });
+  return {};
+}
+
+Status CollectionCore::install_indexes(
+    const std::string& segment, const std::shared_ptr<const segment::SegmentIndexes>& indexes) {
+  MutexLock lock(write_mutex_);
+  OMEN_RETURN_IF_ERROR(publication_.drain());
+  change_snapshots([&](const Snapshot& snapshot) {
+    auto result = std::make_shared<Snapshot>(snapshot);
+    for (Part& part : result->parts) {
+      if (part.segment != nullptr && part.segment_name == segment) part.indexes = indexes;
+    }
+    return result;
+  });
   return {};
 }
 

@@ -5,9 +5,10 @@
 namespace omendb::collection {
 
 bool CollectionCore::work_is_due() const {
-  if (oldest_frozen() || jobs_.any()) return true;
+  if (oldest_frozen()) return true;
+  // A lane takes its segments and begins its job under this lock: one of the two is seen.
   const MutexLock lock(commit_mutex_);
-  return !choose_merge(MergeLane::kEither).empty();
+  return jobs_.any() || !choose_merge(MergeLane::kEither).empty() || choose_index().has_value();
 }
 
 Status CollectionCore::optimize(const Jobs::Deadline& deadline) {
@@ -24,6 +25,7 @@ Status CollectionCore::optimize(const Jobs::Deadline& deadline) {
     }
     host_.wake(Work::kSeal, name_);
     host_.wake(Work::kMerge, name_);
+    host_.wake(Work::kIndex, name_);
     if (jobs_.wait_for_change(seen, deadline)) continue;
     return {StatusCode::kDeadlineExceeded,
             "collection \"" + name_ + "\" still has work in the background"};

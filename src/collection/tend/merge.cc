@@ -140,7 +140,10 @@ Status CollectionCore::merge(Jobs::Running& job) {
   {
     const MutexLock lock(commit_mutex_);
     at = durable_state();
-    for (const std::string& name : job.segments) sources.push_back(durable_parts_.at(name));
+    for (const std::string& name : job.segments) {
+      const DurablePart& part = durable_parts_.at(name);
+      sources.push_back({part.segment, part.dead});
+    }
   }
   const uint64_t rows = segment::count_live_rows(sources);
   if (rows > max_merged_rows(at.columns)) {
@@ -154,8 +157,9 @@ Status CollectionCore::merge(Jobs::Running& job) {
   files.add_segment(name);
   OMEN_ASSIGN_OR_RETURN(const WrittenSegment written,
                         host_.segments().write(name, at.fields, *at.id_kind, at.columns, sources,
-                                               write_options(job)));
-  return commit_merge(job, {nullptr, sources, written, name}, files);
+                                               write_options(job, at.fields, sources)));
+  OMEN_ASSIGN_OR_RETURN(const auto indexes, write_indexes(written, at.fields, job, files));
+  return commit_merge(job, {nullptr, sources, written, name, indexes}, files);
 }
 
 Status CollectionCore::commit_merge(const Jobs::Running& job, const Replacement& replacement,
@@ -176,6 +180,7 @@ Status CollectionCore::commit_merge(const Jobs::Running& job, const Replacement&
     if (std::ranges::count(job.segments, segment.name) == 0) return false;
     old.segments.push_back(segment.name);
     if (!segment.tombstones.empty()) old.tombstones.push_back(segment.tombstones);
+    for (const storage::IndexMeta& index : segment.indexes) old.indexes.push_back(index.name);
     return true;
   });
   for (const std::string& name : job.segments) parts.erase(name);

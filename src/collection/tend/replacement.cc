@@ -45,6 +45,7 @@ std::shared_ptr<const Snapshot> Replacement::apply(const Snapshot& snapshot) con
   part.rows = written.segment;
   part.dead = segment::Tombstones::with(nullptr, dead);
   part.segment_name = name;
+  part.indexes = indexes;
   part.watermark = written.segment->rows();
   result->parts.insert(result->parts.begin() + static_cast<ptrdiff_t>(place), std::move(part));
   return result;
@@ -54,6 +55,7 @@ NewFiles::~NewFiles() {
   if (kept_) return;
   for (const std::string& name : segments_) store_.remove_segment(name);
   for (const std::string& name : tombstones_) store_.remove_tombstones(name);
+  for (const std::string& name : indexes_) store_.remove_index(name);
 }
 
 }  // namespace omendb::collection

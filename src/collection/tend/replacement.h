@@ -19,6 +19,7 @@ struct Replacement {
   const std::vector<segment::WriteSource>& sources;
   const segment::WrittenSegment& written;
   const std::string& name;
+  const std::shared_ptr<const segment::SegmentIndexes>& indexes;
 
   /// @return a snapshot of the same points, with the new segment.
   std::shared_ptr<const Snapshot> apply(const Snapshot& snapshot) const;
@@ -43,6 +44,7 @@ class NewFiles {
 
   void add_segment(const std::string& name) { segments_.push_back(name); }
   void add_tombstones(const std::string& name) { tombstones_.push_back(name); }
+  void add_index(const std::string& name) { indexes_.push_back(name); }
   /// A manifest that names the files is about to be published.
   void keep() { kept_ = true; }
   /// No such manifest was written after all.
@@ -52,6 +54,7 @@ class NewFiles {
   segment::SegmentStore& store_;
   std::vector<std::string> segments_;
   std::vector<std::string> tombstones_;
+  std::vector<std::string> indexes_;
   bool kept_ = false;
 };
 

@@ -106,9 +106,10 @@ Result<bool> CollectionCore::seal_oldest(Jobs::By by) {
     files.add_segment(name);
     OMEN_ASSIGN_OR_RETURN(
         written, host_.segments().write(name, *at.fields, *at.id_kind, *at.columns, sources,
-                                        write_options(*job)));
+                                        write_options(*job, *at.fields, sources)));
   }
-  OMEN_RETURN_IF_ERROR(commit_seal({frozen->memtable, sources, written, name}, files));
+  OMEN_ASSIGN_OR_RETURN(const auto indexes, write_indexes(written, *at.fields, *job, files));
+  OMEN_RETURN_IF_ERROR(commit_seal({frozen->memtable, sources, written, name, indexes}, files));
   return true;
 }
 

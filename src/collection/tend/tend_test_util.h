@@ -37,6 +37,7 @@ class FakeHost final : public Host {
   void discard(const Superseded& old) override {
     for (const std::string& name : old.segments) segments_.remove_segment(name);
     for (const std::string& name : old.tombstones) segments_.remove_tombstones(name);
+    for (const std::string& name : old.indexes) segments_.remove_index(name);
   }
   /// Each seal and each merge asks for a name after it has chosen what to write, and before it
   /// writes: the moment for others to come between.
@@ -61,6 +62,9 @@ class FakeHost final : public Host {
     for (const SegmentState& s : state_.segments) {
       std::erase(files, segment::SegmentStore::segment_file(s.name));
       std::erase(files, segment::SegmentStore::tombstone_file(s.tombstones));
+      for (const storage::IndexMeta& index : s.indexes) {
+        std::erase(files, segment::SegmentStore::index_file(index.name));
+      }
     }
     return files;
   }

@@ -1,0 +1,198 @@
+// Indexing: what finds the rows of a segment near to a vector lies in files beside the segment.
+//
+// Seals and merges write the indexes that a new segment should have, and one manifest names them
+// all. An index of a segment that is there already is built, replaced or dropped by a manifest of
+// its own, under which nothing else changes: the segment's file stays, and searches go on by what
+// their snapshot has.
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "collection/collection_core.h"
+#include "collection/tend/replacement.h"
+#include "segment/live_rows.h"
+
+namespace omendb::collection {
+
+using segment::IndexKind;
+using segment::NamedIndex;
+using segment::SegmentIndexes;
+
+namespace {
+
+bool is_of(const storage::IndexMeta& meta, const IndexOf& index) {
+  return meta.field == index.field && meta.kind == static_cast<uint8_t>(index.kind) &&
+         meta.version == segment::index_version(index.kind);
+}
+
+Status no_segment(const std::string& collection, const std::string& segment) {
+  return {StatusCode::kNotFound,
+          "collection \"" + collection + "\" has no segment \"" + segment + "\" any more"};
+}
+
+}  // namespace
+
+bool CollectionCore::should_have_codes(const segment::Field& field, uint64_t vectors) const {
+  return segment::codes_pay(field.spec, vectors, options_.least_coded_vectors);
+}
+
+segment::WriteOptions CollectionCore::write_options(
+    Jobs::Running& job, const segment::Fields& fields,
+    std::span<const segment::WriteSource> sources) const {
+  const uint64_t rows = segment::count_live_rows(sources);
+  const auto coded = std::ranges::count_if(
+      fields, [&](const segment::Field& field) { return should_have_codes(field, rows); });
+  return {.control = &job.control, .passes_to_follow = static_cast<uint64_t>(coded)};
+}
+
+/// Writes the indexes that a segment should have from the start.
+Result<std::shared_ptr<const SegmentIndexes>> CollectionCore::write_indexes(
+    const segment::WrittenSegment& written, const segment::Fields& fields, Jobs::Running& job,
+    NewFiles& files) {
+  std::vector<NamedIndex> all;
+  for (size_t f = 0; written.segment != nullptr && f < fields.size(); ++f) {
+    if (!should_have_codes(fields[f], segment::count_vectors(written.segment->field(f)))) continue;
+    const std::string name = host_.new_file_name();
+    files.add_index(name);
+    OMEN_ASSIGN_OR_RETURN(all.emplace_back(), host_.segments().write_index(
+                                                  name, IndexKind::kCoded,
+                                                  {*written.segment, fields[f], f}, job.control));
+  }
+  return std::shared_ptr<const SegmentIndexes>(std::make_shared<SegmentIndexes>(std::move(all)));
+}
+
+// --- of segments that are there ------------------------------------------------------------------
+
+/// An index that a segment should have and lacks, or that cannot be used; none if all have theirs.
+std::optional<IndexOf> CollectionCore::choose_index() const {
+  const CollectionState state = durable_state();
+  const std::set<std::string> taken = jobs_.taken_segments();
+  for (const SegmentState& named : state.segments) {
+    if (taken.contains(named.name) || not_indexable_.contains(named.name)) continue;
+    const DurablePart& part = durable_parts_.at(named.name);
+    for (size_t f = 0; f < state.fields.size(); ++f) {
+      const segment::Field& field = state.fields[f];
+      if (!should_have_codes(field, segment::count_vectors(part.segment->field(f)))) continue;
+      if (part.indexes->usable(field.id, IndexKind::kCoded) != nullptr) continue;
+      return IndexOf{named.name, field.id, IndexKind::kCoded};
+    }
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<Jobs::Running> CollectionCore::begin_index(std::optional<IndexOf>& wanted) {
+  const MutexLock lock(commit_mutex_);
+  wanted = choose_index();
+  if (!wanted) return nullptr;
+  return jobs_.begin(JobKind::kIndex, Jobs::By::kBackground, {wanted->segment});
+}
+
+Result<bool> CollectionCore::index_next() {
+  if (closed_ || dropped_ || !publication_.log_error().ok()) return false;
+  Status built;
+  {
+    std::optional<IndexOf> wanted;
+    const auto job = begin_index(wanted);
+    if (job == nullptr) return false;
+    built = build(*wanted, *job);
+    if (built.code() == StatusCode::kCorruption) {
+      const MutexLock lock(commit_mutex_);
+      not_indexable_.insert(wanted->segment);
+    }
+  }
+  host_.wake(Work::kMerge, name_);  // which left the segment alone meanwhile
+  if (built.code() == StatusCode::kCancelled) return false;
+  jobs_.report(built);
+  if (!built.ok()) return built;
+  return true;
+}
+
+Status CollectionCore::build_index(const IndexOf& wanted) {
+  OMEN_RETURN_IF_ERROR(check_open());
+  const auto job = jobs_.begin(JobKind::kIndex, Jobs::By::kCaller, {wanted.segment});
+  if (job == nullptr) return {StatusCode::kClosed, "the database was closed"};
+  return build(wanted, *job);
+}
+
+Status CollectionCore::build(const IndexOf& wanted, Jobs::Running& job) {
+  segment::Fields fields;
+  std::shared_ptr<const segment::Segment> segment;
+  {
+    const MutexLock lock(commit_mutex_);
+    const auto part = durable_parts_.find(wanted.segment);
+    if (part == durable_parts_.end()) return no_segment(name_, wanted.segment);
+    segment = part->second.segment;
+    fields = durable_state().fields;
+  }
+  const auto field = std::ranges::find(fields, wanted.field, &segment::Field::id);
+  if (field == fields.end() || !field->spec.coded()) {
+    return {StatusCode::kInvalidArgument, "collection \"" + name_ + "\" has no vector field " +
+                                              std::to_string(to_int(wanted.field)) +
+                                              " of which there could be such an index"};
+  }
+  job.control.begin(segment->rows(), 1);
+  const std::string name = host_.new_file_name();
+  NewFiles files(host_.segments());
+  files.add_index(name);
+  const auto place = static_cast<size_t>(field - fields.begin());
+  OMEN_ASSIGN_OR_RETURN(
+      const NamedIndex built,
+      host_.segments().write_index(name, wanted.kind, {*segment, *field, place}, job.control));
+  return commit_index(wanted, &built, files);
+}
+
+Status CollectionCore::drop_index(const IndexOf& unwanted) {
+  OMEN_RETURN_IF_ERROR(check_open());
+  const auto job = jobs_.begin(JobKind::kIndex, Jobs::By::kCaller, {unwanted.segment});
+  if (job == nullptr) return {StatusCode::kClosed, "the database was closed"};
+  NewFiles none(host_.segments());
+  return commit_index(unwanted, nullptr, none);
+}
+
+/// @param built  null: the index is dropped.
+Status CollectionCore::commit_index(const IndexOf& of, const NamedIndex* built, NewFiles& files) {
+  const MutexLock commit_lock(commit_mutex_);
+  OMEN_RETURN_IF_ERROR(publication_.log_error());
+  CollectionState state = durable_state();
+  const auto named = std::ranges::find(state.segments, of.segment, &SegmentState::name);
+  if (named == state.segments.end()) return no_segment(name_, of.segment);  // merged meanwhile
+  Superseded old;
+  std::erase_if(named->indexes, [&](const storage::IndexMeta& meta) {
+    if (!is_of(meta, of)) return false;
+    old.indexes.push_back(meta.name);
+    return true;
+  });
+  if (built == nullptr && old.indexes.empty()) {
+    return {StatusCode::kNotFound,
+            "segment \"" + of.segment + "\" of collection \"" + name_ + "\" has no such index"};
+  }
+  DurableParts parts = durable_parts_;
+  DurablePart& part = parts.at(of.segment);
+  std::vector<NamedIndex> all;
+  std::ranges::copy_if(part.indexes->all(), std::back_inserter(all),
+                       [&](const NamedIndex& index) { return !is_of(index.meta, of); });
+  if (built != nullptr) {
+    named->indexes.push_back(built->meta);
+    all.push_back(*built);
+  }
+  const auto indexes = std::make_shared<const SegmentIndexes>(std::move(all));
+  part.indexes = indexes;
+  OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
+  OMEN_RETURN_IF_ERROR(
+      or_fail([&]() OMEN_REQUIRES(commit_mutex_) { return install_indexes(of.segment, indexes); }));
+  host_.discard(old);
+  return {};
+}
+
+std::vector<Status> CollectionCore::index_problems() const {
+  std::vector<Status> problems;
+  for (const Part& part : publication_.current()->parts) {
+    if (part.indexes == nullptr) continue;
+    for (const NamedIndex& index : part.indexes->all()) {
+      if (!index.problem.ok()) problems.push_back(index.problem);
+    }
+  }
+  return problems;
+}
+
+}  // namespace omendb::collection

@@ -1,0 +1,153 @@
+// Indexes of segments that are there: built, replaced and dropped, beside all else that is done.
+#include <gtest/gtest.h>
+
+#include "collection/tend/tend_test_util.h"
+
+namespace omendb::collection {
+namespace {
+
+using segment::IndexKind;
+
+CoreOptions coded_from(uint64_t vectors) {
+  CoreOptions options;
+  options.least_coded_vectors = vectors;
+  return options;
+}
+
+class IndexTest : public TendTest {
+ protected:
+  explicit IndexTest(uint64_t least = 100) : TendTest(coded_from(least)) {}
+
+  std::string segment_name(size_t i = 0) const { return host_.state().segments[i].name; }
+  std::vector<storage::IndexMeta> named(size_t i = 0) const {
+    return host_.state().segments[i].indexes;
+  }
+  IndexOf index_of(const std::string& segment) const {
+    return {segment, kUnnamedField, IndexKind::kCoded};
+  }
+  /// Of the parts that readers see, those that are searched by an index.
+  size_t indexed_parts() const {
+    size_t indexed = 0;
+    for (const Part& part : (*core_->snapshot())->parts) indexed += part.index(0) != nullptr;
+    return indexed;
+  }
+};
+
+class UnindexedTest : public IndexTest {
+ protected:
+  UnindexedTest() : IndexTest(UINT64_MAX) {}
+};
+
+TEST_F(IndexTest, SealsAndMergesWriteTheIndexesThatTheirSegmentsShouldHave) {
+  add_segment(99);
+  EXPECT_TRUE(named().empty());
+  add_segment(100);
+  ASSERT_EQ(named(1).size(), 1U);
+  EXPECT_GT(named(1)[0].bytes, 0U);
+  EXPECT_EQ(indexed_parts(), 1U);
+  ASSERT_TRUE(core_->compact().ok());
+  ASSERT_EQ(segment_rows(), (std::vector<uint64_t>{199}));
+  EXPECT_EQ(named().size(), 1U);
+  EXPECT_EQ(indexed_parts(), 1U);
+  EXPECT_TRUE(host_.orphans().empty()) << "of the segments that were merged";
+  EXPECT_FALSE(core_->index_next().value()) << "none is lacking";
+}
+
+TEST_F(UnindexedTest, AnIndexIsBuiltReplacedAndDroppedWhileItsSegmentStaysAsItIs) {
+  add_segment(300);
+  const SegmentState before = host_.state().segments[0];
+  const auto segment = (*core_->snapshot())->parts[0].segment;
+  EXPECT_TRUE(before.indexes.empty());
+  EXPECT_EQ(core_->drop_index(index_of(before.name)).code(), StatusCode::kNotFound);
+
+  ASSERT_TRUE(core_->build_index(index_of(before.name)).ok());
+  const auto built = named();
+  ASSERT_EQ(built.size(), 1U);
+  EXPECT_EQ(indexed_parts(), 1U);
+  ASSERT_TRUE(core_->build_index(index_of(before.name)).ok());
+  ASSERT_EQ(named().size(), 1U);
+  EXPECT_NE(named()[0].name, built[0].name);
+  EXPECT_TRUE(host_.orphans().empty()) << "the index that was replaced";
+  ASSERT_TRUE(core_->drop_index(index_of(before.name)).ok());
+  EXPECT_TRUE(named().empty());
+  EXPECT_EQ(indexed_parts(), 0U);
+  EXPECT_TRUE(host_.orphans().empty()) << "the index that was dropped";
+
+  EXPECT_EQ(host_.state().segments[0].name, before.name);
+  EXPECT_EQ((*core_->snapshot())->parts[0].segment, segment) << "not even opened anew";
+  EXPECT_EQ(on_disk(), visible());
+  EXPECT_EQ(core_->build_index(index_of("no such segment")).code(), StatusCode::kNotFound);
+  EXPECT_EQ(core_->build_index({before.name, FieldId{7}, IndexKind::kCoded}).code(),
+            StatusCode::kInvalidArgument);
+}
+
+TEST_F(IndexTest, AnIndexThatIsLackingIsBuiltInTheBackgroundAndOptimizeWaitsForIt) {
+  add_segment(300);
+  ASSERT_TRUE(core_->drop_index(index_of(segment_name())).ok());
+  const auto soon = std::chrono::steady_clock::now();
+  EXPECT_EQ(core_->optimize(soon).code(), StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(named().size(), 1U);
+  EXPECT_FALSE(core_->index_next().value());
+  EXPECT_TRUE(core_->optimize(soon).ok());
+}
+
+TEST_F(IndexTest, WritesDeletesAndSealsWhileAnIndexIsBuiltAreKept) {
+  add_segment(300);
+  ASSERT_TRUE(core_->drop_index(index_of(segment_name())).ok());
+  host_.meanwhile([this] {
+    erase(10, 5);
+    add_segment(40);
+    add(7);
+  });
+  ASSERT_TRUE(core_->index_next().value());
+  EXPECT_EQ(visible(), ids_without(347, 10, 5));
+  EXPECT_EQ(on_disk(), ids_without(340, 10, 5));
+  EXPECT_EQ(named().size(), 1U);
+  EXPECT_EQ(indexed_parts(), 1U);
+}
+
+TEST_F(IndexTest, ASegmentThatIsMergedWhileItsIndexIsBuiltTakesTheIndexWithIt) {
+  add_segment(300);
+  add_segment(40);
+  const std::string doomed = segment_name();
+  host_.meanwhile([this] { EXPECT_TRUE(core_->compact().ok()); });
+  EXPECT_EQ(core_->build_index(index_of(doomed)).code(), StatusCode::kNotFound);
+  EXPECT_TRUE(host_.orphans().empty());
+  EXPECT_EQ(visible().size(), 340U);
+  EXPECT_EQ(named().size(), 1U);
+}
+
+TEST_F(IndexTest, ABuildThatCannotBePublishedKeepsTheOldIndexAndLeavesNoFileInTheEnd) {
+  add_segment(300);
+  const auto before = named();
+  host_.fail_to_publish({StatusCode::kIoError, "the disk is away"});
+  EXPECT_EQ(core_->build_index(index_of(segment_name())).code(), StatusCode::kIoError);
+  EXPECT_EQ(core_->drop_index(index_of(segment_name())).code(), StatusCode::kIoError);
+  EXPECT_EQ(named(), before);
+  EXPECT_EQ(indexed_parts(), 1U);
+  host_.fail_to_publish({});
+  add_segment(10);
+  EXPECT_EQ(named(), before);
+  EXPECT_TRUE(host_.orphans().empty()) << "the index of the manifest that was not published";
+}
+
+TEST_F(IndexTest, ClosingStopsABuildBetweenTwoChunks) {
+  add_segment(300);
+  ASSERT_TRUE(core_->drop_index(index_of(segment_name())).ok());
+  host_.meanwhile([this] {
+    const std::vector<JobInfo> jobs = core_->jobs();
+    ASSERT_EQ(jobs.size(), 1U);
+    EXPECT_EQ(jobs[0].kind, JobKind::kIndex);
+    EXPECT_EQ(jobs[0].rows_total, 300U);
+    core_->stop_merging();
+  });
+  EXPECT_FALSE(core_->index_next().value());
+  EXPECT_TRUE(named().empty());
+  EXPECT_TRUE(host_.orphans().empty());
+  EXPECT_TRUE(core_->close().ok());
+  EXPECT_EQ(on_disk().size(), 300U);
+}
+
+}  // namespace
+}  // namespace omendb::collection

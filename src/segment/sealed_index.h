@@ -1,0 +1,79 @@
+// An index of a sealed segment, in a file of its own: it is built, replaced and dropped while the
+// segment stays as it is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/job_control.h"
+#include "codec/rabitq.h"
+#include "index/part_index.h"
+#include "segment/segment.h"
+#include "storage/manifest.h"
+
+namespace omendb::segment {
+
+/// What stands in a manifest's and an index file's `kind`. Frozen.
+enum class IndexKind : uint8_t {
+  kCoded = 1,  ///< 1-bit codes of every row: index::CodedIndex
+};
+
+/// What an index is of: a segment's rows by their vectors in one field.
+struct IndexedRows {
+  const Segment& segment;
+  const Field& field;
+  size_t place;  ///< of the field in its collection's list
+
+  const index::Rows& rows() const { return segment.field(place); }
+};
+
+/// Immutable and thread-safe. Opening maps the file and reads its header; all else is checked when
+/// it is touched.
+class SealedIndex {
+ public:
+  /// @error kUnsupportedVersion if this build does not know the kind, or that version of it;
+  ///        kCorruption if the file is damaged, or is not the index that is `named`, of these rows;
+  ///        kNotFound, kIoError.
+  static Result<std::shared_ptr<const SealedIndex>> open(std::shared_ptr<storage::Env> env,
+                                                         const std::string& path,
+                                                         const storage::IndexMeta& named,
+                                                         const IndexedRows& of);
+  virtual ~SealedIndex() = default;
+
+  const std::string& path() const { return file_->path(); }
+  uint64_t file_bytes() const { return file_->file_bytes(); }
+
+  /// Searches the rows.
+  virtual const index::PartIndex& searcher() const = 0;
+  /// How the rows were encoded, which suits rows to come as well; null if they were not.
+  virtual std::shared_ptr<const codec::rabitq::Encoder> encoder() const { return nullptr; }
+
+ protected:
+  explicit SealedIndex(std::shared_ptr<const storage::SectionFile> file) : file_(std::move(file)) {}
+
+  const std::shared_ptr<const storage::SectionFile> file_;
+};
+
+/// Whether this build can open and write indexes of the kind in that version.
+bool knows_index(uint8_t kind, uint16_t version);
+/// The version that write_index() writes.
+uint16_t index_version(IndexKind kind);
+
+/// Rows that have a vector; 0 if that cannot be read.
+uint64_t count_vectors(const index::Rows& rows);
+/// Whether a search could gain by an index of 1-bit codes.
+/// @param vectors  that the segment has in the field; from `least` on codes pay.
+bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
+
+/// Writes and syncs an index file (not its folder). It reads the rows once, by chunks, and holds no
+/// more of them, or of the index, in memory.
+/// @param control  told of each chunk of rows; may stop the work between two.
+/// @return what a manifest has to say of it, but for its name.
+/// @error kCorruption if the segment is damaged; kCancelled; kInvalidArgument if it has no vector
+/// in
+///        the field; whatever the disk says. No file is left behind.
+Result<storage::IndexMeta> write_index(std::shared_ptr<storage::Env> env, const std::string& path,
+                                       IndexKind kind, const IndexedRows& of, JobControl& control);
+
+}  // namespace omendb::segment
