@@ -556,7 +556,8 @@ typedef struct omendb_collection_info {
   uint64_t memory_points;  /* rows in memtables, dead ones included */
   uint64_t segments;       /* files */
   uint64_t segment_points; /* rows in segments, dead ones included */
-  uint64_t segment_bytes;  /* on disk */
+  uint64_t indexed_points; /* of those, rows with an index of at least one vector field */
+  uint64_t segment_bytes;  /* on disk, indexes included */
   uint64_t waiting_seals;  /* full memtables that are to become segments, or are becoming one */
   size_t job_count;
   const omendb_job* jobs; /* running in the background, or in a compact */

@@ -38,7 +38,8 @@ struct CollectionInfo {
   uint64_t memory_points = 0;  ///< rows in memtables, dead ones included
   uint64_t segments = 0;
   uint64_t segment_points = 0;  ///< rows in segments, dead ones included
-  uint64_t segment_bytes = 0;   ///< on disk
+  uint64_t indexed_points = 0;  ///< of those, rows with an index of at least one vector field
+  uint64_t segment_bytes = 0;   ///< on disk, indexes included
   uint64_t waiting_seals = 0;   ///< full memtables that are to become segments, or are becoming one
   std::vector<JobInfo> jobs;    ///< running in the background, or in a call of compact()
 };

@@ -33,7 +33,8 @@ class CollectionInfo:
     memory_points: int  #: rows in memory, dead ones included
     segments: int  #: files
     segment_points: int  #: rows in files, dead ones included
-    segment_bytes: int  #: on disk
+    indexed_points: int  #: of those, rows with an index of at least one vector field
+    segment_bytes: int  #: on disk, indexes included
     waiting_seals: int  #: batches of rows in memory that are full and are to become files
     jobs: tuple[Job, ...]  #: what is being done now
 

@@ -189,6 +189,7 @@ class PyCollection {
     out["memory_points"] = info.memory_points;
     out["segments"] = info.segments;
     out["segment_points"] = info.segment_points;
+    out["indexed_points"] = info.indexed_points;
     out["segment_bytes"] = info.segment_bytes;
     out["waiting_seals"] = info.waiting_seals;
     nb::list jobs;

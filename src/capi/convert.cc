@@ -289,6 +289,7 @@ omendb_collection_info* new_info(CollectionInfo info) {
   view.memory_points = from.memory_points;
   view.segments = from.segments;
   view.segment_points = from.segment_points;
+  view.indexed_points = from.indexed_points;
   view.segment_bytes = from.segment_bytes;
   view.waiting_seals = from.waiting_seals;
   for (const JobInfo& job : from.jobs) {

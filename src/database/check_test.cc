@@ -135,7 +135,8 @@ TEST_F(CheckTest, ASoundDatabaseHasNoProblemsAndItsPointsAreCounted) {
 TEST_F(CheckTest, AFlippedByteAnywhereInAFileThatCountsIsFoundAndTheFileNamed) {
   std::mt19937 rng(17);
   std::vector<fs::path> all = files("db", ".seg");
-  for (const char* extension : {".del", ""}) {
+  EXPECT_FALSE(files("db", ".idx").empty());
+  for (const char* extension : {".idx", ".del", ""}) {
     for (const fs::path& file : files("db", extension)) all.push_back(file);
   }
   for (const fs::path& file : all) {
@@ -169,6 +170,20 @@ TEST_F(CheckTest, AFolderThatAWriterHasOpenIsNeitherCheckedNorRepaired) {
     EXPECT_FALSE(fs::exists(root_ / "saved"));
   }
   EXPECT_TRUE(report("db").sound());
+}
+
+TEST_F(CheckTest, AnIndexThatIsLostIsReportedAndCostsARepairNothing) {
+  const fs::path index = files("db", ".idx").front();
+  fs::remove(index);
+  const CheckReport found = report("db");
+  ASSERT_EQ(found.problems.size(), 1u) << text(found.problems);
+  EXPECT_NE(found.problems[0].find(index.filename().string()), std::string::npos);
+  const auto repaired = repair(path("db"), path("saved"));
+  ASSERT_TRUE(repaired.ok()) << repaired.status().to_string();
+  EXPECT_TRUE(repaired->lost.empty()) << text(repaired->lost);
+  EXPECT_EQ(repaired->points, found.points);
+  EXPECT_TRUE(report("saved").sound());
+  EXPECT_FALSE(files("saved", ".idx").empty());
 }
 
 TEST_F(CheckTest, EveryDamagedPageIsReportedOnceAndRunsOfPagesTogether) {

@@ -87,8 +87,10 @@ class IndexFileTest : public testing::Test {
     return {core(impl)->durable_state().segments.at(0).name, kUnnamedField,
             segment::IndexKind::kCoded};
   }
-  static bool indexed(const Opened& impl) {
-    return (*core(impl)->snapshot())->parts.at(0).index(0) != nullptr;
+  static bool indexed(Opened& impl) {
+    const bool any = (*core(impl)->snapshot())->parts.at(0).index(0) != nullptr;
+    EXPECT_EQ(impl.points().info()->indexed_points, any ? kRows : 0);
+    return any;
   }
 
   std::vector<std::string> index_files() const {
