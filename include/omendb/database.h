@@ -53,10 +53,11 @@ class Collection {
  public:
   /// Adds new points; all of them or none. When it returns, the write is visible to every later
   /// search and as durable as OpenOptions::durability says.
+  /// A batch of nothing is written nowhere.
   /// @return the points' ids, in order.
-  /// @error kAlreadyExists if an id exists, kInvalidArgument for NaN, Inf, an empty batch, ids
-  ///        given twice, a zero vector under cosine or a vector field that is missing, kNotFound
-  ///        for a field that the collection lacks, kDimensionMismatch, kTypeMismatch,
+  /// @error kAlreadyExists if an id exists, kInvalidArgument for NaN, Inf, ids given twice, a zero
+  ///        vector under cosine or a vector field that is missing, kNotFound for a field that the
+  ///        collection lacks, kDimensionMismatch, kTypeMismatch,
   ///        kLimitExceeded, kReadOnly, kNoSpace, kIoError, kClosed.
   Result<Ids> add(const WriteBatch& batch);
 
@@ -118,6 +119,10 @@ class Collection {
   ///        lacks, kCorruption, kClosed.
   Result<GetResult> get(const IdsView& ids, const GetOptions& options = {}) const;
 
+  /// Points that a filter matches, in one piece: see ScanOptions, whose batch_size is not used.
+  /// @error as scan(), and kCorruption.
+  Result<Points> get_where(const ScanOptions& options) const;
+
   /// Points that the filter matches; an empty filter matches all.
   /// @error kInvalidFilter, kCorruption, kClosed.
   Result<uint64_t> count(const Filter& where = {}) const;
@@ -130,8 +135,11 @@ class Collection {
 
   /// Begins to walk the snapshot of now, which stays as it is until the Scan is gone; that may be
   /// after the database was closed.
-  /// @error kInvalidArgument for the batch size, kInvalidFilter, kNotFound for a column or a
-  ///        field that the collection lacks, kClosed.
+  /// With an order, all matching rows are put in order first; that takes 8 bytes a row, the values
+  /// of the order's columns and the ids, and for the rest of the walk 8 bytes a row.
+  /// @error kInvalidArgument for the batch size and a column given twice in order_by,
+  ///        kInvalidFilter, kNotFound for a column or a field that the collection lacks,
+  ///        kTypeMismatch for an order by a column without one, kClosed.
   Result<Scan> scan(const ScanOptions& options = {}) const;
 
   /// Finds the k nearest live points to each query. A batch of queries is shared between the
@@ -144,6 +152,14 @@ class Collection {
   ///        kDeadlineExceeded and kCancelled as the options say, within a few milliseconds,
   ///        kCorruption if stored bytes that the answer needs fail their checksum, kClosed.
   Result<SearchResult> search(const VectorsView& queries, const SearchOptions& options = {}) const;
+
+  /// Finds the k nearest other points to each of these points; its own hit is left out.
+  /// @param options  k is below kMaxK here.
+  /// The vector field that SearchOptions::field names is the one that is searched, too.
+  /// @error as search(), kNotFound for an id that no point has, and kInvalidArgument for a point
+  /// that
+  ///        has no vector in the field.
+  Result<SearchResult> search_ids(const IdsView& ids, const SearchOptions& options = {}) const;
 
   /// @error kClosed, and kNotFound once the collection was dropped: as of every call here.
   Result<CollectionInfo> info() const;

@@ -373,11 +373,10 @@ typedef struct omendb_batch {
 /*
  * Adds new points, all of them or none. When it returns OMENDB_OK the write is visible to every
  * later search and as durable as the database was opened to be. `out_ids` may be NULL; otherwise
- * it receives points that hold the ids alone, in order.
- * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, an empty batch, ids
- * given twice, a zero vector under cosine or a point without a vector; NOT_FOUND for a field that
- * the collection lacks; DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED, READ_ONLY, NO_SPACE,
- * IO_ERROR, CLOSED.
+ * it receives points that hold the ids alone, in order. A batch of nothing is written nowhere.
+ * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, ids given twice, a zero
+ * vector under cosine or a point without a vector; NOT_FOUND for a field that the collection lacks;
+ * DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED, READ_ONLY, NO_SPACE, IO_ERROR, CLOSED.
  */
 OMENDB_API omendb_status omendb_collection_add(omendb_collection* collection,
                                                const omendb_batch* batch,
@@ -476,19 +475,6 @@ OMENDB_API omendb_status omendb_collection_filter_warnings(const omendb_collecti
                                                            omendb_strings** out) OMENDB_NOEXCEPT;
 
 /*
- * Walks one snapshot in batches of at most `batch_size` points (1..65,536; 0 = 1,000). Writes made
- * later do not show. `where` and `fields` may be NULL.
- */
-OMENDB_API omendb_status omendb_collection_scan(const omendb_collection* collection,
-                                                const char* where, size_t batch_size,
-                                                const omendb_fields* fields,
-                                                omendb_scan** out) OMENDB_NOEXCEPT;
-
-/* The next batch; OMENDB_OK with *out NULL at the end. */
-OMENDB_API omendb_status omendb_scan_next(omendb_scan* scan, omendb_points** out) OMENDB_NOEXCEPT;
-OMENDB_API void omendb_scan_free(omendb_scan* scan) OMENDB_NOEXCEPT;
-
-/*
  * Stops calls that it was given to, from any thread: they fail with CANCELLED. For good; make a new
  * one for the next call. Free it when no call uses it any more.
  */
@@ -514,6 +500,8 @@ typedef struct omendb_search_options {
   const char* field;           /* the vector field to search; may be NULL where there is one */
   const char* const* vector_fields; /* those whose vectors with_vectors means; NULL = all */
   size_t vector_field_count;
+  const char* const* where_each; /* one filter a query, instead of `where`; NULL = none */
+  size_t where_each_count;       /* as many as there are queries */
 } omendb_search_options;
 
 /*
@@ -527,6 +515,17 @@ OMENDB_API omendb_status omendb_collection_search(const omendb_collection* colle
                                                   const omendb_vectors* queries, size_t k,
                                                   const omendb_search_options* options,
                                                   omendb_result** out) OMENDB_NOEXCEPT;
+
+/*
+ * Finds the k nearest other points to each of these points, by its vector in the field that is
+ * searched; its own hit is left out.
+ * k: 1..65,535. Fails as omendb_collection_search does, with NOT_FOUND for an id that no point has,
+ * and with INVALID_ARGUMENT for a point that has no vector in the field. `options` may be NULL.
+ */
+OMENDB_API omendb_status omendb_collection_search_ids(const omendb_collection* collection,
+                                                      const omendb_ids* ids, size_t k,
+                                                      const omendb_search_options* options,
+                                                      omendb_result** out) OMENDB_NOEXCEPT;
 
 enum {
   OMENDB_JOB_SEAL = 1,  /* vectors move from memory to a segment */
@@ -590,6 +589,7 @@ OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection
 #endif
 
 #include "omendb/omendb_results.h"
+#include "omendb/omendb_scan.h"
 #include "omendb/omendb_update.h"
 
 #endif /* OMENDB_OMENDB_H_ */

@@ -55,6 +55,13 @@ OMENDB_API const omendb_points* omendb_result_points(const omendb_result* result
 
 OMENDB_API void omendb_result_free(omendb_result* result) OMENDB_NOEXCEPT;
 
+/*
+ * How alike two vectors at a distance are; a larger score is nearer, always. COSINE: the cosine.
+ * INNER_PRODUCT: the inner product. L2: 1 / (1 + distance). HAMMING: the share of equal bits,
+ * 1 - distance / dim. 0 for a metric that does not exist.
+ */
+OMENDB_API double omendb_score(int32_t metric, size_t dim, float distance) OMENDB_NOEXCEPT;
+
 #ifdef __cplusplus
 }
 #endif

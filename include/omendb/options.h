@@ -117,8 +117,9 @@ struct PointUpdate {
 struct SearchOptions {
   size_t k = 10;  ///< 1..kMaxK; more than there are points returns them all
   Filter where = {};
-  bool exact = false;                 ///< equal to brute force, ties by id
-  double recall = 0.95;               ///< 0 < recall <= 1: wanted share of the true neighbours
+  std::vector<Filter> where_each = {};  ///< one a query, instead of `where`
+  bool exact = false;                   ///< equal to brute force, ties by id
+  double recall = 0.95;                 ///< 0 < recall <= 1: wanted share of the true neighbours
   size_t effort = 0;                  ///< candidates to rerank for a query; 0 = chosen from recall
   std::optional<double> radius = {};  ///< only hits with distance <= radius
   /// Milliseconds from the call on; if they pass first, it fails with kDeadlineExceeded. 0 = no
@@ -142,12 +143,25 @@ struct GetOptions {
   std::vector<std::string> columns = {"*"};
 };
 
+/// One of the columns by which points are put in order.
+struct OrderBy {
+  std::string column;  ///< bool, i64, f64, string or timestamp; "id" is the point's id
+  bool descending = false;
+};
+
+/// Which points, and what of them.
 struct ScanOptions {
   Filter where = {};
-  size_t batch_size = 1'000;  ///< 1..kMaxK
+  size_t batch_size = 1'000;  ///< 1..kMaxK; points a Scan::next()
   bool with_vectors = true;
   std::vector<std::string> vector_fields = {};  ///< those that with_vectors returns; empty = all
   std::vector<std::string> columns = {"*"};
+  std::optional<uint64_t> limit = {};  ///< at most so many points, in all batches together
+  uint64_t offset = 0;                 ///< how many points to leave out first
+  /// The first column decides, then the next; ties by id. A missing value or NaN comes last, in
+  /// descending order too; strings compare by their bytes. Empty: points come as they are stored,
+  /// which later writes and merges may change; pages that stay the same want an order.
+  std::vector<OrderBy> order_by = {};
 };
 
 }  // namespace omendb

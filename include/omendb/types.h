@@ -35,6 +35,12 @@ enum class Metric : uint8_t {
   kHamming = 4,       ///< differing bits; for Element::kBinary alone
 };
 
+/// How alike two vectors at a distance are. A larger score is nearer, always: of kCosine the
+/// cosine, of kInnerProduct the inner product, of kL2 1 / (1 + distance), of kHamming the share of
+/// equal bits, 1 - distance / dim.
+/// @param dim  of the vectors; used by kHamming.
+double score(Metric metric, size_t dim, float distance);
+
 /// What one coordinate is.
 enum class Element : uint8_t {
   kF32 = 1,

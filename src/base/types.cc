@@ -12,6 +12,17 @@ std::string_view metric_name(Metric metric) {
   return "unknown";
 }
 
+double score(Metric metric, size_t dim, float distance) {
+  const double d = static_cast<double>(distance);
+  switch (metric) {
+    case Metric::kL2: return 1 / (1 + d);
+    case Metric::kCosine: return 1 - d;
+    case Metric::kInnerProduct: return -d;
+    case Metric::kHamming: return dim == 0 ? 0 : 1 - d / static_cast<double>(dim);
+  }
+  return 0;
+}
+
 std::string_view element_name(Element element) {
   switch (element) {
     case Element::kF32: return "f32";

@@ -65,6 +65,33 @@ Result<FieldsIn> read_fields(const omendb_fields* fields) {
   return out;
 }
 
+Result<omendb::ScanOptions> read_scan_options(const omendb_scan_options* options,
+                                              const omendb_fields* fields) {
+  auto read = read_options(options, "omendb_scan_options");
+  if (!read.ok()) return read.status();
+  const omendb_scan_options& in = *read;
+  auto filter = read_filter(in.where);
+  if (!filter.ok()) return filter.status();
+  auto chosen = read_fields(fields);
+  if (!chosen.ok()) return chosen.status();
+  omendb::ScanOptions out;
+  out.where = std::move(filter).value();
+  if (in.batch_size != 0) out.batch_size = in.batch_size;
+  out.with_vectors = chosen->with_vectors;
+  out.vector_fields = std::move(chosen->vector_fields);
+  out.columns = std::move(chosen->columns);
+  if (in.has_limit != 0) out.limit = in.limit;
+  out.offset = in.offset;
+  if (in.order_by == nullptr && in.order_count != 0) return omendb::capi::null_argument("order_by");
+  for (size_t i = 0; i < in.order_count; ++i) {
+    if (in.order_by[i].column == nullptr) {
+      return omendb::capi::null_argument("order_by[" + std::to_string(i) + "].column");
+    }
+    out.order_by.push_back({in.order_by[i].column, in.order_by[i].descending != 0});
+  }
+  return out;
+}
+
 Result<omendb::SearchOptions> read_search_options(size_t k, const omendb_search_options* options) {
   auto read = read_options(options, "omendb_search_options");
   if (!read.ok()) return read.status();
@@ -78,6 +105,14 @@ Result<omendb::SearchOptions> read_search_options(size_t k, const omendb_search_
   out.with_vectors = in.with_vectors != 0;
   if (in.recall != 0) out.recall = in.recall;
   out.effort = in.effort;
+  if (in.where_each == nullptr && in.where_each_count != 0) {
+    return omendb::capi::null_argument("where_each");
+  }
+  for (size_t i = 0; i < in.where_each_count; ++i) {
+    auto filter = read_filter(in.where_each[i]);
+    if (!filter.ok()) return filter.status();
+    out.where_each.push_back(std::move(filter).value());
+  }
   if (in.has_radius != 0) out.radius = in.radius;
   out.timeout_ms = in.timeout_ms;
   if (in.cancel != nullptr) out.cancel = &in.cancel->set;
@@ -236,24 +271,33 @@ omendb_status omendb_collection_filter_warnings(const omendb_collection* collect
   });
 }
 
-omendb_status omendb_collection_scan(const omendb_collection* collection, const char* where,
-                                     size_t batch_size, const omendb_fields* fields,
-                                     omendb_scan** out) noexcept {
+omendb_status omendb_collection_get_where(const omendb_collection* collection,
+                                          const omendb_scan_options* options,
+                                          const omendb_fields* fields,
+                                          omendb_points** out) noexcept {
   return fenced([&]() -> Status {
     OMENDB_REQUIRE(out);
     *out = nullptr;
     OMENDB_REQUIRE(collection);
-    auto filter = read_filter(where);
-    if (!filter.ok()) return filter.status();
-    auto read = read_fields(fields);
+    auto read = read_scan_options(options, fields);
     if (!read.ok()) return read.status();
-    omendb::ScanOptions options;
-    options.where = std::move(filter).value();
-    if (batch_size != 0) options.batch_size = batch_size;
-    options.with_vectors = read->with_vectors;
-    options.vector_fields = std::move(read->vector_fields);
-    options.columns = std::move(read->columns);
-    auto scan = collection->collection.scan(options);
+    auto points = collection->collection.get_where(*read);
+    if (!points.ok()) return points.status();
+    *out = std::make_unique<omendb_points>(std::move(points).value()).release();
+    return {};
+  });
+}
+
+omendb_status omendb_collection_scan(const omendb_collection* collection,
+                                     const omendb_scan_options* options,
+                                     const omendb_fields* fields, omendb_scan** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    auto read = read_scan_options(options, fields);
+    if (!read.ok()) return read.status();
+    auto scan = collection->collection.scan(*read);
     if (!scan.ok()) return scan.status();
     *out = std::make_unique<omendb_scan>(omendb_scan{std::move(scan).value()}).release();
     return {};
@@ -312,6 +356,30 @@ omendb_status omendb_collection_search(const omendb_collection* collection,
     *out = std::make_unique<omendb_result>(std::move(result).value()).release();
     return {};
   });
+}
+
+omendb_status omendb_collection_search_ids(const omendb_collection* collection,
+                                           const omendb_ids* ids, size_t k,
+                                           const omendb_search_options* options,
+                                           omendb_result** out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = nullptr;
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(ids);
+    IdsIn in;
+    if (Status status = read_ids(*ids, &in); !status.ok()) return status;
+    auto read = read_search_options(k, options);
+    if (!read.ok()) return read.status();
+    auto result = collection->collection.search_ids(in.view, *read);
+    if (!result.ok()) return result.status();
+    *out = std::make_unique<omendb_result>(std::move(result).value()).release();
+    return {};
+  });
+}
+
+double omendb_score(int32_t metric, size_t dim, float distance) noexcept {
+  return omendb::score(static_cast<omendb::Metric>(metric), dim, distance);
 }
 
 omendb_status omendb_collection_get_info(const omendb_collection* collection,

@@ -212,8 +212,9 @@ Status read_batch(const omendb_batch* batch, BatchIn* out) {
   auto read = read_options(batch, "omendb_batch");
   if (!read.ok()) return read.status();
   const omendb_batch& in = *read;
-  // A batch of fields leaves `vectors` as zeros; anything else there is the engine's to refuse.
-  if (in.field_count == 0 || in.vectors.element != 0) {
+  // A batch of fields or of nothing leaves `vectors` as zeros; the engine refuses what else does
+  // not belong there.
+  if (in.vectors.element != 0 || in.vectors.count != 0) {
     auto vectors = read_vectors(in.vectors);
     if (!vectors.ok()) return vectors.status();
     out->batch.vectors = *vectors;

@@ -151,6 +151,10 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
   OMEN_ASSIGN_OR_RETURN(const CheckedBatch checked, check_batch(batch, *before->fields, name_));
   OMEN_RETURN_IF_ERROR(check_ids(given, checked.rows, batch.first_row));
   OMEN_RETURN_IF_ERROR(column::check_columns(batch.metadata, checked.rows));
+  if (checked.rows == 0) {
+    const bool strings = before->id_kind == IdKind::kString;
+    return Staged<Ids>{nullptr, strings ? Ids(std::vector<std::string>()) : Ids()};
+  }
   const size_t metadata_bytes = column::bytes_of(batch.metadata);
   if (checked.vector_bytes + metadata_bytes > kMaxBatchBytes) {
     return Status(StatusCode::kLimitExceeded, "vectors of " + std::to_string(checked.vector_bytes) +
@@ -507,38 +511,6 @@ CollectionState CollectionCore::durable_state() const {
 size_t CollectionCore::waiting_seals() const {
   MutexLock lock(write_mutex_);
   return frozen_.size();
-}
-
-// --- declaring ---------------------------------------------------------------------------------
-
-void CollectionCore::become(std::shared_ptr<const Snapshot> declared) {
-  staged_ = declared;
-  {
-    MutexLock lock(state_mutex_);
-    durable_.fields = *declared->fields;
-  }
-  publication_.replace(std::move(declared));  // nothing is pending: nothing was ever put
-}
-
-Result<std::optional<Lsn>> CollectionCore::redeclare(const segment::Fields& fields) {
-  MutexLock lock(write_mutex_);
-  OMEN_RETURN_IF_ERROR(check_writable());
-  if (segment::dimensions_known(*staged_->fields)) return std::optional<Lsn>();
-  auto declared = std::make_shared<Snapshot>(*staged_);
-  declared->fields = std::make_shared<segment::Fields>(fields);
-  const EncodedOperation record(CreateOperation{id_, name_, fields});
-  OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
-  become(std::move(declared));
-  return std::optional<Lsn>(lsn);
-}
-
-bool CollectionCore::replay_declaration(const segment::Fields& fields) {
-  MutexLock lock(write_mutex_);
-  if (staged_->id_kind) return false;
-  auto declared = std::make_shared<Snapshot>(*staged_);
-  declared->fields = std::make_shared<segment::Fields>(fields);
-  become(std::move(declared));
-  return true;
 }
 
 // --- recovery ----------------------------------------------------------------------------------

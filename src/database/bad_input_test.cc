@@ -116,7 +116,6 @@ TEST_F(BadInputTest, NumbersThatAreNotFiniteOrTooLargeAreRefused) {
 TEST_F(BadInputTest, ShapesThatDoNotFitAreRefused) {
   expect_vectors_refused({1, 2, 3}, 3, StatusCode::kDimensionMismatch);
   expect_vectors_refused({1, 2, 3, 4, 5}, 5, StatusCode::kDimensionMismatch);
-  expect_vectors_refused({}, kDim, StatusCode::kInvalidArgument);
   const Floats long_row(kMaxDimension + 1, 0.5f);
   expect_vectors_refused(long_row, long_row.size(), StatusCode::kLimitExceeded);
   const Floats row = {1, 2, 3, 4};

@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "collection/read/get.h"
+#include "collection/read/order.h"
 #include "collection/read/scan_cursor.h"
 #include "collection/read/search.h"
 #include "database/catalog.h"
@@ -260,6 +261,12 @@ Result<GetResult> Collection::get(const IdsView& ids, const GetOptions& options)
   });
 }
 
+Result<Points> Collection::get_where(const ScanOptions& options) const {
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<Points> {
+    return collection::get_where(*now, core.name(), options);
+  });
+}
+
 Result<uint64_t> Collection::count(const Filter& where) const {
   return read_call(*handle_, [&](const CollectionCore&, auto now) -> Result<uint64_t> {
     return collection::count(*now, where);
@@ -289,6 +296,18 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
     bool index_failed = false;
     auto result = collection::search(*now, core.name(), queries, options, stop,
                                      &handle_->database->pool(), &index_failed);
+    if (index_failed) core.note_failed_index();
+    return result;
+  });
+}
+
+Result<SearchResult> Collection::search_ids(const IdsView& ids,
+                                            const SearchOptions& options) const {
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
+    const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
+    bool index_failed = false;
+    auto result = collection::search_ids(*now, core.name(), ids, options, stop,
+                                         &handle_->database->pool(), &index_failed);
     if (index_failed) core.note_failed_index();
     return result;
   });

@@ -249,9 +249,6 @@ TEST_F(FieldsTest, ABatchThatDoesNotFitOneFieldIsRefusedWholeAndNamesTheField) {
         << written.status().to_string();
   };
   auto fields = good.fields();
-  refused({}, StatusCode::kInvalidArgument,
-          "a batch without vectors; collection \"docs\" has the vector fields \"title\", "
-          "\"body\", \"bits\"");
   fields.push_back({"text", {good.title.data(), 3, kTitleDim}});
   refused(fields, StatusCode::kNotFound, "unknown vector field \"text\"");
   fields.back() = fields[2];

@@ -441,7 +441,6 @@ TEST_F(OptionalFieldsTest, ABatchWithAPointWithoutAnyVectorIsRefusedWholeAndName
           "point 101 has no vector; each point needs one in at least one field");
   refused({{"title", title, first}}, "point 101 has no vector");
   refused({{"title", title, none}}, "point 100 has no vector");
-  refused({}, "a batch without vectors");
   refused({{"title", title, two}}, "has 3 rows of vectors, and says of 2 points");
   std::vector<float> bad(3 * dim_of(0), 1.0F);
   bad[2 * dim_of(0)] = NAN;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collection/read/fetch.h"
 #include "collection/read/row_filter.h"
 #include "omendb/options.h"
 #include "omendb/results.h"
@@ -25,19 +26,25 @@ class ScanCursor {
   Result<Points> next();
 
  private:
+  /// Where the next batch begins, and what is left to do.
+  struct Place {
+    uint32_t part = 0;  // the next row to look at
+    size_t slot = 0;
+    uint64_t skip = 0;  // matching rows to leave out
+    uint64_t left = 0;  // rows to return
+  };
+
   ScanCursor(std::shared_ptr<const collection::Snapshot> snapshot, const ScanOptions& options,
-             collection::RowFilter filter, std::vector<size_t> fields)
-      : snapshot_(std::move(snapshot)),
-        options_(options),
-        filter_(std::move(filter)),
-        fields_(std::move(fields)) {}
+             collection::RowFilter filter, std::vector<size_t> fields);
+  Result<std::vector<collection::RowAt>> next_rows(Place& place);
 
   const std::shared_ptr<const collection::Snapshot> snapshot_;
   const ScanOptions options_;
   const collection::RowFilter filter_;
   const std::vector<size_t> fields_;  // whose vectors to return
-  uint32_t part_ = 0;                 // the next row to look at
-  size_t slot_ = 0;
+  Place place_;
+  /// With an order: all rows, of which place_.slot is the next.
+  std::optional<std::vector<collection::RowAt>> ordered_;
   Bitmap matches_;  // of matched_part_
   std::optional<uint32_t> matched_part_;
 };

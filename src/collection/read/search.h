@@ -21,4 +21,10 @@ Result<SearchResult> search(const Snapshot& snapshot, std::string_view collectio
                             const Stop& stop = {}, ThreadPool* pool = nullptr,
                             bool* index_failed = nullptr);
 
+/// See omendb::Collection::search_ids.
+Result<SearchResult> search_ids(const Snapshot& snapshot, std::string_view collection,
+                                const IdsView& ids, const SearchOptions& options,
+                                const Stop& stop = {}, ThreadPool* pool = nullptr,
+                                bool* index_failed = nullptr);
+
 }  // namespace omendb::collection

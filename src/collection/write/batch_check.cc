@@ -22,7 +22,7 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
                    std::string_view collection, const RowNames& row_names) {
   const std::string name(row_names.what);
   const std::string names = name == "query" ? "queries" : name + "s";
-  if (vectors.count == 0) return invalid("the batch is empty; expected at least one " + name);
+  if (vectors.count == 0) return {};
   if (vectors.dim == 0) return invalid(names + " of 0 dimensions; expected at least 1");
   if (vectors.dim > kMaxDimension) {
     return {StatusCode::kLimitExceeded, names + " of " + to_string(vectors.dim) +
@@ -197,6 +197,11 @@ std::string list_fields(const segment::Fields& fields, std::string_view collecti
   return name + (fields.size() == 1 ? " has the vector field " : " has the vector fields ") + list;
 }
 
+bool holds_nothing(const WriteBatch& batch) {
+  return batch.vectors.count == 0 &&
+         std::ranges::all_of(batch.fields, [](const auto& f) { return f.vectors.count == 0; });
+}
+
 Status check_field_names(const WriteBatch& batch, const segment::Fields& fields,
                          std::string_view collection) {
   for (size_t i = 0; i < batch.fields.size(); ++i) {
@@ -208,13 +213,10 @@ Status check_field_names(const WriteBatch& batch, const segment::Fields& fields,
       return invalid("the vectors of field \"" + std::string(name) + "\" are given twice");
     }
   }
-  if (fields[0].name.empty()) return {};
+  if (fields[0].name.empty() || holds_nothing(batch)) return {};
   if (batch.vectors.data != nullptr || batch.vectors.count > 0) {
     return invalid(list_fields(fields, collection) +
                    "; these vectors do not say which they belong to");
-  }
-  if (batch.fields.empty()) {
-    return invalid("a batch without vectors; " + list_fields(fields, collection));
   }
   return {};
 }
@@ -294,6 +296,7 @@ Result<CheckedBatch> check_batch(const WriteBatch& batch, const segment::Fields&
                                  std::string_view collection) {
   OMEN_RETURN_IF_ERROR(check_field_names(batch, fields, collection));
   CheckedBatch checked;
+  if (holds_nothing(batch)) return checked;
   const bool unnamed = fields[0].name.empty();
   checked.rows = static_cast<uint32_t>(batch.vectors.count);
   if (!unnamed) {

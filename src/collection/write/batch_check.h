@@ -35,7 +35,7 @@ struct RowNames {
 /// Checks shape, limits and values, and converts f32 to the collection's element type where that
 /// loses at most precision (f16), or checks and rounds (i8).
 /// @param present  the rows to look at; null: all.
-/// @error kInvalidArgument (empty, NaN, Inf, zero under cosine), kDimensionMismatch, kTypeMismatch,
+/// @error kInvalidArgument (NaN, Inf, zero under cosine), kDimensionMismatch, kTypeMismatch,
 ///        kLimitExceeded; each names the row.
 Result<CheckedVectors> check_vectors(const VectorsView& vectors, const segment::VectorSpec& spec,
                                      std::string_view collection, const RowNames& names,
