@@ -10,8 +10,8 @@ db.close()
 from omendb import _core, errors
 from omendb._check import CheckReport, RepairReport, check, repair
 from omendb._database import Collection, Database, open
-from omendb._info import CollectionInfo, Job
-from omendb._result import Hit, Point, Points, Result, Results
+from omendb._info import CollectionInfo, DatabaseStats, Job
+from omendb._result import Hit, Point, Points, Result, Results, Scan
 from omendb.errors import (
     AlreadyExistsError,
     CancelledError,
@@ -50,6 +50,7 @@ __all__ = [
     "CollectionInfo",
     "CorruptionError",
     "Database",
+    "DatabaseStats",
     "DeadlineError",
     "DimensionError",
     "FilterError",
@@ -72,6 +73,7 @@ __all__ = [
     "RepairReport",
     "Result",
     "Results",
+    "Scan",
     "StorageError",
     "TypeMismatchError",
     "UnimplementedError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,11 @@ from omendb.errors import InvalidArgumentError, TypeMismatchError
 #: The names that mean all columns.
 ALL_COLUMNS = ("*",)
 _DURABILITY = {"sync": 1, "none": 3}
+
+#: One column, "-column" for the largest first, (column, "desc"), a list of these, or a dict.
+OrderBy = str | tuple[str, str] | Sequence[Any] | Mapping[str, str]
+
+_WAYS = {"asc": False, "desc": True, "ascending": False, "descending": True}
 
 
 def fields_in(fields: Sequence[str] | None) -> Sequence[str]:
@@ -70,3 +75,66 @@ def lock_milliseconds(timeout: Any) -> int:
     if not number or not 0 <= timeout <= 86_400:
         raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
     return int(timeout * 1000)
+
+
+def schema_name(value: Any, option: str) -> str | None:
+    """metric= or dtype= as text; a NumPy type stands for its name."""
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, type) and issubclass(value, np.generic | bool | float):
+        return np.dtype(np.float32 if value is float else value).name
+    if value is not None and not isinstance(value, str):
+        raise TypeMismatchError(f"{option} is {value!r}; expected a name as str")
+    return value
+
+
+def order_in(order_by: OrderBy | None) -> list[tuple[str, bool]]:
+    """[(column, whether descending)]"""
+    if order_by is None:
+        return []
+    if isinstance(order_by, Mapping):
+        return [_one_order(pair) for pair in order_by.items()]
+    if isinstance(order_by, str) or _is_pair(order_by):
+        return [_one_order(order_by)]
+    if not isinstance(order_by, Iterable):
+        raise _wrong_order(order_by)
+    return [_one_order(one) for one in order_by]
+
+
+def _is_pair(one: Any) -> bool:
+    return (
+        isinstance(one, tuple)
+        and len(one) == 2
+        and isinstance(one[1], str)
+        and one[1].lower() in _WAYS
+    )
+
+
+def _one_order(one: Any) -> tuple[str, bool]:
+    if _is_pair(one):
+        name, descending = one[0], _WAYS[one[1].lower()]
+    elif isinstance(one, str):
+        name, descending = one.removeprefix("-"), one.startswith("-")
+    else:
+        raise _wrong_order(one)
+    if not isinstance(name, str) or not has_utf8(name):
+        raise _wrong_order(one)
+    return name, descending
+
+
+def _wrong_order(one: Any) -> TypeMismatchError:
+    return TypeMismatchError(
+        f'order_by is {one!r}; expected a column ("year"), "-year" or ("year", "desc") for the '
+        "largest first, or a list of these"
+    )
+
+
+def page_in(limit: Any, offset: Any) -> tuple[int | None, int]:
+    """limit and offset as the engine takes them."""
+    return (None if limit is None else _whole(limit, "limit")), _whole(offset, "offset")
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 0")
+    return min(int(value), 2**63)

@@ -1,4 +1,4 @@
-"""What ``info()`` tells of a collection."""
+"""What ``info()`` tells of a collection, and ``stats()`` of a database."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ class CollectionInfo:
     vectors: dict[str, dict[str, Any]]
     id_type: str | None  #: "u64" or "str"; None until the first add
     columns: dict[str, str]  #: metadata columns and their types
+    points: int  #: live points
+    memory_points: int  #: rows in memory, dead ones included
+    segments: int  #: files
+    segment_points: int  #: rows in files, dead ones included
+    indexed_points: int  #: of those, rows with an index of at least one vector field
+    segment_bytes: int  #: on disk, indexes included
+    waiting_seals: int  #: batches of rows in memory that are full and are to become files
+    jobs: tuple[Job, ...]  #: what is being done now
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStats:
+    """What all collections of a database hold together, and each of them."""
+
+    collections: dict[str, CollectionInfo]
     points: int  #: live points
     memory_points: int  #: rows in memory, dead ones included
     segments: int  #: files

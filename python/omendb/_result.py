@@ -107,6 +107,12 @@ class Hit(Point):
         self._rows = rows
         self._row = row
 
+    @property
+    def score(self) -> float:
+        """How alike hit and query are: larger is nearer. cosine: the cosine; ip: the inner product;
+        l2: 1 / (1 + distance); hamming: the share of equal bits."""
+        return self._rows.score(self._row)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hit):
             return NotImplemented
@@ -118,7 +124,36 @@ class Hit(Point):
         return f"Hit(id={self.id!r}, distance={self.distance:.6g}{_shown(self.metadata)})"
 
 
-class _Table:
+class _Frames:
+    """What can be had of an Arrow stream."""
+
+    __slots__ = ()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        raise NotImplementedError
+
+    def to_arrow(self) -> pyarrow.Table:
+        """A pyarrow.Table. Needs pyarrow."""
+        import pyarrow
+
+        return pyarrow.table(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A pandas.DataFrame. Needs pandas and pyarrow."""
+        import pandas as pd
+
+        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        assert isinstance(frame, pd.DataFrame)
+        return frame
+
+    def to_polars(self) -> polars.DataFrame:
+        """A polars.DataFrame. Needs polars."""
+        import polars
+
+        return polars.DataFrame(_Stream(self))
+
+
+class _Table(_Frames):
     """Rows [start, stop) of an answer, and their columnar forms."""
 
     __slots__ = ("_rows", "_start", "_stop")
@@ -161,26 +196,6 @@ class _Table:
 
     _with_query = False
 
-    def to_arrow(self) -> pyarrow.Table:
-        """A pyarrow.Table. Needs pyarrow."""
-        import pyarrow
-
-        return pyarrow.table(self)
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """A pandas.DataFrame. Needs pandas and pyarrow."""
-        import pandas as pd
-
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
-        assert isinstance(frame, pd.DataFrame)
-        return frame
-
-    def to_polars(self) -> polars.DataFrame:
-        """A polars.DataFrame. Needs polars."""
-        import polars
-
-        return polars.DataFrame(_Stream(self))
-
     def __reduce__(self) -> NoReturn:
         raise _no_pickle(self, "send .to_numpy(), .to_arrow() or .to_pandas() instead")
 
@@ -188,7 +203,7 @@ class _Table:
 class _Stream:
     """The Arrow stream of a table alone, for readers that would rather see its sequence of rows."""
 
-    def __init__(self, table: _Table) -> None:
+    def __init__(self, table: _Frames) -> None:
         self._table = table
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -221,10 +236,33 @@ class Points(_Table, Sequence[Point]):
         return f"<omendb.Points {len(self):,}{columns}>"
 
 
-def walk(scan: _core.Scan) -> Iterator[Points]:
-    """The batches of a scan"""
-    while (rows := scan.next()) is not None:
-        yield Points(rows, 0, len(rows))
+class Scan(_Frames, Iterator[Points]):
+    """Walks the points of one snapshot: an iterator of :class:`Points`.
+
+    It is an Arrow stream, too: libraries that read ``__arrow_c_stream__`` take what is left of it,
+    batch by batch, and so do ``to_arrow``, ``to_pandas`` and ``to_polars``.
+    """
+
+    __slots__ = ("_scan",)
+
+    def __init__(self, scan: _core.Scan) -> None:
+        self._scan = scan
+
+    def __next__(self) -> Points:
+        rows = self._scan.next()
+        if rows is None:
+            raise StopIteration
+        return Points(rows, 0, len(rows))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The batches that are left, as one stream."""
+        return self._scan.arrow_stream()
+
+    def __repr__(self) -> str:
+        return "<omendb.Scan>"
+
+    def __reduce__(self) -> NoReturn:
+        raise _no_pickle(self, "send .to_arrow() or .to_pandas() instead")
 
 
 class Result(_Table, Sequence[Hit]):
@@ -242,6 +280,12 @@ class Result(_Table, Sequence[Hit]):
         """One float32 a hit (a view, read-only)."""
         distances: NDArray[np.float32] = self._rows.distances(self._start, self._stop)
         return distances
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """One float32 a hit; see :attr:`Hit.score`."""
+        scores: NDArray[np.float32] = self._rows.scores(self._start, self._stop)
+        return scores
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -286,6 +330,12 @@ class Results(_Table, Sequence[Result]):
         """One float32 a hit, query after query (a view, read-only)."""
         distances: NDArray[np.float32] = self._rows.distances(self._start, self._stop)
         return distances
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """One float32 a hit, query after query; see :attr:`Hit.score`."""
+        scores: NDArray[np.float32] = self._rows.scores(self._start, self._stop)
+        return scores
 
     @property
     def offsets(self) -> NDArray[np.uint64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb._arrays import is_arrow, to_array, vectors_in
+from omendb._ids import ids_in
 from omendb._tables import arrow_queries
 from omendb.errors import InvalidArgumentError, LimitError, OmendbError, TypeMismatchError
 
@@ -18,8 +19,17 @@ def queries_in(query: Any, element: str) -> tuple[NDArray[Any], int, bool]:
     if is_arrow(query) and not isinstance(query, np.ndarray):
         query = arrow_queries(query, element)
     array = to_array(query, "queries")
+    if array.ndim == 1 and array.size == 0 and not isinstance(query, list | tuple):
+        raise InvalidArgumentError("the query is empty; expected one vector, or a matrix of them")
     queries, bits = vectors_in(array, element, "queries")
     return queries, bits, array.ndim == 1
+
+
+def stored_queries(query: Any, id: Any) -> tuple[None, int, bool, Any]:
+    """(no queries, 0, whether it is one point, ids that the engine can borrow)"""
+    if query is not None:
+        raise InvalidArgumentError("search takes a query or id=, one of the two")
+    return None, 0, isinstance(id, int | str | np.integer), ids_in(id)
 
 
 def search_options(k: Any, effort: Any) -> tuple[int, int]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import os
 import re
-import sys
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omendb import _core
 from omendb._values import has_utf8, plain, timestamp_us
+from omendb._warnings import warn
 from omendb.errors import FilterError, FilterWarning
 
 #: What where= takes.
@@ -31,7 +28,6 @@ _HINTS: dict[type, str] = {
     dt.timedelta: '; the microseconds of a stored timedelta are "<column>.$timedelta"',
     bytes: '; stored bytes are "<column>.$bytes", in base64',
 }
-_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def compile_where(where: Where) -> _core.Filter | None:
@@ -54,12 +50,7 @@ def warn_of_unknown(
     for column, message in unknown:
         if (collection, column) in warned:
             continue
-        frame = sys._getframe(1)
-        level = 2
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-            frame = frame.f_back
-            level += 1
-        warnings.warn(f'collection "{collection}": {message}', FilterWarning, stacklevel=level)
+        warn(f'collection "{collection}": {message}', FilterWarning)
         warned.add((collection, column))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._batch import Batch, FieldBatch
 from omendb._input import batches_in
-from omendb.errors import InvalidArgumentError, OmendbError
+from omendb.errors import InvalidArgumentError
 
 #: One write is all or nothing up to this many rows and bytes; beyond, it is split.
 WHOLE_ROWS = 100_000
@@ -56,16 +56,16 @@ def write(
                 rows += len(part)
                 if bar is not None:
                     bar.update(len(part))
-    except OmendbError as error:
+    except BaseException as error:  # of the engine, or of the caller's generator
         if rows:
             error.add_note(f"{rows:,} rows were written before this one failed, and stay")
+        elif _is_stream(data):
+            error.add_note("nothing was written")
         raise
     finally:
         if bar is not None:
             bar.close()
-    if not written:
-        raise InvalidArgumentError("there is nothing to add: no batch came out of the data")
-    return _joined(written)
+    return _joined(written or [_nothing(core)])
 
 
 def _parts(batch: Batch | FieldBatch) -> list[tuple[int, int]]:
@@ -116,6 +116,12 @@ def _given_twice(ids: Any) -> Any:
     ordered = np.sort(ids)
     twins = ordered[1:][ordered[1:] == ordered[:-1]]
     return int(twins[0]) if len(twins) else None
+
+
+def _nothing(core: _core.Collection) -> Any:
+    """The ids of no points."""
+    none = np.empty((0, 0), dtype=np.uint8 if core.element == "binary" else np.float32)
+    return core.write(none, 0, None, None, False, first_row=0)
 
 
 def _is_stream(data: Any) -> bool:

@@ -1,7 +1,8 @@
-// Rows as an Arrow C stream of one record batch. Numbers, string bytes and vectors are lent without
-// a copy; validity and booleans are packed into bits, as Arrow keeps them.
+// Rows as an Arrow C stream: of one record batch, or of those of a scan. Numbers, string bytes and
+// vectors are lent without a copy; validity and booleans are packed into bits, as Arrow keeps them.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "arrow/abi.h"
 #include "rows.h"
@@ -123,7 +124,7 @@ Node vector_node(const std::string& name, Element element, const std::vector<std
 /// A column "vector", or one a vector field, which is called as the field is.
 void add_vector_columns(size_t start, size_t stop, Export* out) {
   const RowData& rows = *out->rows;
-  if (!rows.points.vectors.empty()) {
+  if (rows.points.fields.empty() && rows.with_vectors && rows.dim != 0) {
     out->root.children.push_back(
         vector_node("vector", rows.element, rows.points.vectors, rows.row_bytes(), start, stop));
   }
@@ -226,9 +227,11 @@ void fill_array(const std::shared_ptr<const Export>& share, const Node& node, Ar
   out->private_data = mine.release();
 }
 
+/// Where a stream stands.
 struct StreamPrivate {
-  std::shared_ptr<const Export> share;
-  bool done = false;
+  std::shared_ptr<const Export> schema;  ///< its root has the columns of every batch
+  std::function<Result<std::shared_ptr<const Export>>()> next;  ///< null at the end
+  std::string error;
 };
 
 StreamPrivate* stream_of(ArrowArrayStream* stream) {
@@ -237,7 +240,7 @@ StreamPrivate* stream_of(ArrowArrayStream* stream) {
 
 int stream_schema(ArrowArrayStream* stream, ArrowSchema* out) {
   try {
-    fill_schema(stream_of(stream)->share->root, out);
+    fill_schema(stream_of(stream)->schema->root, out);
     return 0;
   } catch (...) {
     return ENOMEM;
@@ -247,14 +250,23 @@ int stream_schema(ArrowArrayStream* stream, ArrowSchema* out) {
 int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
   StreamPrivate* mine = stream_of(stream);
   *out = ArrowArray{};
-  if (mine->done) return 0;
+  mine->error.clear();
   try {
-    fill_array(mine->share, mine->share->root, out);
-    mine->done = true;
+    auto batch = mine->next();
+    if (!batch.ok()) {
+      mine->error = batch.status().message();
+      return EIO;
+    }
+    if (*batch != nullptr) fill_array(*batch, (*batch)->root, out);
     return 0;
   } catch (...) {
     return ENOMEM;
   }
+}
+
+const char* stream_error(ArrowArrayStream* stream) {
+  const std::string& error = stream_of(stream)->error;
+  return error.empty() ? "out of memory" : error.c_str();
 }
 
 void release_stream(ArrowArrayStream* stream) {
@@ -270,34 +282,10 @@ void drop_capsule(PyObject* capsule) {
   delete stream;
 }
 
-}  // namespace
-
-nb::capsule Rows::arrow_stream(size_t start, size_t stop, bool with_query) const {
-  check_range(start, stop);
-  auto share = std::make_shared<Export>();
-  share->rows = data_;
-  Node& root = share->root;
-  root = leaf("", "+s", stop - start, {nullptr});
-  if (with_query) add_query_columns(start, stop, share.get());
-  root.children.push_back(id_node(data_->points.ids, start, stop, share.get()));
-  if (!data_->offsets.empty()) {
-    root.children.push_back(
-        leaf("distance", "f", stop - start, {nullptr, data_->distances.data() + start}));
-  }
-  add_vector_columns(start, stop, share.get());
-  const size_t ours = root.children.size();
-  for (const Column& column : data_->points.metadata) {
-    Node node = column_node(column, start, stop, share.get());
-    const bool taken =
-        std::any_of(root.children.begin(), root.children.begin() + static_cast<ptrdiff_t>(ours),
-                    [&](const Node& other) { return other.name == node.name; });
-    if (taken) node.name = "metadata." + node.name;
-    root.children.push_back(std::move(node));
-  }
+nb::capsule stream_capsule(StreamPrivate mine) {
   auto stream = std::make_unique<ArrowArrayStream>();
-  *stream = ArrowArrayStream{stream_schema, stream_next,
-                             [](ArrowArrayStream*) -> const char* { return "out of memory"; },
-                             release_stream, new StreamPrivate{share}};
+  *stream = ArrowArrayStream{stream_schema, stream_next, stream_error, release_stream,
+                             new StreamPrivate(std::move(mine))};
   PyObject* capsule = PyCapsule_New(stream.get(), "arrow_array_stream", drop_capsule);
   if (capsule == nullptr) {
     stream->release(stream.get());
@@ -305,6 +293,66 @@ nb::capsule Rows::arrow_stream(size_t start, size_t stop, bool with_query) const
   }
   stream.release();
   return nb::steal<nb::capsule>(capsule);
+}
+
+/// Rows [start, stop) as one struct array.
+std::shared_ptr<const Export> export_rows(std::shared_ptr<const RowData> rows, size_t start,
+                                          size_t stop, bool with_query) {
+  auto share = std::make_shared<Export>();
+  share->rows = std::move(rows);
+  const RowData& data = *share->rows;
+  Node& root = share->root;
+  root = leaf("", "+s", stop - start, {nullptr});
+  if (with_query) add_query_columns(start, stop, share.get());
+  root.children.push_back(id_node(data.points.ids, start, stop, share.get()));
+  if (!data.offsets.empty()) {
+    root.children.push_back(
+        leaf("distance", "f", stop - start, {nullptr, data.distances.data() + start}));
+  }
+  add_vector_columns(start, stop, share.get());
+  const size_t ours = root.children.size();
+  for (const Column& column : data.points.metadata) {
+    Node node = column_node(column, start, stop, share.get());
+    const bool taken =
+        std::any_of(root.children.begin(), root.children.begin() + static_cast<ptrdiff_t>(ours),
+                    [&](const Node& other) { return other.name == node.name; });
+    if (taken) node.name = "metadata." + node.name;
+    root.children.push_back(std::move(node));
+  }
+  return share;
+}
+
+}  // namespace
+
+nb::capsule Rows::arrow_stream(size_t start, size_t stop, bool with_query) const {
+  check_range(start, stop);
+  auto share = export_rows(data_, start, stop, with_query);
+  auto once = [share, done = false]() mutable -> Result<std::shared_ptr<const Export>> {
+    return std::exchange(done, true) ? nullptr : share;
+  };
+  return stream_capsule({share, std::move(once), {}});
+}
+
+nb::capsule arrow_stream_of(std::function<Result<RowData>()> next) {
+  auto exported = [](RowData data) {
+    const size_t count = data.count();
+    return export_rows(std::make_shared<const RowData>(std::move(data)), 0, count, false);
+  };
+  auto first = exported(unwrap(without_gil(next)));
+  auto batches = [first, begun = false, next = std::move(next),
+                  exported]() mutable -> Result<std::shared_ptr<const Export>> {
+    std::shared_ptr<const Export> batch = first;
+    if (std::exchange(begun, true)) {
+      auto data = next();
+      if (!data.ok()) return data.status();
+      batch = exported(std::move(data).value());
+    } else {
+      first = nullptr;
+    }
+    if (batch->rows->count() == 0) return std::shared_ptr<const Export>();
+    return batch;
+  };
+  return stream_capsule({first, std::move(batches), {}});
 }
 
 }  // namespace omendb::python

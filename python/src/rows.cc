@@ -67,14 +67,28 @@ nb::object Rows::distances(size_t start, size_t stop) const {
   return nb::cast(View(data_->distances.data() + start, {stop - start}, keep_alive()));
 }
 
+double Rows::score(size_t row) const {
+  check_row(row);
+  return omendb::score(data_->metric, data_->dim, data_->distances[row]);
+}
+
+nb::object Rows::scores(size_t start, size_t stop) const {
+  check_range(start, stop);
+  auto owned = std::make_unique<std::vector<float>>();
+  for (size_t row = start; row < stop; ++row) owned->push_back(static_cast<float>(score(row)));
+  float* data = owned->data();
+  nb::capsule owner(owned.release(),
+                    [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, float, nb::ndim<1>>(data, {stop - start}, owner));
+}
+
 nb::object Rows::offsets() const {
   using View = nb::ndarray<nb::numpy, const uint64_t, nb::ndim<1>>;
   return nb::cast(View(data_->offsets.data(), {data_->offsets.size()}, keep_alive()));
 }
 
-nb::object Rows::matrix(const std::vector<std::byte>& vectors, Element element, size_t start,
-                        size_t stop) const {
-  const size_t row_bytes = data_->count() == 0 ? 0 : vectors.size() / data_->count();
+nb::object Rows::matrix(const std::vector<std::byte>& vectors, Element element, size_t row_bytes,
+                        size_t start, size_t stop) const {
   const size_t shape[2] = {stop - start, row_bytes / item_bytes(element)};
   using View = nb::ndarray<nb::numpy, nb::ro>;
   return nb::cast(
@@ -94,12 +108,13 @@ nb::object Rows::vectors(size_t start, size_t stop) const {
   if (!data_->points.fields.empty()) {
     nb::dict out;
     for (const PointVectors& field : data_->points.fields) {
-      out[to_str(field.field)] = matrix(field.vectors, field.element, start, stop);
+      out[to_str(field.field)] =
+          matrix(field.vectors, field.element, data_->row_bytes(field), start, stop);
     }
     return out;
   }
-  if (data_->points.vectors.empty()) return nb::none();
-  return matrix(data_->points.vectors, data_->element, start, stop);
+  if (!data_->with_vectors) return nb::none();
+  return matrix(data_->points.vectors, data_->element, data_->row_bytes(), start, stop);
 }
 
 nb::object Rows::vector(size_t row) const {
@@ -112,7 +127,7 @@ nb::object Rows::vector(size_t row) const {
           "the point has several vectors (" + names + "); take one of .vectors by its field");
   }
   if (fields.size() == 1) return row_of(fields[0].vectors, fields[0].element, row);
-  if (data_->points.vectors.empty()) return nb::none();
+  if (!data_->with_vectors) return nb::none();
   return row_of(data_->points.vectors, data_->element, row);
 }
 
@@ -171,6 +186,9 @@ void bind_rows(nb::module_& m) {
            nb::sig("def ids(self, start: int, stop: int) -> typing.Any"))
       .def("distances", &Rows::distances, nb::arg("start"), nb::arg("stop"),
            nb::sig("def distances(self, start: int, stop: int) -> typing.Any"))
+      .def("score", &Rows::score, nb::arg("row"))
+      .def("scores", &Rows::scores, nb::arg("start"), nb::arg("stop"),
+           nb::sig("def scores(self, start: int, stop: int) -> typing.Any"))
       .def_prop_ro("offsets", &Rows::offsets, nb::sig("def offsets(self) -> typing.Any"))
       .def("vectors", &Rows::vectors, nb::arg("start"), nb::arg("stop"),
            nb::sig("def vectors(self, start: int, stop: int) -> typing.Any"))

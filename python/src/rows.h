@@ -1,6 +1,7 @@
 // Points on their way out: what search, get and scan return.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "common.h"
@@ -12,14 +13,20 @@ namespace omendb::python {
 struct RowData {
   Points points;
   Element element = Element::kF32;
+  // Of the vectors, or of the field that was searched. The points know those of the fields.
+  Metric metric = Metric::kL2;
+  size_t dim = 0;                 ///< 0 = not known yet
+  bool with_vectors = false;      ///< whether they were asked for
   std::vector<float> distances;   ///< of a search; one a row
   std::vector<uint64_t> offsets;  ///< of a search; query q owns [offsets[q], offsets[q + 1])
 
   size_t count() const { return id_count(points.ids); }
-  size_t row_bytes() const { return count() == 0 ? 0 : points.vectors.size() / count(); }
+  size_t row_bytes() const {
+    return count() == 0 ? vector_bytes(element, dim) : points.vectors.size() / count();
+  }
   /// Of the vectors in one field.
   size_t row_bytes(const PointVectors& field) const {
-    return count() == 0 ? 0 : field.vectors.size() / count();
+    return count() == 0 ? vector_bytes(field.element, field.dim) : field.vectors.size() / count();
   }
 };
 
@@ -35,6 +42,8 @@ class Rows {
   nb::tuple hit(size_t row) const;
   nb::object ids(size_t start, size_t stop) const;
   nb::object distances(size_t start, size_t stop) const;
+  double score(size_t row) const;
+  nb::object scores(size_t start, size_t stop) const;
   nb::object offsets() const;
   /// n x dim in the collection's element type (binary: packed uint8), or None if not asked for.
   /// Where the vector fields have names: a dict of such arrays, by field.
@@ -49,8 +58,8 @@ class Rows {
   nb::capsule arrow_stream(size_t start, size_t stop, bool with_query) const;
 
  private:
-  nb::object matrix(const std::vector<std::byte>& vectors, Element element, size_t start,
-                    size_t stop) const;
+  nb::object matrix(const std::vector<std::byte>& vectors, Element element, size_t row_bytes,
+                    size_t start, size_t stop) const;
   nb::object row_of(const std::vector<std::byte>& vectors, Element element, size_t row) const;
   void check_row(size_t row) const;
   void check_range(size_t start, size_t stop) const;
@@ -58,6 +67,11 @@ class Rows {
 
   std::shared_ptr<const RowData> data_;
 };
+
+/// An Arrow C stream of what `next` gives, batch after batch, up to an empty one. All have the
+/// columns and types of the first, which is asked for at once, because a stream begins with its
+/// schema. `next` may be called with or without the GIL, on any thread.
+nb::capsule arrow_stream_of(std::function<Result<RowData>()> next);
 
 /// Row `row` of a column as None, bool, int, float, str, datetime, or a list of these.
 nb::object value_at(const Column& column, size_t row);

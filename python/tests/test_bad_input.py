@@ -39,8 +39,6 @@ BAD_VECTORS = [
     ([[1.0, 2.0, 3.0]], omendb.DimensionError, "3.*2"),
     ([[1.0, 2.0], [1.0]], omendb.DimensionError, "row 1 has 1"),
     (np.zeros((1, 1, 2)), omendb.DimensionError, "shape"),
-    (np.zeros((0, 2), dtype=np.float32), omendb.InvalidArgumentError, "empty"),
-    ([], omendb.InvalidArgumentError, "empty|nothing"),
     (np.zeros((2, 0), dtype=np.float32), omendb.InvalidArgumentError, "0 dimensions"),
     (np.array([[True, False]]), omendb.TypeMismatchError, "bool"),
     (np.array([[1 + 2j, 0]]), omendb.TypeMismatchError, "complex"),
@@ -51,7 +49,6 @@ BAD_VECTORS = [
     (b"vectors", omendb.TypeMismatchError, "bytes"),
     (5, omendb.TypeMismatchError, "int"),
     (None, omendb.TypeMismatchError, "NoneType"),
-    (iter([]), omendb.InvalidArgumentError, "nothing"),
     ([{"id": 1}], omendb.InvalidArgumentError, "vector"),
     ([{"id": 1, "vector": [1, 2]}, 5], omendb.TypeMismatchError, "point 1"),
 ]
@@ -240,7 +237,6 @@ def test_bad_searches(
         ([0.0], omendb.DimensionError),
         ([0.0, NAN], omendb.InvalidArgumentError),
         ([0.0, 1e308], omendb.InvalidArgumentError),
-        (np.zeros((0, 2), dtype=np.float32), omendb.InvalidArgumentError),
         ("query", omendb.TypeMismatchError),
         (np.array([True, False]), omendb.TypeMismatchError),
         (None, omendb.TypeMismatchError),
@@ -324,8 +320,8 @@ def test_bad_collections(db: omendb.Database) -> None:
         db.collection("x", metric="euclid")  # type: ignore[arg-type]
     with pytest.raises(omendb.InvalidArgumentError, match="f64"):
         db.collection("x", dtype="f64")  # type: ignore[arg-type]
-    with pytest.raises(omendb.TypeMismatchError, match=r"dtype is .*numpy.float32"):
-        db.collection("x", dtype=np.float32)  # type: ignore[arg-type]
+    with pytest.raises(omendb.InvalidArgumentError, match='dtype is "float64"'):
+        db.collection("x", dtype=np.float64)
     with pytest.raises(omendb.TypeMismatchError, match="metric is 5"):
         db.collection("x", metric=5)  # type: ignore[arg-type]
     for dim in (0, -1, 1.5):

@@ -468,8 +468,7 @@ def test_columns_are_named_or_found(db: omendb.Database) -> None:
         db.add(table, id="nowhere")
     with pytest.raises(omendb.TypeMismatchError, match="lists of numbers"):
         db.add(pa.table({"a": [1]}))
-    with pytest.raises(omendb.InvalidArgumentError, match="nothing"):
-        db.add(table.slice(0, 0))
+    assert len(db.add(table.slice(0, 0))) == 0
 
 
 def with_ids(ids: Any) -> pa.Table:

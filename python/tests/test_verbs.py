@@ -303,10 +303,10 @@ def test_compact_and_info_tell_where_points_live(line: omendb.Database) -> None:
 
 
 def test_reprs_say_what_a_thing_is(line: omendb.Database, path: Path) -> None:
-    assert repr(line) == f"<omendb.Database {str(path)!r} open, 1 collection, 10 points>"
+    assert repr(line) == f"<omendb.Database {str(path)!r} open: default (10 points)>"
     docs = line.collection("docs", metric="cosine")
     assert repr(docs) == "<omendb.Collection 'docs', 0 points, f32, cosine>"
-    assert "docs" in repr(docs) and "2 collections" in repr(line)
+    assert "docs" in repr(docs) and "docs (0 points)" in repr(line)
     result = line.search([0.0, 0.0], k=2)
     assert repr(result[0]) == "Hit(id=0, distance=0, year=2000, lang='en')"
     assert repr(result).startswith("<omendb.Result of 2 hits>\n  Hit(id=0")

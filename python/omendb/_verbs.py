@@ -1,0 +1,463 @@
+"""The verbs that a collection and a database share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn, overload
+
+import numpy as np
+
+from omendb import _core
+from omendb._arguments import ALL_COLUMNS, OrderBy, fields_in, natural, order_in, page_in
+from omendb._fields import wanted_vectors
+from omendb._ids import ids_in
+from omendb._info import CollectionInfo, Job
+from omendb._result import Point, Points, Result, Results, Scan
+from omendb._search import (
+    milliseconds,
+    queries_in,
+    search_options,
+    stored_queries,
+    wrong_option,
+)
+from omendb._update import update
+from omendb._where import Where, compile_where, warn_of_unknown
+from omendb._write import write
+from omendb.errors import FilterError, InvalidArgumentError, LimitError, TypeMismatchError
+
+_F32 = np.dtype(np.float32)
+_MAX_K = 65_536
+
+
+class Verbs:
+    """What a collection can do; a database does it to its collection "default".
+
+    Safe to call from any number of threads. Each call that writes is atomic, each that reads sees
+    one snapshot, and the GIL is released while the engine works.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    _core_collection: _core.Collection | None
+    _warned: set[tuple[str, str]]  # (collection, column), of all collections of a database
+    _element: str
+    _fields: dict[str, str]  # the named vector fields and their element types
+
+    def _open(self) -> _core.Collection:
+        raise NotImplementedError
+
+    def add(
+        self,
+        vectors: Any,
+        *,
+        ids: Any = None,
+        metadata: Any = None,
+        vector: str | None = None,
+        id: str | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Adds new points and returns their ids.
+
+        ``vectors``: n x dim numbers as NumPy, DLPack, Arrow or lists; one vector; a table with a
+        vector column (``vector=`` and ``id=`` name columns, the rest is metadata); dicts with
+        "vector", maybe "id", and metadata; or an iterator of any of these. ``ids``: ints or strs,
+        generated if absent. ``metadata``: a list of dicts, a dict of sequences, or a table.
+
+        Where points have several vectors, ``vectors`` is a dict of matrices by field
+        (``{"title": A, "body": B}``), dicts with one vector a field, or a table whose columns are
+        named like the fields. Each point has a vector in every field.
+
+        Returns a uint64 array, or a list of str for string ids.
+
+        All or nothing, up to 100,000 rows or 256 MiB. More is written in batches of 32,768 rows,
+        each all or nothing, after a check of the whole for NaN, Inf and ids given twice. An
+        iterator's batches are writes of their own. ``progress=True`` shows a bar (tqdm), False
+        never does; by default a long add shows one on a terminal, if tqdm is installed.
+
+        Raises AlreadyExistsError, DimensionError, TypeMismatchError, InvalidArgumentError,
+        LimitError, ReadOnlyError, NoSpaceError, ClosedError. A failed write changes nothing.
+        """
+        core = self._core_collection or self._open()
+        return write(
+            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, False
+        )
+
+    def upsert(
+        self,
+        vectors: Any,
+        *,
+        ids: Any = None,
+        metadata: Any = None,
+        vector: str | None = None,
+        id: str | None = None,
+        progress: bool | None = None,
+    ) -> Any:
+        """Like :meth:`add`, but a point whose id exists is replaced whole."""
+        core = self._core_collection or self._open()
+        return write(
+            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, True
+        )
+
+    def _filter(self, core: _core.Collection, where: Where) -> _core.Filter | None:
+        """The engine's filter; warns of names that no point has, before the call does anything."""
+        compiled = compile_where(where)
+        if compiled is not None and not compiled.empty:
+            unknown = core.filter_warnings(compiled)
+            if unknown:
+                warn_of_unknown(unknown, core.info()["name"], self._warned)
+        return compiled
+
+    def _filters(
+        self, core: _core.Collection, where: Where | Sequence[Where]
+    ) -> _core.Filter | list[_core.Filter] | None:
+        """One filter for all queries, or a list of one each, where None is every point."""
+        if isinstance(where, list | tuple):
+            return [self._filter_of(core, q, one) for q, one in enumerate(where)]
+        return self._filter(core, where)  # type: ignore[arg-type]
+
+    def _filter_of(self, core: _core.Collection, query: int, where: Where) -> _core.Filter:
+        try:
+            return self._filter(core, where) or _core.Filter.parse("true")
+        except FilterError as error:
+            raise FilterError(f"the filter of query {query}: {error}") from None
+
+    def delete(self, ids: Any = None, *, where: Where = None) -> int:
+        """Deletes by id (ids that do not exist are passed over) or by filter; returns how many.
+
+        Exactly one of the two is given. ``where="true"`` deletes everything.
+        """
+        if (ids is None) == (where is None):
+            raise InvalidArgumentError("delete takes ids or where=, exactly one of the two")
+        core = self._core_collection or self._open()
+        if ids is not None:
+            return core.delete_ids(ids_in(ids))
+        return core.delete_where(self._meant(core, where, "delete"))
+
+    def _meant(self, core: _core.Collection, where: Where, verb: str) -> _core.Filter:
+        """The filter of a write, which takes all points for no other word than "true"."""
+        compiled = self._filter(core, where)
+        if compiled is None or (not isinstance(where, str) and compiled.empty):
+            raise InvalidArgumentError(f'an empty filter; to {verb} everything say where="true"')
+        return compiled
+
+    def update(
+        self,
+        ids: Any = None,
+        *,
+        where: Where = None,
+        metadata: Any = None,
+        vectors: Any = None,
+        missing: Literal["error", "ignore"] = "error",
+    ) -> int:
+        """Changes a part of points that are there, and leaves the rest of each point as it is.
+
+        ``ids`` or ``where=``, exactly one of the two, says which points. ``metadata`` is one dict
+        for all of them, or with ids a list of one dict a point (or what else :meth:`add` takes): a
+        value takes the place of the old one, ``None`` removes the key, and keys that are not named
+        stay. ``vectors``, with ids: one a point; where points have several vectors, a dict of
+        those that change (``{"title": A}``).
+
+        Returns how many points were updated. All of the points change or none; together they may
+        take 1 GiB.
+
+        Raises NotFoundError for an id that does not exist, unless ``missing="ignore"`` passes over
+        it; and what :meth:`upsert` raises.
+        """
+        core = self._core_collection or self._open()
+        meant = None if where is None else self._meant(core, where, "update")
+        return update(core, self._element, self._fields, ids, meant, metadata, vectors, missing)
+
+    @overload
+    def get(
+        self,
+        ids: int | str,
+        *,
+        vectors: bool | Sequence[str] = True,
+        fields: Sequence[str] | None = None,
+    ) -> Point | None: ...
+    @overload
+    def get(
+        self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
+    ) -> list[Point | None]: ...
+    @overload
+    def get(
+        self,
+        *,
+        where: Where = None,
+        limit: int | None = None,
+        offset: int = 0,
+        order_by: OrderBy | None = None,
+        vectors: bool | Sequence[str] = True,
+        fields: Sequence[str] | None = None,
+    ) -> Points: ...
+    def get(
+        self,
+        ids: Any = None,
+        *,
+        where: Where = None,
+        limit: int | None = None,
+        offset: int = 0,
+        order_by: OrderBy | None = None,
+        vectors: bool | Sequence[str] = True,
+        fields: Sequence[str] | None = None,
+    ) -> Any:
+        """The points of these ids in the order asked for, None for an id that does not exist; or,
+        without ids, the :class:`Points` that ``where`` matches.
+
+        One id (an int or a str) gives one :class:`Point` or None. ``limit``, ``offset`` and
+        ``order_by`` choose among the points that match: ``order_by="year"``, ``"-year"`` (the
+        largest first), ``["lang", "-year"]``; "id" is the point's id, ties go by id, and what has
+        no value comes last. Without an order points come as they are stored, which later writes
+        may change.
+        """
+        if ids is None:
+            return self._matching(where, limit, offset, order_by, vectors, fields)
+        _refuse_paging(where, limit, offset, order_by)
+        found, rows = self._get(ids, vectors, fields)
+        row = 0
+        points: list[Point | None] = []
+        for there in found:
+            points.append(Point(rows, row) if there else None)
+            row += there
+        return points[0] if isinstance(ids, str | int | np.integer) else points
+
+    def get_points(
+        self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
+    ) -> Points:
+        """Like :meth:`get`, column by column; ids that do not exist are left out."""
+        if ids is None:
+            raise InvalidArgumentError("get_points needs ids")
+        _, rows = self._get(ids, vectors, fields)
+        return Points(rows, 0, len(rows))
+
+    def _get(
+        self, ids: Any, vectors: bool | Sequence[str], fields: Sequence[str] | None
+    ) -> tuple[bytes, _core.Rows]:
+        core = self._core_collection or self._open()
+        return core.get(ids_in(ids), *wanted_vectors(vectors), fields_in(fields))
+
+    def _matching(
+        self,
+        where: Where,
+        limit: int | None,
+        offset: int,
+        order_by: OrderBy | None,
+        vectors: bool | Sequence[str],
+        fields: Sequence[str] | None,
+    ) -> Points:
+        core = self._core_collection or self._open()
+        if where is None and limit is None and order_by is None:
+            raise InvalidArgumentError(
+                'get needs ids, where= or limit=; for every point say where="true", or scan()'
+            )
+        most, skip = page_in(limit, offset)
+        rows = core.get_where(
+            self._filter(core, where),
+            *wanted_vectors(vectors),
+            fields_in(fields),
+            most,
+            skip,
+            order_in(order_by),
+        )
+        return Points(rows, 0, len(rows))
+
+    def __contains__(self, id: object) -> bool:
+        """Whether a point has this id."""
+        core = self._core_collection or self._open()
+        if isinstance(id, bool | np.bool_) or not isinstance(id, int | str | np.integer):
+            raise TypeMismatchError(f"ids are int or str, got {type(id).__name__} {id!r:.60}")
+        try:
+            return bool(core.get(ids_in(id), False, (), ())[0][0])
+        except (InvalidArgumentError, LimitError, TypeMismatchError):
+            return False  # no id of this collection looks so
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"an omendb.{type(self).__name__} is no sequence; walk it with scan()")
+
+    def count(self, where: Where = None) -> int:
+        """How many points there are, or how many ``where`` matches."""
+        core = self._core_collection or self._open()
+        return core.count(self._filter(core, where))
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True  # a database without points is still a database
+
+    def scan(
+        self,
+        where: Where = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        order_by: OrderBy | None = None,
+        batch_size: int = 1_000,
+        vectors: bool | Sequence[str] = True,
+        fields: Sequence[str] | None = None,
+    ) -> Scan:
+        """Walks the points of one snapshot in batches; writes made later do not show.
+
+        An iterator of :class:`Points` and one Arrow stream at once. ``limit``, ``offset`` and
+        ``order_by`` are as in :meth:`get`; with an order, all matching points are put in order
+        before the first batch.
+        """
+        core = self._core_collection or self._open()
+        most, skip = page_in(limit, offset)
+        return Scan(
+            core.scan(
+                self._filter(core, where),
+                natural(batch_size, "batch_size"),
+                *wanted_vectors(vectors),
+                fields_in(fields),
+                most,
+                skip,
+                order_in(order_by),
+            )
+        )
+
+    @overload
+    def search(
+        self,
+        query: Sequence[float],
+        k: int = 10,
+        *,
+        where: Where = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        field: str | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool | Sequence[str] = False,
+        timeout: float | None = None,
+    ) -> Result: ...
+    @overload
+    def search(
+        self,
+        query: Any = None,
+        k: int = 10,
+        *,
+        id: Any = None,
+        where: Where | Sequence[Where] = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        field: str | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool | Sequence[str] = False,
+        timeout: float | None = None,
+    ) -> Any: ...
+    def search(
+        self,
+        query: Any = None,
+        k: int = 10,
+        *,
+        id: Any = None,
+        where: Where | Sequence[Where] = None,
+        exact: bool = False,
+        recall: float = 0.95,
+        effort: int | None = None,
+        radius: float | None = None,
+        field: str | None = None,
+        fields: Sequence[str] | None = None,
+        vectors: bool | Sequence[str] = False,
+        timeout: float | None = None,
+    ) -> Any:
+        """Finds the k nearest points: a :class:`Result` for one vector, :class:`Results` for a
+        matrix of them. There are k hits whenever k points match.
+
+        ``id``: instead of a query, a stored point (or several) whose neighbours are wanted; the
+        point itself is left out. ``where``: a filter, as text (``"year > 2020 and lang in ('en',
+        'de')"``) or as a dict; or a list of filters, one a query.
+        ``exact``: equal to brute force, ties by id. ``recall``: the wanted share of the true
+        neighbours, from which the engine chooses its effort; ``effort``: candidates to rerank,
+        instead. ``radius``: only hits with distance <= radius. ``fields``: the metadata columns
+        that hits carry, by default all. ``vectors``: hits carry their vectors too, all of them or
+        those of the vector fields in a list. ``field``: the vector field to search, which has to
+        be said where points have several vectors. ``timeout``: seconds after which the search
+        gives up with :class:`DeadlineError`, a ``TimeoutError``.
+        """
+        core = self._core_collection or self._open()
+        ids = None
+        if id is not None:
+            array, bits, single, ids = stored_queries(query, id)
+        elif type(query) is np.ndarray and query.dtype is _F32 and query.flags.c_contiguous:
+            array, bits, single = query, 0, query.ndim == 1
+        elif query is None:
+            raise TypeMismatchError("search needs a query or id=, the id of a stored point")
+        else:
+            array, bits, single = queries_in(query, self._element_of(field))
+        if effort is not None or type(k) is not int or not 0 <= k <= _MAX_K:
+            k, effort = search_options(k, effort)
+        with_vectors, vector_fields = (vectors, ()) if vectors is False else wanted_vectors(vectors)
+        try:
+            rows = core.search(
+                array,
+                bits,
+                ids,
+                k,
+                None if where is None else self._filters(core, where),
+                exact,
+                recall,
+                effort or 0,
+                radius,
+                with_vectors,
+                ALL_COLUMNS if fields is None else fields_in(fields),
+                "" if field is None else field,
+                vector_fields,
+                0 if timeout is None else milliseconds(timeout),
+            )
+        except TypeError as error:
+            raise wrong_option(error, exact, recall, radius, field) from None
+        return Result(rows, 0, len(rows)) if single else Results(rows)
+
+    def _element_of(self, field: str | None) -> str:
+        """The element type of the field that is searched; the engine refuses one that is not."""
+        if not self._fields:
+            return self._element
+        only = next(iter(self._fields.values()))
+        return only if field is None else self._fields.get(field, "f32")
+
+    def info(self) -> CollectionInfo:
+        """What the collection holds: dimension, metric, columns, points, bytes on disk."""
+        core = self._core_collection or self._open()
+        info = core.info()
+        info["jobs"] = tuple(Job(*job) for job in info["jobs"])
+        return CollectionInfo(**info)
+
+    def optimize(self, timeout: float | None = None) -> None:
+        """Waits until the background has nothing left to do: no file to write, no files to merge.
+
+        Searches are as fast then as the engine makes them by itself. ``info().jobs`` tells how far
+        it is; the work goes on whether anybody waits or not. ``compact()`` does more: it merges all
+        files into one.
+
+        Raises DeadlineError after ``timeout`` seconds, and whatever the work fails with meanwhile.
+        """
+        if timeout is not None and not timeout >= 0:
+            raise InvalidArgumentError(
+                f"timeout is {timeout}; expected seconds, 0 or more, or None"
+            )
+        milliseconds = -1 if timeout is None else math.ceil(min(timeout, 1e9) * 1000)
+        (self._core_collection or self._open()).optimize(milliseconds)
+
+    def compact(self) -> None:
+        """Writes what is in memory to disk and merges small files. Waits until it is done."""
+        (self._core_collection or self._open()).compact()
+
+    def __reduce__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"omendb.{name} cannot be pickled: it holds an open folder, which one process at a "
+            "time may do. Pass data to the process that opened it"
+        )
+
+
+def _refuse_paging(where: Where, limit: int | None, offset: int, order_by: OrderBy | None) -> None:
+    if where is not None:
+        raise InvalidArgumentError("get takes ids or where=, one of the two")
+    if limit is not None or offset != 0 or order_by is not None:
+        raise InvalidArgumentError("limit=, offset= and order_by= go with where=, not with ids")
