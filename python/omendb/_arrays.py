@@ -24,7 +24,7 @@ def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[
     """(n x dim array that the engine can borrow, bits). One vector is a matrix of one row."""
     array = to_array(data, what)
     if array.size == 0 and array.ndim == 1:
-        raise InvalidArgumentError(f"{what} are empty; expected at least one vector")
+        array = np.empty((0, 0), dtype=np.uint8 if element == "binary" else _F32)  # no vectors
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:
@@ -33,8 +33,7 @@ def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[
         )
     if element == "binary":
         return _bits_in(array, what)
-    kind = array.dtype.kind
-    if kind not in "fiu" or not array.dtype.isnative:
+    if array.dtype.kind not in "fiu" or array.dtype.byteorder not in "=|":
         array = _real_numbers(array, what)
     wanted = {"f16": np.dtype(np.float16), "i8": np.dtype(np.int8)}.get(element, _F32)
     if array.dtype != wanted and array.dtype != _F32:
@@ -60,8 +59,14 @@ def _real_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
     kinds = {"b": "bool", "c": "complex numbers", "O": "objects", "U": "str", "S": "bytes"}
     if array.dtype.kind in "fiu":
         return array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind == "V" and array.dtype.names is None and _is_number(array.dtype):
+        return array.astype(_F32)  # bfloat16 and its like, of ml_dtypes
     got = kinds.get(array.dtype.kind, str(array.dtype))
     raise TypeMismatchError(f"{what} hold {got}; expected real numbers, such as float32")
+
+
+def _is_number(dtype: np.dtype[Any]) -> bool:
+    return dtype.name.startswith(("bfloat", "float")) and np.can_cast(dtype, _F32)
 
 
 def _bits_in(array: NDArray[Any], what: str) -> tuple[NDArray[Any], int]:
@@ -89,7 +94,13 @@ def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
 def to_array(data: Any, what: str) -> NDArray[Any]:
     """One vector or a matrix, not yet looked into."""
     if isinstance(data, np.ndarray):
+        if data.dtype == object and data.ndim == 1 and data.size and hasattr(data[0], "__len__"):
+            return to_array(data.tolist(), what)  # a column of arrays, as df.vector.to_numpy()
         return unmasked(data, what)
+    if getattr(data, "requires_grad", False):
+        data = data.detach()
+    if str(getattr(data, "dtype", "")).endswith("bfloat16") and hasattr(data, "float"):
+        data = data.float()  # NumPy knows no bfloat16; float32 holds each exactly
     if hasattr(data, "__dlpack__"):
         if data.__dlpack_device__()[0] not in _HOST_MEMORY:
             raise TypeMismatchError(f"{what} are on another device; move them to the CPU first")
@@ -124,6 +135,8 @@ def _check_ragged(rows: Sequence[Any], what: str) -> None:
     if isinstance(rows[0], str | bytes):
         return
     for i, row in enumerate(rows):
+        if row is None:
+            raise InvalidArgumentError(f"{what}: row {i} is None; drop the row")
         length = len(row) if hasattr(row, "__len__") else 0
         if length != len(rows[0]):
             raise DimensionError(

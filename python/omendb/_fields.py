@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._arrays import vectors_in
 from omendb._batch import FieldBatch
+from omendb._frames import tables_in
 from omendb._ids import ids_in
 from omendb._metadata import metadata_in
 from omendb._tables import id_column
@@ -166,8 +167,7 @@ def table_of_fields(
     own_ids: list[Any] = []
     own_metadata: _core.Columns | None = None
     rows = 0
-    reader = _core.ArrowReader(data)
-    while (part := reader.next()) is not None:
+    for part in _parts_of(data, ids is not None):
         places = {name: _column(part, name, fields) for name in fields}
         for name, at in places.items():
             parts[name].append(part.vectors(at))
@@ -193,6 +193,13 @@ def table_of_fields(
         for name, matrices in parts.items()
     }
     return FieldBatch(by_field, ids_in(ids) if ids is not None else _joined(own_ids), own_metadata)
+
+
+def _parts_of(data: Any, ids_given: bool) -> Iterator[_core.ArrowBatch]:
+    for table in tables_in(data, ids_given):
+        reader = _core.ArrowReader(table)
+        while (part := reader.next()) is not None:
+            yield part
 
 
 def _column(part: _core.ArrowBatch, name: str, fields: dict[str, str]) -> int:

@@ -15,9 +15,11 @@ from omendb import _core
 from omendb._arrays import is_arrow, to_array, vectors_in
 from omendb._batch import Batch, FieldBatch
 from omendb._fields import field_points, is_one_point, table_of_fields, vectors_by_field
+from omendb._frames import are_tables, dataset_batches, frame_in
 from omendb._ids import ids_in
 from omendb._metadata import metadata_in
-from omendb._tables import arrow_batches
+from omendb._result import Scan
+from omendb._tables import arrow_batches, no_points
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 #: Rows of an iterator that come one by one are gathered into batches of this many.
@@ -39,15 +41,20 @@ def batches_in(
     ``fields`` are the named vector fields and their element types; none where a point has one
     vector, of the type ``element``.
     """
+    if fields and vector is not None:
+        raise InvalidArgumentError(
+            "vector= names the column of vectors where a point has one; here each field is the "
+            "column of its name"
+        )
+    if (tables := dataset_batches(data)) is not None:
+        _refuse_beside("a data set", ids, metadata)
+        yield from _iterator_batches(tables, element, fields, vector, id)
+        return
+    data = frame_in(data, ids is not None or id is not None)
     if fields:
-        if vector is not None:
-            raise InvalidArgumentError(
-                "vector= names the column of vectors where a point has one; here each field is "
-                "the column of its name"
-            )
         yield from _field_batches(data, fields, ids, metadata, id)
         return
-    if is_arrow(data) and not isinstance(data, np.ndarray):
+    if _is_table(data):
         yield from arrow_batches(data, element, ids, metadata, vector, id)
         return
     if isinstance(data, Mapping):
@@ -75,10 +82,11 @@ def _field_batches(
     data: Any, fields: dict[str, str], ids: Any, metadata: Any, id: str | None
 ) -> Iterator[Batch | FieldBatch]:
     """The same where a point has several vectors."""
-    if is_arrow(data) and not isinstance(data, np.ndarray):
+    if _is_table(data):
         batch = table_of_fields(data, fields, ids, metadata, id)
-        if batch is not None:
-            yield batch
+        yield batch or no_points(ids, metadata)
+    elif isinstance(data, list | tuple | np.ndarray) and len(data) == 0:
+        yield no_points(ids, metadata)
     elif isinstance(data, Mapping) and not is_one_point(data, fields):
         yield vectors_by_field(data, fields, ids, metadata)
     elif isinstance(data, Mapping) or (
@@ -97,6 +105,11 @@ def _field_batches(
             f"each point has a vector in the fields {names}; expected a dict of vectors by field, "
             f"a list of dicts or a table, got {type(data).__name__}"
         )
+
+
+def _is_table(data: Any) -> bool:
+    """Whether it is Arrow's, or a list of tables. A scan is taken batch by batch instead."""
+    return are_tables(data) or (is_arrow(data) and not isinstance(data, np.ndarray | Scan))
 
 
 def _is_matrix(data: Any) -> bool:

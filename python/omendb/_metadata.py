@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from omendb import _core
 from omendb._arrays import is_arrow
+from omendb._frames import frame_in
 from omendb._values import has_utf8, numpy_micros
 from omendb.errors import InvalidArgumentError, LimitError, TypeMismatchError
 
@@ -18,6 +19,7 @@ def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Column
     """Columns from a list of dicts, a dict of sequences, or an Arrow table."""
     if metadata is None:
         return None
+    metadata = frame_in(metadata, ids_given=True)
     if is_arrow(metadata):
         columns = arrow_metadata(metadata)
     elif isinstance(metadata, Mapping):

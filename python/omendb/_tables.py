@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._arrays import is_arrow, vectors_in
 from omendb._batch import Batch
+from omendb._frames import tables_in
 from omendb._ids import ids_in
 from omendb._metadata import arrow_metadata, metadata_in
 from omendb.errors import DimensionError, InvalidArgumentError, TypeMismatchError
@@ -24,7 +25,9 @@ def arrow_queries(data: Any, element: str) -> NDArray[Any]:
         one = not batch.is_table and batch.kinds[0] in ("int", "float")
         parts.append(batch.vector() if one else _arrow_vectors(batch, None, element)[1])
     if not parts:
-        return np.empty((0, 0), dtype=np.float32)
+        # A polars Series without rows: no vectors if its type holds some, one without numbers else.
+        vectors = not hasattr(data, "dtype") or hasattr(data.dtype, "inner")
+        return np.empty((0, 0) if vectors else 0, dtype=np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -39,11 +42,13 @@ def arrow_batches(
         whole_metadata = arrow_metadata(metadata)
     done = 0
     parts: list[Batch] = []
-    reader = _core.ArrowReader(data)
-    while (part := reader.next()) is not None:
-        parts.append(_arrow_batch(part, element, vector, id, ids is not None))
-        done += len(part)
+    for table in tables_in(data, ids is not None):
+        reader = _core.ArrowReader(table)
+        while (part := reader.next()) is not None:
+            parts.append(_arrow_batch(part, element, vector, id, ids is not None))
+            done += len(part)
     if not parts:
+        yield no_points(ids, metadata)
         return
     batch = parts[0] if len(parts) == 1 else _joined(parts)
     if whole_ids is not None:
@@ -58,6 +63,12 @@ def arrow_batches(
         else:
             batch.metadata = metadata_in(whole_metadata, done)
     yield batch
+
+
+def no_points(ids: Any, metadata: Any) -> Batch:
+    """A batch of nothing; the engine refuses ids beside it."""
+    none = np.empty((0, 0), dtype=np.float32)
+    return Batch(none, 0, ids_in(ids), metadata_in(metadata, 0))
 
 
 def _arrow_batch(

@@ -1,5 +1,6 @@
 #include "common.h"
 
+#include <bit>
 #include <cstring>
 
 namespace omendb::python {
@@ -31,7 +32,8 @@ Buffer::~Buffer() {
 
 char Buffer::format() const {
   const char* text = buffer_.format == nullptr ? "B" : buffer_.format;
-  if (*text == '@' || *text == '=') ++text;
+  const bool little = std::endian::native == std::endian::little;
+  if (*text == '@' || *text == '=' || *text == (little ? '<' : '>')) ++text;
   return std::strlen(text) == 1 ? *text : '?';
 }
 

@@ -1,0 +1,77 @@
+"""Frames and data sets of other libraries, made into what Arrow readers take.
+
+They are known by what they can do, not by their type, so that none of the libraries is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from omendb._arrays import is_arrow
+from omendb._warnings import warn
+from omendb.errors import InvalidArgumentError, TypeMismatchError
+
+#: Rows of a data set that are read, and written, at once.
+DATASET_ROWS = 4_096
+
+
+def is_table(data: Any) -> bool:
+    """Whether it is an Arrow table, a record batch or a frame, and not one array."""
+    return is_arrow(data) and (hasattr(data, "schema") or hasattr(data, "columns"))
+
+
+def are_tables(data: Any) -> bool:
+    """Whether it is a list of tables, such as the record batches of one."""
+    return isinstance(data, list | tuple) and len(data) > 0 and all(map(is_table, data))
+
+
+def tables_in(data: Any, ids_given: bool) -> list[Any]:
+    """Each of a list of tables, or the one."""
+    return [frame_in(table, ids_given) for table in (data if are_tables(data) else [data])]
+
+
+def frame_in(data: Any, ids_given: bool = False) -> Any:
+    """The table behind a frame: a lazy one collected, pandas' index a column or left out."""
+    if type(data).__name__ == "LazyFrame" and hasattr(data, "collect"):
+        return data.collect()
+    if hasattr(data, "reset_index") and hasattr(data, "index") and hasattr(data, "columns"):
+        return _index_as_column(data, ids_given)
+    return data
+
+
+def dataset_batches(data: Any) -> Iterator[Any] | None:
+    """Arrow tables out of a Hugging Face data set; None if it is none."""
+    if not (hasattr(data, "with_format") and hasattr(data, "column_names")):
+        return None
+    if isinstance(data, dict):
+        raise TypeMismatchError(
+            f"this is a {type(data).__name__} of the splits {', '.join(map(str, data))}; add one "
+            'of them, such as data["train"]'
+        )
+    batches: Iterator[Any] = iter(data.with_format("arrow").iter(batch_size=DATASET_ROWS))
+    return batches
+
+
+def _index_as_column(frame: Any, ids_given: bool) -> Any:
+    index = frame.index
+    if any(name is not None for name in index.names):
+        twice = [name for name in index.names if name in frame.columns]
+        if twice:
+            raise InvalidArgumentError(
+                f'the frame has both an index and a column called "{twice[0]}"; drop one of them'
+            )
+        return frame.reset_index()
+    numbers = getattr(index.dtype, "kind", "O") in "iu"
+    if not ids_given and not numbers:
+        raise InvalidArgumentError(
+            f"the frame's index holds {index.dtype} and has no name, so it would be lost; name it "
+            'with df.rename_axis("id"), or drop it with df.reset_index(drop=True)'
+        )
+    if not (ids_given or getattr(index, "step", 0) == 1 or "id" in frame):
+        warn(
+            f"the frame's index ({index[0]}, ...) has no name and is taken for row numbers, which "
+            'are not kept; if it holds the ids, name it with df.rename_axis("id")',
+            UserWarning,
+        )
+    return frame.reset_index(drop=True)
