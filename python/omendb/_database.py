@@ -37,15 +37,13 @@ DType = Literal["f32", "f16", "i8", "binary", "float32", "float16", "int8", "boo
 class Collection(Verbs):
     """A named set of points with one schema; from :meth:`Database.collection`."""
 
-    __slots__ = ("_core_collection", "_database", "_element", "_fields", "_name", "_warned")
+    __slots__ = ("_core_collection", "_database", "_name", "_warned")
 
     def __init__(self, database: Database, name: str, core: _core.Collection) -> None:
         self._database = database
         self._name = name
         self._core_collection = core
-        self._element = core.element
         self._warned = database._warned
-        self._fields = core.fields
 
     @property
     def name(self) -> str:
@@ -80,8 +78,6 @@ class Database(Verbs):
         "_closed",
         "_core",
         "_core_collection",
-        "_element",
-        "_fields",
         "_path",
         "_reader",
         "_warned",
@@ -93,16 +89,12 @@ class Database(Verbs):
         self._reader = reader
         self._closed = False
         self._core_collection = None
-        self._element = "f32"
         self._warned = set()
-        self._fields = {}
 
     def _open(self) -> _core.Collection:
         core = self._core.collection("default", 0, None, None, [])
-        self._element = core.element
-        self._fields = core.fields
         # A reader may be here before the writer has made the collection, and its element type.
-        if not self._reader or self._fields or core.info()["dim"]:
+        if not self._reader or core.fields or core.info()["dim"]:
             self._core_collection = core
         return core
 

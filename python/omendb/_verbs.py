@@ -41,8 +41,6 @@ class Verbs:
 
     _core_collection: _core.Collection | None
     _warned: set[tuple[str, str]]  # (collection, column), of all collections of a database
-    _element: str
-    _fields: dict[str, str]  # the named vector fields and their element types
 
     def _open(self) -> _core.Collection:
         raise NotImplementedError
@@ -80,7 +78,7 @@ class Verbs:
         """
         core = self._core_collection or self._open()
         return write(
-            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, False
+            core, core.element, core.fields, vectors, ids, metadata, vector, id, progress, False
         )
 
     def upsert(
@@ -96,7 +94,7 @@ class Verbs:
         """Like :meth:`add`, but a point whose id exists is replaced whole."""
         core = self._core_collection or self._open()
         return write(
-            core, self._element, self._fields, vectors, ids, metadata, vector, id, progress, True
+            core, core.element, core.fields, vectors, ids, metadata, vector, id, progress, True
         )
 
     def _filter(self, core: _core.Collection, where: Where) -> _core.Filter | None:
@@ -166,7 +164,7 @@ class Verbs:
         """
         core = self._core_collection or self._open()
         meant = None if where is None else self._meant(core, where, "update")
-        return update(core, self._element, self._fields, ids, meant, metadata, vectors, missing)
+        return update(core, core.element, core.fields, ids, meant, metadata, vectors, missing)
 
     @overload
     def get(
@@ -389,7 +387,7 @@ class Verbs:
         elif query is None:
             raise TypeMismatchError("search needs a query or id=, the id of a stored point")
         else:
-            array, bits, single = queries_in(query, self._element_of(field))
+            array, bits, single = queries_in(query, _element_of(core, field))
         if effort is not None or type(k) is not int or not 0 <= k <= _MAX_K:
             k, effort = search_options(k, effort)
         with_vectors, vector_fields = (vectors, ()) if vectors is False else wanted_vectors(vectors)
@@ -413,13 +411,6 @@ class Verbs:
         except TypeError as error:
             raise wrong_option(error, exact, recall, radius, field) from None
         return Result(rows, 0, len(rows)) if single else Results(rows)
-
-    def _element_of(self, field: str | None) -> str:
-        """The element type of the field that is searched; the engine refuses one that is not."""
-        if not self._fields:
-            return self._element
-        only = next(iter(self._fields.values()))
-        return only if field is None else self._fields.get(field, "f32")
 
     def info(self) -> CollectionInfo:
         """What the collection holds: dimension, metric, columns, points, bytes on disk."""
@@ -461,3 +452,11 @@ def _refuse_paging(where: Where, limit: int | None, offset: int, order_by: Order
         raise InvalidArgumentError("get takes ids or where=, one of the two")
     if limit is not None or offset != 0 or order_by is not None:
         raise InvalidArgumentError("limit=, offset= and order_by= go with where=, not with ids")
+
+
+def _element_of(core: _core.Collection, field: str | None) -> str:
+    """The element type of the field that is searched; the engine refuses one that is not."""
+    fields = core.fields
+    if not fields:
+        return core.element
+    return next(iter(fields.values())) if field is None else fields.get(field, "f32")

@@ -2,7 +2,6 @@
 #include "collection.h"
 
 #include <algorithm>
-#include <atomic>
 #include <deque>
 #include <mutex>
 #include <unordered_map>
@@ -79,13 +78,9 @@ ScanOptions scan_options(const Filter* where, bool vectors,
 
 class PyCollection {
  public:
-  /// @param info  as of now; of the fields, the names and the types are for good.
-  PyCollection(Collection collection, const CollectionInfo& info)
-      : collection_(std::move(collection)),
-        element_(info.element),
-        metric_(info.metric),
-        fields_(info.fields),
-        dim_(info.dim) {}
+  /// @param info  as of now.
+  PyCollection(Collection collection, CollectionInfo info)
+      : collection_(std::move(collection)), schema_(std::move(info)) {}
 
   nb::object write(nb::handle vectors, size_t bits, nb::handle ids, const Columns* metadata,
                    bool upsert, uint64_t first_row) {
@@ -258,11 +253,11 @@ class PyCollection {
     return out;
   }
 
-  std::string_view element() const { return element_name(element_); }
+  std::string_view element() const { return element_name(schema().element); }
   /// The named vector fields and their element types.
   nb::dict fields() const {
     nb::dict out;
-    for (const VectorField& f : fields_) out[to_str(f.name)] = element_name(f.element);
+    for (const VectorField& f : schema().fields) out[to_str(f.name)] = element_name(f.element);
     return out;
   }
   /// @param timeout_ms  less than 0 waits as long as it takes.
@@ -320,22 +315,33 @@ class PyCollection {
   RowData empty_rows(bool vectors, std::string_view searched = "") const {
     RowData rows;
     rows.with_vectors = vectors;
-    if (!fields_.empty()) {
-      const auto found = std::ranges::find(fields_, searched, &VectorField::name);
-      const VectorField& field = found == fields_.end() ? fields_[0] : *found;
+    const CollectionInfo& now = schema();
+    if (!now.fields.empty()) {
+      const auto found = std::ranges::find(now.fields, searched, &VectorField::name);
+      const VectorField field = found == now.fields.end() ? now.fields[0] : *found;
       rows.metric = field.metric;
       // Of those whose scores need it; the points know the dimensions of theirs.
       if (field.metric == Metric::kHamming) rows.dim = field.dim != 0 ? field.dim : dim_of(field);
       return rows;
     }
-    rows.element = element_;
-    rows.metric = metric_;
-    if (dim_.load(std::memory_order_relaxed) == 0) {
-      const auto info = collection_.info();
-      if (info.ok()) dim_.store(info->dim, std::memory_order_relaxed);
-    }
-    rows.dim = dim_.load(std::memory_order_relaxed);
+    rows.element = now.element;
+    rows.metric = now.metric;
+    rows.dim = now.dim;
     return rows;
+  }
+
+  /// What the vectors are. Until the first add a declaration may change it, so it is asked for
+  /// again until then. With the GIL.
+  const CollectionInfo& schema() const {
+    const bool settled =
+        schema_.dim != 0 || std::ranges::any_of(schema_.fields, [](const VectorField& field) {
+          return field.dim != 0;
+        });
+    if (settled) return schema_;
+    if (auto now = without_gil([&] { return collection_.info(); }); now.ok()) {
+      schema_ = std::move(now).value();
+    }
+    return schema_;
   }
 
   /// Of a field whose dimension was not declared.
@@ -347,10 +353,7 @@ class PyCollection {
   }
 
   Collection collection_;
-  Element element_;
-  Metric metric_;
-  std::vector<VectorField> fields_;
-  mutable std::atomic<size_t> dim_;  ///< 0 until it is known; then it is as it will stay
+  mutable CollectionInfo schema_;
 };
 
 template <class T>
@@ -424,27 +427,48 @@ VectorField completed(const Asked& asked, const VectorField* there) {
 }
 
 /// The schema to ask for.
-CollectionOptions completed(Database& db, const std::string& name,
-                            const std::vector<Asked>& asked) {
+/// @param info  of the collection that exists, if there is one.
+std::optional<CollectionOptions> completed(const std::vector<Asked>& asked,
+                                           const std::optional<CollectionInfo>& info) {
+  if (asked.empty()) return std::nullopt;
   std::vector<VectorField> there;
-  if (auto names = db.collection_names(); names.ok() && std::ranges::count(*names, name) != 0) {
-    auto found = db.collection(name);
-    auto info = found.ok() ? found->info() : Result<CollectionInfo>(found.status());
-    if (info.ok()) there = std::move(info->fields);
-    if (info.ok() && there.empty()) there = {{"", info->dim, info->metric, info->element}};
-  }
+  if (info) there = info->fields;
+  if (info && there.empty()) there = {{"", info->dim, info->metric, info->element}};
   CollectionOptions out;
   for (const Asked& one : asked) {
     const auto same = std::ranges::find(there, one.name, &VectorField::name);
     out.fields.push_back(completed(one, same == there.end() ? nullptr : &*same));
   }
-  if (!asked.empty() && asked[0].name.empty()) {
+  if (asked[0].name.empty()) {
     out.dim = out.fields[0].dim;
     out.metric = out.fields[0].metric;
     out.element = out.fields[0].element;
     out.fields.clear();
   }
   return out;
+}
+
+/// Gets or creates a collection, beside others who create and drop it: where one did so between two
+/// looks at it, this begins again.
+Result<Collection> get_collection(Database& db, const std::string& name,
+                                  const std::vector<Asked>& asked, CollectionInfo& info) {
+  for (;;) {
+    auto names = db.collection_names();
+    if (!names.ok()) return names.status();
+    std::optional<CollectionInfo> there;
+    if (!asked.empty() && std::ranges::count(*names, name) != 0) {
+      auto found = db.collection(name);
+      if (!found.ok()) return found;
+      if (auto now = found->info(); now.ok()) there = std::move(now).value();
+    }
+    auto got = db.collection(name, completed(asked, there));
+    if (got.status().code() == StatusCode::kAlreadyExists && !there) continue;
+    if (!got.ok()) return got;
+    auto now = got->info();
+    if (now.ok()) info = std::move(now).value();
+    if (now.ok()) return got;
+    if (now.status().code() != StatusCode::kNotFound) return now.status();
+  }
 }
 
 }  // namespace
@@ -466,16 +490,7 @@ nb::object open_collection(Database& db, const std::string& name, size_t dim,
         nb::cast<Text>(f[3]));
   }
   CollectionInfo there;
-  auto got = without_gil([&]() -> Result<Collection> {
-    std::optional<CollectionOptions> options;
-    if (!asked.empty()) options = completed(db, name, asked);
-    auto found = db.collection(name, options);
-    if (!found.ok()) return found;
-    auto info = found->info();
-    if (!info.ok()) return info.status();
-    there = std::move(info).value();
-    return found;
-  });
+  auto got = without_gil([&] { return get_collection(db, name, asked, there); });
   return nb::cast(std::make_unique<PyCollection>(unwrap(std::move(got)), there));
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -319,6 +322,46 @@ def test_create_false_makes_nothing(db: omendb.Database) -> None:
     assert db.collection("docs", create=False).name == "docs"
     with pytest.raises(omendb.NotFoundError, match='did you mean "docs"'):
         db.collection("doc", create=False)
+
+
+def test_getting_a_collection_never_fails_because_it_is_dropped(db: omendb.Database) -> None:
+    stop = threading.Event()
+
+    def drop() -> None:
+        while not stop.is_set():
+            with suppress(omendb.NotFoundError):
+                db.drop("docs")
+
+    def get(said: dict[str, Any]) -> set[str]:
+        metrics = set()
+        for _ in range(200):
+            docs = db.collection("docs", **said)
+            with suppress(omendb.NotFoundError):  # dropped since
+                metrics.add(docs.info().metric)
+        return metrics
+
+    with ThreadPoolExecutor(4) as pool:
+        dropping = pool.submit(drop)
+        getting = [pool.submit(get, {"dim": 3, "metric": "cosine"}) for _ in range(2)]
+        getting.append(pool.submit(get, {"metric": "cosine"}))  # of whatever dimension
+        try:
+            found = [one.result() for one in getting]
+        finally:
+            stop.set()
+        dropping.result()
+    assert all(metrics <= {"cosine"} for metrics in found)
+
+
+def test_a_handle_goes_by_what_its_name_was_declared_as_since(db: omendb.Database) -> None:
+    before = db.collection("codes")
+    db.collection("codes", dtype="binary")
+    before.add([[True, False, True]], ids=[1])
+    assert before.search([True, False, True])[0].score == 1
+    papers = db.collection("papers")
+    db.collection("papers", vectors={"title": 2})
+    papers.add({"title": [[1.0, 2.0]]})
+    assert papers.search([1.0, 2.0])[0].distance == 0
+    assert "title" in repr(papers)
 
 
 def test_stats_repr_and_compact_are_of_all_collections(db: omendb.Database) -> None:
