@@ -37,6 +37,7 @@ DUMPS = {
     "wal-file": ROOT / "src/storage/format_test.cc",
     "index-header": ROOT / "src/segment/sealed_index_test.cc",
     "put-operation": ROOT / "src/collection/write/operation_test.cc",
+    "put-operation-of-fields": ROOT / "src/collection/write/operation_test.cc",
 }
 FENCE = re.compile(r"^```(\S*)\s*$")
 LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
