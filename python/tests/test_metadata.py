@@ -148,6 +148,26 @@ def test_a_batch_without_values_fits_a_column_of_any_type(db: omendb.Database) -
     assert fields(db, 1) == dict.fromkeys(kinds) and fields(db, 2) == {}
 
 
+def test_pandas_floats_that_are_whole_go_into_a_column_of_ints(db: omendb.Database) -> None:
+    pd = pytest.importorskip("pandas")
+    db.add([[0.0]], ids=[0], metadata=[{"year": 2019, "years": [1]}])
+    frame = pd.DataFrame({"year": [2020, None]})
+    assert frame["year"].dtype == "float64"
+    db.add([[0.0]] * 2, ids=[1, 2], metadata=frame)
+    db.add([[0.0]], ids=[3], metadata=[{"years": [2.0, -3.0]}])
+    assert [fields(db, id) for id in (1, 2, 3)] == [{"year": 2020}, {}, {"years": [2, -3]}]
+    assert type(fields(db, 1)["year"]) is int
+    assert db.count("year = 2020") == 1
+    db.update(0, metadata={"year": 2021.0})
+    assert fields(db, 0)["year"] == 2021
+    for value, shown in [(2020.5, "2020.5"), (2.0**63, "9.223372036854775"), (1e300, "1e")]:
+        with pytest.raises(omendb.TypeMismatchError, match=f"i64, which cannot hold {shown}"):
+            db.add([[0.0]] * 2, metadata=[{"year": 1.0}, {"year": value}])
+        with pytest.raises(omendb.TypeMismatchError, match=f"i64, which cannot hold {shown}"):
+            db.update(0, metadata={"year": value})
+    assert len(db) == 4 and fields(db, 0)["year"] == 2021
+
+
 def test_empty_lists_fit_a_column_of_arrays_and_stay_lists(db: omendb.Database) -> None:
     db.add([[0.0]], ids=[0], metadata=[{"tags": [1]}])
     db.add([[0.0]], ids=[1], metadata=[{"tags": []}])

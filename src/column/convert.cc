@@ -97,9 +97,12 @@ void append_as_json(const Column& from, size_t row, Column& to) {
   push_string(to, text);
 }
 
-bool i64_to_f64(ColumnType from, ColumnType to) {
-  return is_array(from) == is_array(to) && element_type(from) == ColumnType::kI64 &&
-         element_type(to) == ColumnType::kF64;
+/// Whether both are numbers, or lists of numbers.
+bool number_to_number(ColumnType from, ColumnType to) {
+  const auto is_number = [](ColumnType type) {
+    return element_type(type) == ColumnType::kI64 || element_type(type) == ColumnType::kF64;
+  };
+  return is_array(from) == is_array(to) && is_number(from) && is_number(to);
 }
 
 bool has_values(const Column& column) {
@@ -120,6 +123,24 @@ bool has_empty_arrays_alone(const Column& column) {
   return true;
 }
 
+/// A number, or a list of numbers, as the other kind of number. As an i64 each must be exactly
+/// that.
+void append_number(const Column& from, size_t row, Column& to) {
+  const bool array = is_array(from.type);
+  const uint64_t begin = array ? from.list_offsets[row] : row;
+  const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
+  const bool to_int = element_type(to.type) == ColumnType::kI64;
+  if (to_int) {
+    const auto some = std::span(from.doubles).subspan(begin, end - begin);
+    if (!std::ranges::all_of(some, is_exact_i64)) return append_nulls(to, 1, kAbsent);
+    for (const double value : some) to.ints.push_back(static_cast<int64_t>(value));
+  } else {
+    for (uint64_t i = begin; i < end; ++i) to.doubles.push_back(static_cast<double>(from.ints[i]));
+  }
+  mark_valid(to);
+  if (array) push_list(to, end - begin);
+}
+
 /// The row that owns element i.
 size_t row_of(const Column& column, size_t i) {
   if (!is_array(column.type)) return i;
@@ -127,36 +148,47 @@ size_t row_of(const Column& column, size_t i) {
   return static_cast<size_t>(std::ranges::upper_bound(offsets, i) - offsets.begin()) - 1;
 }
 
-Status check_exact(const Column& column) {
-  for (size_t i = 0; i < column.ints.size(); ++i) {
+Status inexact(const Column& column, ColumnType known, size_t row, const std::string& value) {
+  return {StatusCode::kTypeMismatch,
+          "column \"" + column.name + "\" is " + std::string(column_type_name(known)) +
+              ", which cannot hold " + value + " of row " + std::to_string(row) +
+              " exactly; store it under another name, or as a string"};
+}
+
+/// Whether the other kind of number holds each number of the column.
+Status check_exact(const Column& column, ColumnType known) {
+  for (size_t i = 0; i < column.value_count(); ++i) {
+    const bool is_int = element_type(column.type) == ColumnType::kI64;
+    if (is_int ? is_exact_f64(column.ints[i]) : is_exact_i64(column.doubles[i])) continue;
     const size_t row = row_of(column, i);
-    if (is_exact_f64(column.ints[i]) || !column.is_valid(row)) continue;
-    return {StatusCode::kTypeMismatch, "column \"" + column.name + "\" is f64, which cannot hold " +
-                                           std::to_string(column.ints[i]) + " of row " +
-                                           std::to_string(row) +
-                                           " exactly; store it under another name, or as a string"};
+    if (!column.is_valid(row)) continue;
+    std::string value;
+    write_value(value, column, i);
+    return inexact(column, known, row, value);
   }
   return {};
 }
 
 Status conflict(const Column& column, ColumnType known) {
-  std::string message = "column \"" + column.name + "\" is " +
-                        std::string(column_type_name(known)) + "; this batch has " +
-                        std::string(column_type_name(column.type));
-  if (element_type(known) == ColumnType::kI64 && element_type(column.type) == ColumnType::kF64) {
-    message += "; round the values to integers, or store them under another name";
-  }
-  return {StatusCode::kTypeMismatch, std::move(message)};
+  return {StatusCode::kTypeMismatch,
+          "column \"" + column.name + "\" is " + std::string(column_type_name(known)) +
+              "; this batch has " + std::string(column_type_name(column.type))};
 }
 
 Status check_fits(const Column& column, ColumnType known) {
   if (known == ColumnType::kJson || !has_values(column)) return {};
   if (is_array(known) && has_empty_arrays_alone(column)) return {};
-  if (i64_to_f64(column.type, known)) return check_exact(column);
+  if (number_to_number(column.type, known)) return check_exact(column, known);
   return conflict(column, known);
 }
 
 }  // namespace
+
+bool is_exact_i64(double value) {
+  // 2^63 is a f64 and no i64; NaN fails both comparisons.
+  return value >= -9223372036854775808.0 && value < 9223372036854775808.0 &&
+         std::trunc(value) == value;
+}
 
 bool is_exact_f64(int64_t value) {
   // -2^63 is a f64; what rounds up to 2^63 is no i64, and the cast back would be undefined.
@@ -174,14 +206,8 @@ void append_converted(const Column& from, Column& to) {
     } else if (is_array(to.type) && is_empty_array(from, row)) {
       mark_valid(to);
       push_list(to, 0);
-    } else if (i64_to_f64(from.type, to.type)) {
-      const bool array = is_array(from.type);
-      const uint64_t begin = array ? from.list_offsets[row] : row;
-      const uint64_t end = array ? from.list_offsets[row + 1] : row + 1;
-      mark_valid(to);
-      for (uint64_t i = begin; i < end; ++i)
-        to.doubles.push_back(static_cast<double>(from.ints[i]));
-      if (array) push_list(to, end - begin);
+    } else if (number_to_number(from.type, to.type)) {
+      append_number(from, row, to);
     } else {
       append_nulls(to, 1, kAbsent);
     }

@@ -12,6 +12,7 @@ namespace omendb::column {
 
 /// Appends the rows of `from` to `to`, which may be of another type:
 ///   i64 to f64    the nearest number
+///   f64 to i64    those that are exactly an i64
 ///   any to JSON   JSON that says the same: docs/python.md, "Values as JSON"
 ///   empty arrays  stay empty arrays, those that are JSON too
 /// A value that the type cannot hold becomes kAbsent; what is kAbsent or kExplicitNull stays so.
@@ -25,6 +26,8 @@ size_t bytes_of(std::span<const Column> columns);
 
 /// Whether a f64 holds exactly this number.
 bool is_exact_f64(int64_t value);
+/// Whether a f64 is exactly an i64.
+bool is_exact_i64(double value);
 
 /// A batch whose columns have the types of a schema.
 class FittedBatch {
@@ -43,6 +46,7 @@ class FittedBatch {
 ///   no value at all                        to any type
 ///   arrays without elements, JSON or not   to an array
 ///   i64 that f64 holds exactly             to f64
+///   f64 that are exactly an i64            to i64
 ///   anything                               to JSON
 /// @error kTypeMismatch for any other difference, which names the column, and the row and the value
 ///        where there is one; kLimitExceeded for more than kMaxColumns.
