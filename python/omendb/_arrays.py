@@ -20,6 +20,18 @@ def is_arrow(data: Any) -> bool:
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
+def is_one_vector(data: Any) -> bool:
+    """Whether it is numbers, and not vectors or one number."""
+    if isinstance(data, list | tuple):
+        return len(data) > 0 and not hasattr(data[0], "__len__")
+    return getattr(data, "ndim", 2) == 1 and not holds_objects(data)
+
+
+def holds_objects(data: Any) -> bool:
+    """Whether it is an array or a column of a frame that may hold vectors."""
+    return getattr(getattr(data, "dtype", None), "kind", "") == "O"
+
+
 def vectors_in(data: Any, element: str, what: str = "vectors") -> tuple[NDArray[Any], int]:
     """(n x dim array that the engine can borrow, bits). One vector is a matrix of one row."""
     array = to_array(data, what)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
+from omendb._lacking import FieldRows
 from omendb.errors import InvalidArgumentError
 
 
@@ -49,41 +51,49 @@ class Batch:
 
 @dataclass(slots=True)
 class FieldBatch:
-    """Points of a collection with named vector fields: (vectors, bits) by field."""
+    """Points of a collection with named vector fields; fields that no point has are left out."""
 
-    fields: dict[str, tuple[NDArray[Any], int]]
+    fields: dict[str, FieldRows]
     ids: Any = None
     metadata: _core.Columns | None = None
 
     def __post_init__(self) -> None:
-        (first, (vectors, _)), *others = self.fields.items()
-        for name, (more, _) in others:
-            if len(more) != len(vectors):
+        (first, rows), *others = self.fields.items()
+        for name, more in others:
+            if len(more) != len(rows):
                 raise InvalidArgumentError(
-                    f'field "{name}" has {len(more)} vectors, field "{first}" has {len(vectors)}; '
-                    "expected one a point in each"
+                    f'field "{name}" has {len(more)} vectors, field "{first}" has {len(rows)}; '
+                    "expected one a point in each, or None"
                 )
+        present = [rows.present for rows in self.fields.values()]
+        lists = [one for one in present if one is not None]
+        if len(lists) == len(present) and not (some := np.logical_or.reduce(lists)).all():
+            raise InvalidArgumentError(
+                f"point {int(np.argmin(some))} has no vector; each point has one in at least one "
+                "of the fields"
+            )
 
     def __len__(self) -> int:
-        vectors, _ = next(iter(self.fields.values()))
-        return len(vectors)
+        return len(next(iter(self.fields.values())))
 
     @property
     def nbytes(self) -> int:
         metadata = 0 if self.metadata is None else self.metadata.nbytes
-        return metadata + sum(int(v.size * v.itemsize) for v, _ in self.fields.values())
+        return metadata + sum(
+            int(rows.vectors.size * rows.vectors.itemsize) for rows in self.fields.values()
+        )
 
     def slice(self, start: int, stop: int) -> FieldBatch:
         return FieldBatch(
-            {name: (v[start:stop], bits) for name, (v, bits) in self.fields.items()},
+            {name: rows.slice(start, stop) for name, rows in self.fields.items()},
             None if self.ids is None else self.ids[start:stop],
             None if self.metadata is None else self.metadata.slice(start, stop),
         )
 
     def matrices(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        for name, (vectors, _) in self.fields.items():
-            yield f' of field "{name}"', vectors
+        for name, rows in self.fields.items():
+            yield f' of field "{name}"', rows.vectors
 
     def write(self, core: _core.Collection, upsert: bool, first_row: int) -> Any:
-        fields = [(name, vectors, bits) for name, (vectors, bits) in self.fields.items()]
+        fields = [rows.lent(name) for name, rows in self.fields.items()]
         return core.write_fields(fields, self.ids, self.metadata, upsert, first_row=first_row)

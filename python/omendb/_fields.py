@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._arrays import vectors_in
+from omendb._arrays import is_one_vector
 from omendb._batch import FieldBatch
 from omendb._frames import tables_in
 from omendb._ids import ids_in
+from omendb._lacking import FieldRows, Part, field_rows, joined, lacks_all, part_of
 from omendb._metadata import metadata_in
 from omendb._tables import id_column
-from omendb._values import has_utf8
+from omendb._values import has_utf8, is_missing
 from omendb.errors import (
-    DimensionError,
     InvalidArgumentError,
     NotFoundError,
     TypeMismatchError,
@@ -82,17 +82,13 @@ def is_one_point(data: Mapping[Any, Any], fields: dict[str, str]) -> bool:
     """Whether a dict is a point (one vector a field, its id, its metadata), not many by field."""
     others = any(name not in fields for name in data)
     vectors = [data[name] for name in fields if data.get(name) is not None]
-    return others and len(vectors) > 0 and all(_is_one_vector(v) for v in vectors)
+    return others and len(vectors) > 0 and all(is_one_vector(v) for v in vectors)
 
 
-def _is_one_vector(data: Any) -> bool:
-    if isinstance(data, list | tuple):
-        return len(data) > 0 and not hasattr(data[0], "__len__")
-    return getattr(data, "ndim", 2) == 1
-
-
-def some_fields(data: Any, fields: dict[str, str]) -> list[tuple[str, NDArray[Any], int]]:
-    """(name, vectors, bits) of the fields in ``{"title": n x 384}``."""
+def some_fields(
+    data: Any, fields: dict[str, str]
+) -> list[tuple[str, NDArray[Any], int, bytes | None]]:
+    """(name, vectors, bits, None) of the fields in ``{"title": n x 384}``."""
     if not isinstance(data, Mapping):
         raise TypeMismatchError(
             f"vectors are a {type(data).__name__}; expected a dict by field: {_listed(fields)}"
@@ -100,13 +96,23 @@ def some_fields(data: Any, fields: dict[str, str]) -> list[tuple[str, NDArray[An
     for name in data:
         if name not in fields:
             raise NotFoundError(f"unknown vector field {name!r}; the fields are {_listed(fields)}")
-    return [(name, *_vectors_in(vectors, name, fields)) for name, vectors in data.items()]
+    out = []
+    for name, vectors in data.items():
+        rows = _rows_in(vectors, name, fields)
+        if rows.present is not None:
+            point = int(np.argmin(rows.present))
+            raise InvalidArgumentError(
+                f"{_vectors_of(name)}: point {point} has none; update gives one to each point, and "
+                "upsert writes points without"
+            )
+        out.append(rows.lent(name))
+    return out
 
 
 def vectors_by_field(
     data: Mapping[Any, Any], fields: dict[str, str], ids: Any, metadata: Any
 ) -> FieldBatch:
-    """{"title": n x 384, "body": n x 768}"""
+    """{"title": n x 384, "body": n x 768}; None for a point that lacks one, or for all of them"""
     for name in data:
         if name not in fields:
             raise NotFoundError(
@@ -115,22 +121,18 @@ def vectors_by_field(
             )
     if isinstance(ids, set | frozenset):
         raise TypeMismatchError("ids are a set, which has no order; expected a sequence")
-    by_field = {name: _vectors_in(_of_field(data, name, fields), name, fields) for name in fields}
-    one = all(_is_one_vector(vectors) for vectors in data.values())
+    given = {name: data[name] for name in fields if data.get(name) is not None}
+    if not given:
+        raise InvalidArgumentError(
+            f"there are no vectors; each point has one in at least one of {_listed(fields)}"
+        )
+    by_field = {name: _rows_in(vectors, name, fields) for name, vectors in given.items()}
+    one = all(is_one_vector(vectors) for vectors in given.values())
     if one and isinstance(metadata, Mapping):
         metadata = [metadata]
     batch = FieldBatch(by_field, ids_in(ids))
     batch.metadata = metadata_in(metadata, len(batch))
     return batch
-
-
-def _of_field(data: Mapping[Any, Any], name: str, fields: dict[str, str]) -> Any:
-    vectors = data.get(name)
-    if vectors is None:
-        raise InvalidArgumentError(
-            f'there are no vectors for field "{name}"; each point has one in {_listed(fields)}'
-        )
-    return vectors
 
 
 def field_points(points: Sequence[Any], fields: dict[str, str], id: str) -> FieldBatch:
@@ -140,12 +142,12 @@ def field_points(points: Sequence[Any], fields: dict[str, str], id: str) -> Fiel
     for i, point in enumerate(points):
         if not isinstance(point, Mapping):
             raise TypeMismatchError(f"point {i} is a {type(point).__name__}; expected a dict")
+        if all(is_missing(point.get(name)) for name in fields):
+            raise InvalidArgumentError(
+                f"point {i} has no vector; each point has one in at least one of {_listed(fields)}"
+            )
         for name in fields:
-            if point.get(name) is None:
-                raise InvalidArgumentError(
-                    f'point {i} has no "{name}"; each point has a vector in {_listed(fields)}'
-                )
-            vectors[name].append(point[name])
+            vectors[name].append(point.get(name))
         if (id in point) != (id in points[0]):
             raise InvalidArgumentError(
                 f'point {i} has {"an" if id in point else "no"} "{id}"; give one to all points '
@@ -155,7 +157,7 @@ def field_points(points: Sequence[Any], fields: dict[str, str], id: str) -> Fiel
             ids.append(point[id])
         records.append({key: v for key, v in point.items() if key not in fields and key != id})
     metadata = _core.Columns.from_rows(records) if any(records) else None
-    by_field = {name: _vectors_in(rows, name, fields) for name, rows in vectors.items()}
+    by_field = {name: _rows_in(rows, name, fields) for name, rows in vectors.items()}
     return FieldBatch(by_field, ids_in(ids) if ids else None, metadata)
 
 
@@ -163,14 +165,15 @@ def table_of_fields(
     data: Any, fields: dict[str, str], ids: Any, metadata: Any, id: str | None
 ) -> FieldBatch | None:
     """An Arrow table, as one batch: a column of each field's name, maybe ids, the rest metadata."""
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in fields}
+    parts: dict[str, list[Part]] = {name: [] for name in fields}
     own_ids: list[Any] = []
     own_metadata: _core.Columns | None = None
     rows = 0
     for part in _parts_of(data, ids is not None):
-        places = {name: _column(part, name, fields) for name in fields}
-        for name, at in places.items():
-            parts[name].append(part.vectors(at))
+        places = _columns(part, fields)
+        for name in fields:
+            at = places.get(name)
+            parts[name].append(lacks_all(part) if at is None else part_of(part, at, fields[name]))
         id_at = id_column(part, id, ids is not None)
         if id_at is not None:
             own_ids.append(ids_in(part.ids(id_at)))
@@ -188,10 +191,7 @@ def table_of_fields(
         if own_metadata is not None:
             raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
         own_metadata = metadata_in(metadata, rows)
-    by_field = {
-        name: _vectors_in(_concatenated(matrices, name), name, fields)
-        for name, matrices in parts.items()
-    }
+    by_field = {name: joined(some, fields[name], _vectors_of(name)) for name, some in parts.items()}
     return FieldBatch(by_field, ids_in(ids) if ids is not None else _joined(own_ids), own_metadata)
 
 
@@ -202,28 +202,16 @@ def _parts_of(data: Any, ids_given: bool) -> Iterator[_core.ArrowBatch]:
             yield part
 
 
-def _column(part: _core.ArrowBatch, name: str, fields: dict[str, str]) -> int:
+def _columns(part: _core.ArrowBatch, fields: dict[str, str]) -> dict[str, int]:
+    """Where the fields are that the table has a column of."""
     names = part.names if part.is_table else []
-    if name not in names:
+    places = {name: names.index(name) for name in fields if name in names}
+    if not places:
         raise InvalidArgumentError(
-            f'no column "{name}"; each point has a vector in {_listed(fields)}, and the table has '
-            + (", ".join(names) if names else "no columns with names")
+            f"no column of vectors; each point has one in at least one of {_listed(fields)}, and "
+            "the table has " + (", ".join(names) if names else "no columns with names")
         )
-    at = names.index(name)
-    if fields[name] != "binary" and part.kinds[at] == "bytes":
-        raise TypeMismatchError(
-            f'column "{name}" holds bytes, which are vectors in a binary field only'
-        )
-    return at
-
-
-def _concatenated(matrices: list[NDArray[Any]], name: str) -> NDArray[Any]:
-    dims = {matrix.shape[1] for matrix in matrices}
-    if len(dims) > 1:
-        raise DimensionError(
-            f'the table\'s batches have vectors of field "{name}" of {sorted(dims)} dimensions'
-        )
-    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
+    return places
 
 
 def _joined(ids: list[Any]) -> Any:
@@ -234,8 +222,12 @@ def _joined(ids: list[Any]) -> Any:
     return np.concatenate(ids)
 
 
-def _vectors_in(data: Any, name: str, fields: dict[str, str]) -> tuple[NDArray[Any], int]:
-    return vectors_in(data, fields[name], f'vectors of field "{name}"')
+def _rows_in(data: Any, name: str, fields: dict[str, str]) -> FieldRows:
+    return field_rows(data, fields[name], _vectors_of(name))
+
+
+def _vectors_of(name: str) -> str:
+    return f'vectors of field "{name}"'
 
 
 def _listed(fields: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from omendb import _core
-from omendb._arrays import is_arrow, to_array, vectors_in
+from omendb._arrays import is_arrow, is_one_vector, to_array, vectors_in
 from omendb._batch import Batch, FieldBatch
 from omendb._fields import field_points, is_one_point, table_of_fields, vectors_by_field
 from omendb._frames import are_tables, dataset_batches, frame_in
@@ -116,12 +116,6 @@ def _is_matrix(data: Any) -> bool:
     return isinstance(data, np.ndarray) or hasattr(data, "__dlpack__") or is_arrow(data)
 
 
-def _is_one_vector(data: Any) -> bool:
-    if isinstance(data, list | tuple):
-        return len(data) > 0 and not hasattr(data[0], "__len__")
-    return getattr(data, "ndim", 2) == 1
-
-
 def _refuse_beside(what: str, ids: Any, metadata: Any) -> None:
     for name, value in (("ids", ids), ("metadata", metadata)):
         if value is not None:
@@ -180,7 +174,7 @@ def _is_one(item: Any, fields: dict[str, str]) -> bool:
     """Whether the item is one point, to be gathered with others, or a batch of its own."""
     if isinstance(item, Mapping):
         return not fields or is_one_point(item, fields)
-    return not is_arrow(item) and _is_one_vector(item)
+    return not is_arrow(item) and is_one_vector(item)
 
 
 def _batches_of(

@@ -56,9 +56,10 @@ class Point:
         return vector
 
     @property
-    def vectors(self) -> dict[str, NDArray[Any]]:
-        """The vectors of the fields that were asked for, by the fields' names; empty in a
-        collection whose points have one vector without a name."""
+    def vectors(self) -> dict[str, Any]:
+        """The vectors of the fields that were asked for, by the fields' names, None for a field
+        in which the point has none; empty in a collection whose points have one vector without a
+        name."""
         return self._rows.fields(self._row)
 
     def __getitem__(self, name: str) -> Any:
@@ -172,9 +173,15 @@ class _Table(_Frames):
     def vectors(self) -> Any:
         """n x dim in the collection's element type (a view, read-only); None if not asked for.
 
-        Where points have several vectors: a dict of such arrays, by the fields' names.
+        Where points have several vectors: a dict of such arrays, by the fields' names. If some of
+        the points lack a field, its array is a masked one, in which their rows are masked.
         """
-        return self._rows.vectors(self._start, self._stop)
+        vectors = self._rows.vectors(self._start, self._stop)
+        if isinstance(vectors, dict):
+            for name, absent in self._rows.lacking(self._start, self._stop).items():
+                mask = np.repeat(absent[:, np.newaxis], vectors[name].shape[1], axis=1)
+                vectors[name] = np.ma.MaskedArray(vectors[name], mask)
+        return vectors
 
     @property
     def columns(self) -> list[str]:

@@ -31,11 +31,11 @@ def update(
     named = ids_in(ids)
     if named is not None and len(named) == 0:
         return 0
-    given: list[tuple[str, Any, int]] = []
+    given: list[tuple[str, Any, int, bytes | None]] = []
     if vectors is not None and fields:
         given = some_fields(vectors, fields)
     elif vectors is not None:
-        given = [("", *vectors_in(vectors, element))]
+        given = [("", *vectors_in(vectors, element), None)]
     columns = None
     if isinstance(metadata, Mapping):
         columns = metadata_in([metadata], 1)

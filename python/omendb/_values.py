@@ -35,6 +35,11 @@ def has_utf8(text: str) -> bool:
     return True
 
 
+def is_missing(value: Any) -> bool:
+    """Whether it is None, pandas' NA or pandas' NaT."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
 def plain(value: Any) -> Any:
     """None, bool, int, float, str, datetime or a list of these; anything else as it came.
 
@@ -47,8 +52,7 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    kind = type(value).__name__
-    if value is None or kind in ("NAType", "NaTType"):
+    if is_missing(value):
         return None
     if isinstance(value, dt.datetime):
         if hasattr(value, "to_pydatetime"):

@@ -64,7 +64,8 @@ class Verbs:
 
         Where points have several vectors, ``vectors`` is a dict of matrices by field
         (``{"title": A, "body": B}``), dicts with one vector a field, or a table whose columns are
-        named like the fields. Each point has a vector in every field.
+        named like the fields. A point has a vector in one or more of the fields: where it lacks
+        one, its key or its column is missing, or the vector is None (Arrow: null).
 
         Returns a uint64 array, or a list of str for string ids.
 

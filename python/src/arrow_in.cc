@@ -55,6 +55,14 @@ nb::object ArrowBatch::vectors(size_t column, nb::handle owner) const {
   return view(unwrap(table_->vectors(column)), false, owner);
 }
 
+nb::tuple ArrowBatch::present_vectors(size_t column, nb::handle owner) const {
+  check_column(column);
+  ArrowMatrix matrix = unwrap(table_->present_vectors(column));
+  const nb::bytes present(reinterpret_cast<const char*>(matrix.present.data()),
+                          matrix.present.size());
+  return nb::make_tuple(view(std::move(matrix), false, owner), present);
+}
+
 nb::object ArrowBatch::vector(nb::handle owner) const {
   return view(unwrap(table_->vector()), true, owner);
 }
@@ -148,6 +156,13 @@ void bind_arrow(nb::module_& m) {
             return nb::cast<const ArrowBatch&>(self).vectors(column, self);
           },
           nb::arg("column"), nb::sig("def vectors(self, column: int) -> typing.Any"))
+      .def(
+          "present_vectors",
+          [](nb::handle self, size_t column) {
+            return nb::cast<const ArrowBatch&>(self).present_vectors(column, self);
+          },
+          nb::arg("column"),
+          nb::sig("def present_vectors(self, column: int) -> tuple[typing.Any, bytes]"))
       .def(
           "vector", [](nb::handle self) { return nb::cast<const ArrowBatch&>(self).vector(self); },
           nb::sig("def vector(self) -> typing.Any"))

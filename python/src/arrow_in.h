@@ -16,6 +16,8 @@ class ArrowBatch {
   /// n x dim, over the array's own memory where it can be; uint8 for a column of bytes.
   /// @param owner  the Python object of this batch, which the view keeps alive.
   nb::object vectors(size_t column, nb::handle owner) const;
+  /// (the same of the rows that are not null, which rows those are: one byte a row)
+  nb::tuple present_vectors(size_t column, nb::handle owner) const;
   /// A bare array of numbers as one vector over its own memory.
   nb::object vector(nb::handle owner) const;
   /// A uint64 array or a list of str.

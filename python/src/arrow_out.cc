@@ -108,6 +108,16 @@ Node id_node(const Ids& ids, size_t start, size_t stop, Export* out) {
   return leaf("id", "U", stop - start, {nullptr, offset_data, out->keep(std::move(bytes))});
 }
 
+/// Says which of the rows are null.
+/// @param present  of all rows; empty = every row has a value.
+void add_nulls(const std::vector<uint8_t>& present, size_t start, size_t stop, Node* node,
+               Export* out) {
+  if (present.empty()) return;
+  const auto at = [&](size_t row) { return present.begin() + static_cast<ptrdiff_t>(row); };
+  node->null_count = std::count(at(start), at(stop), uint8_t{0});
+  node->buffers[0] = out->keep_bits({at(start), at(stop)});
+}
+
 Node vector_node(const std::string& name, Element element, const std::vector<std::byte>& vectors,
                  size_t row_bytes, size_t start, size_t stop) {
   const std::byte* data = vectors.data() + start * row_bytes;
@@ -129,8 +139,16 @@ void add_vector_columns(size_t start, size_t stop, Export* out) {
         vector_node("vector", rows.element, rows.points.vectors, rows.row_bytes(), start, stop));
   }
   for (const PointVectors& field : rows.points.fields) {
-    out->root.children.push_back(
-        vector_node(field.field, field.element, field.vectors, rows.row_bytes(field), start, stop));
+    if (field.dim == 0) {  // no point has one yet, and of what size it will be is not known
+      Node none = leaf(field.field, "n", stop - start, {});
+      none.null_count = none.length;
+      out->root.children.push_back(std::move(none));
+      continue;
+    }
+    Node node =
+        vector_node(field.field, field.element, field.vectors, rows.row_bytes(field), start, stop);
+    add_nulls(field.present, start, stop, &node, out);
+    out->root.children.push_back(std::move(node));
   }
 }
 

@@ -45,18 +45,25 @@ class SharedScan : public std::enable_shared_from_this<SharedScan> {
   const RowData empty_;
 };
 
-/// Vectors by field, lent by Python for a call: from a list of (name, vectors, bits).
+/// Vectors by field, lent by Python for a call: from a list of (name, vectors, bits, present). The
+/// last is None if each point has a vector, else bytes, one a point.
 struct LentFields {
   explicit LentFields(const nb::list& fields) {
     for (nb::handle field : fields) {
       names.push_back(nb::cast<std::string>(field[0]));
       bits.push_back(nb::cast<size_t>(field[2]));
       vectors.emplace_back(nb::object(field[1]), bits.back());
+      present.emplace_back();
+      if (field[3].is_none()) continue;
+      const auto bytes = nb::cast<nb::bytes>(field[3]);
+      const auto* first = static_cast<const uint8_t*>(bytes.data());
+      present.back().assign(first, first + bytes.size());
     }
   }
   std::vector<std::string> names;
   std::vector<size_t> bits;
   std::deque<VectorsIn> vectors;
+  std::vector<std::vector<uint8_t>> present;
 };
 using PyOrder = std::vector<std::pair<std::string, bool>>;
 
@@ -90,7 +97,7 @@ class PyCollection {
     });
   }
 
-  /// @param fields  (name, vectors, bits) of each.
+  /// @param fields  (name, vectors, bits, present) of each.
   nb::object write_fields(nb::list fields, nb::handle ids, const Columns* metadata, bool upsert,
                           uint64_t first_row) {
     const LentFields lent(fields);
@@ -111,7 +118,8 @@ class PyCollection {
   }
 
   /// Exactly one of ids and where.
-  /// @param fields  (name, vectors, bits) of each that changes; the name of the unnamed one is "".
+  /// @param fields  (name, vectors, bits, None) of each that changes; the name of the unnamed one
+  /// is "".
   uint64_t update(nb::handle ids, const Filter* where, nb::list fields, const Columns* metadata,
                   bool all_must_exist) {
     IdsIn ids_in(ids);
@@ -291,8 +299,9 @@ class PyCollection {
   std::vector<FieldVectors> fitted(const LentFields& lent) const {
     std::vector<FieldVectors> out;
     for (size_t f = 0; f < lent.names.size(); ++f) {
-      out.push_back(
-          {lent.names[f], fitted_to_dim(lent.vectors[f].view(), lent.bits[f], lent.names[f])});
+      out.push_back({lent.names[f],
+                     fitted_to_dim(lent.vectors[f].view(), lent.bits[f], lent.names[f]),
+                     lent.present[f]});
     }
     return out;
   }
@@ -505,17 +514,19 @@ void bind_collection(nb::module_& m) {
            nb::arg("first_row"),
            nb::sig("def write(self, vectors: object, bits: int, ids: object | None, metadata: "
                    "Columns | None, upsert: bool, first_row: int) -> typing.Any"))
-      .def(
-          "write_fields", &PyCollection::write_fields, nb::arg("fields"), nb::arg("ids").none(),
-          nb::arg("metadata").none(), nb::arg("upsert"), nb::arg("first_row"),
-          nb::sig("def write_fields(self, fields: list[tuple[str, typing.Any, int]], ids: object | "
-                  "None, metadata: Columns | None, upsert: bool, first_row: int) -> typing.Any"))
+      .def("write_fields", &PyCollection::write_fields, nb::arg("fields"), nb::arg("ids").none(),
+           nb::arg("metadata").none(), nb::arg("upsert"), nb::arg("first_row"),
+           nb::sig("def write_fields(self, fields: list[tuple[str, typing.Any, int, bytes | "
+                   "None]], ids: "
+                   "object | None, metadata: Columns | None, upsert: bool, first_row: int) -> "
+                   "typing.Any"))
       .def("delete_ids", &PyCollection::delete_ids, nb::arg("ids"))
       .def("delete_where", &PyCollection::delete_where, nb::arg("where"))
       .def("update", &PyCollection::update, nb::arg("ids").none(), nb::arg("where").none(),
            nb::arg("fields"), nb::arg("metadata").none(), nb::arg("all_must_exist"),
            nb::sig("def update(self, ids: object | None, where: Filter | None, fields: "
-                   "list[tuple[str, typing.Any, int]], metadata: Columns | None, all_must_exist: "
+                   "list[tuple[str, typing.Any, int, bytes | None]], metadata: Columns | None, "
+                   "all_must_exist: "
                    "bool) -> int"))
       .def("get", &PyCollection::get, nb::arg("ids"), nb::arg("vectors"), nb::arg("vector_fields"),
            nb::arg("fields"),

@@ -117,6 +117,26 @@ nb::object Rows::vectors(size_t start, size_t stop) const {
   return matrix(data_->points.vectors, data_->element, data_->row_bytes(), start, stop);
 }
 
+nb::dict Rows::lacking(size_t start, size_t stop) const {
+  check_range(start, stop);
+  nb::dict out;
+  for (const PointVectors& field : data_->points.fields) {
+    auto absent = std::make_unique<std::vector<uint8_t>>();
+    bool any = false;
+    for (size_t row = start; row < stop; ++row) {
+      absent->push_back(field.has(row) ? 0 : 1);
+      any = any || absent->back() != 0;
+    }
+    if (!any) continue;
+    auto* data = reinterpret_cast<bool*>(absent->data());
+    nb::capsule owner(absent.release(),
+                      [](void* p) noexcept { delete static_cast<std::vector<uint8_t>*>(p); });
+    using View = nb::ndarray<nb::numpy, bool, nb::ndim<1>>;
+    out[to_str(field.field)] = nb::cast(View(data, {stop - start}, owner));
+  }
+  return out;
+}
+
 nb::object Rows::vector(size_t row) const {
   check_row(row);
   const std::vector<PointVectors>& fields = data_->points.fields;
@@ -126,7 +146,10 @@ nb::object Rows::vector(size_t row) const {
     raise(StatusCode::kInvalidArgument,
           "the point has several vectors (" + names + "); take one of .vectors by its field");
   }
-  if (fields.size() == 1) return row_of(fields[0].vectors, fields[0].element, row);
+  if (fields.size() == 1) {
+    if (!fields[0].has(row)) return nb::none();
+    return row_of(fields[0].vectors, fields[0].element, row);
+  }
   if (!data_->with_vectors) return nb::none();
   return row_of(data_->points.vectors, data_->element, row);
 }
@@ -135,7 +158,8 @@ nb::dict Rows::fields(size_t row) const {
   check_row(row);
   nb::dict out;
   for (const PointVectors& field : data_->points.fields) {
-    out[to_str(field.field)] = row_of(field.vectors, field.element, row);
+    out[to_str(field.field)] =
+        field.has(row) ? row_of(field.vectors, field.element, row) : nb::none();
   }
   return out;
 }
@@ -192,6 +216,8 @@ void bind_rows(nb::module_& m) {
       .def_prop_ro("offsets", &Rows::offsets, nb::sig("def offsets(self) -> typing.Any"))
       .def("vectors", &Rows::vectors, nb::arg("start"), nb::arg("stop"),
            nb::sig("def vectors(self, start: int, stop: int) -> typing.Any"))
+      .def("lacking", &Rows::lacking, nb::arg("start"), nb::arg("stop"),
+           nb::sig("def lacking(self, start: int, stop: int) -> dict[str, typing.Any]"))
       .def("vector", &Rows::vector, nb::arg("row"),
            nb::sig("def vector(self, row: int) -> typing.Any"))
       .def("fields", &Rows::fields, nb::arg("row"),

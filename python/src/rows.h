@@ -48,9 +48,12 @@ class Rows {
   /// n x dim in the collection's element type (binary: packed uint8), or None if not asked for.
   /// Where the vector fields have names: a dict of such arrays, by field.
   nb::object vectors(size_t start, size_t stop) const;
+  /// Where the vector fields have names and some of the rows have no vector: an array of bools, by
+  /// field, true for those.
+  nb::dict lacking(size_t start, size_t stop) const;
   /// The one vector of a row, or None if it was not asked for.
   nb::object vector(size_t row) const;
-  /// Where the vector fields have names: the vectors of a row, by field.
+  /// Where the vector fields have names: the vectors of a row by field, None where it has none.
   nb::dict fields(size_t row) const;
   nb::dict metadata(size_t row) const;
   std::vector<std::string> columns() const;

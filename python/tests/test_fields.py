@@ -146,7 +146,6 @@ def test_vectors_by_field_come_as_dicts_tables_frames_and_iterators(db: omendb.D
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        (lambda d: d.pop("body"), omendb.InvalidArgumentError, '"body"'),
         (lambda d: d.update(text=d["title"]), omendb.NotFoundError, "'text'"),
         (lambda d: d.update(body=d["body"][:, :5]), omendb.DimensionError, 'field "body"'),
         (lambda d: d.update(body=d["body"][:3]), omendb.InvalidArgumentError, 'field "body"'),
@@ -174,11 +173,11 @@ def test_bad_input_names_the_fields(docs: omendb.Collection) -> None:
     with pytest.raises(omendb.InvalidArgumentError, match='"title", "body", "bits"'):
         docs.add(data["title"])
     row = {name: v[0] for name, v in data.items()}
-    with pytest.raises(omendb.InvalidArgumentError, match='point 1 has no "body"'):
-        docs.add([row, {"title": row["title"], "bits": row["bits"]}])
+    with pytest.raises(omendb.InvalidArgumentError, match="point 1 has no vector"):
+        docs.add([row, {"id": 3, "title": None}])
+    with pytest.raises(omendb.InvalidArgumentError, match="no column of vectors"):
+        docs.add(pa.table({"text": ["a"], "year": [1]}))
     table = pa.table({"title": data["title"].tolist(), "year": [1, 2, 3]})
-    with pytest.raises(omendb.InvalidArgumentError, match='no column "body"'):
-        docs.add(table)
     with pytest.raises(omendb.InvalidArgumentError, match="vector="):
         docs.add(table, vector="title")
     with pytest.raises(omendb.InvalidArgumentError, match="say which"):
@@ -254,3 +253,134 @@ def test_a_long_add_of_several_fields_is_checked_whole_before_any_of_it_is_writt
         docs = db.collection("docs")
         assert docs.search([9, 10, 11], field="b", exact=True)[0].id == 3
         assert docs.info().vectors["a"]["dim"] == 2
+
+
+def beside() -> dict[str, Any]:
+    return {"ids": range(4), "metadata": {"year": range(2000, 2004)}}
+
+
+def lacking_forms() -> dict[str, Any]:
+    """Points 0 to 3 of which 1 has no title and 2 no body, as they may come."""
+    title = [[1.0, 0, 0, 0], None, [3.0, 0, 0, 0], [4.0, 0, 0, 0]]
+    body = [[0.0, 1, 0], [0.0, 2, 0], None, [0.0, 4, 0]]
+    rows = [
+        {"id": i, "year": 2000 + i, "title": t, "body": b}
+        for i, (t, b) in enumerate(zip(title, body, strict=True))
+    ]
+    columns = {"id": range(4), "year": range(2000, 2004), "title": title, "body": body}
+    arrow = pa.table({name: list(values) for name, values in columns.items()})
+    fixed = arrow.set_column(2, "title", pa.array(title, type=pa.list_(pa.float32(), 4)))
+    absent = np.array([False, True, False, False])[:, np.newaxis]
+    masked = np.ma.MaskedArray(
+        np.array([[1, 0, 0, 0], [np.nan] * 4, [3, 0, 0, 0], [4, 0, 0, 0]]), np.repeat(absent, 4, 1)
+    )
+    matrices = {"title": masked, "body": body}
+    return {
+        "rows": rows,
+        "rows without the keys": [{k: v for k, v in row.items() if v is not None} for row in rows],
+        "iterator": iter(rows),
+        "arrow": arrow,
+        "fixed lists": fixed,
+        "batches": pa.concat_tables([arrow[:1], arrow[1:2], arrow[2:]]),
+        "polars": pl.DataFrame({name: list(values) for name, values in columns.items()}),
+        "pandas": pd.DataFrame({name: list(values) for name, values in columns.items()}),
+        "matrices": (matrices, beside()),
+        "arrow arrays": ({"title": fixed["title"], "body": pa.array(body)}, beside()),
+        "polars series": ({"title": pl.Series(title), "body": pl.Series(body)}, beside()),
+        "pandas series": ({"title": pd.Series(title), "body": pd.Series(body)}, beside()),
+        "NA": ({"title": [pd.NA if t is None else t for t in title], "body": body}, beside()),
+    }
+
+
+def test_points_that_lack_a_field_come_in_every_form_and_are_no_hits_there(
+    db: omendb.Database,
+) -> None:
+    for name, form in lacking_forms().items():
+        data, rest = form if isinstance(form, tuple) else (form, {})
+        docs = db.collection(name.replace(" ", "_"), vectors={"title": 4, "body": 3, "more": None})
+        docs.add(data, **rest)
+        assert docs.search([1, 0, 0, 0], field="title").ids.tolist() == [0, 2, 3], name
+        found = docs.search([[0, 9, 0]] * 3, 1, field="body", where="year < 2003")
+        assert [hits.ids.tolist() for hits in found] == [[1]] * 3, name
+        assert len(docs.search([1, 2], field="more")) == 0
+        assert docs.info().vectors["more"]["dim"] == 0
+        one, two = docs.get(1), docs.get(2)
+        assert one is not None and two is not None
+        assert one.vectors["title"] is None and one.vectors["more"] is None, name
+        assert one.vectors["body"].tolist() == [0, 2, 0] and two.vectors["body"] is None
+        assert one.metadata == {"year": 2001}, name
+        assert one == docs.get(1) and one != two
+
+
+def test_arrays_of_points_that_lack_a_field_are_masked_and_tables_null_there_and_go_back_in(
+    db: omendb.Database,
+) -> None:
+    docs = db.collection("docs", vectors={"title": 4, "body": 3, "more": None})
+    docs.add(lacking_forms()["rows"])
+    points = docs.get_points([0, 1, 2, 3])
+    vectors = points.vectors
+    assert np.ma.getmaskarray(vectors["title"]).any(axis=1).tolist() == [False, True, False, False]
+    assert np.ma.getmaskarray(vectors["body"]).all(axis=1).tolist() == [False, False, True, False]
+    assert vectors["more"].shape == (4, 0)
+    assert not isinstance(points[:1].vectors["title"], np.ma.MaskedArray)
+    table = points.to_arrow()
+    assert table["title"].null_count == 1 and table["more"].null_count == 4
+    assert table["title"].to_pylist()[1] is None and table["body"].to_pylist()[3] == [0, 4, 0]
+    assert points[1:3].to_arrow()["body"].to_pylist() == [[0, 2, 0], None]
+    assert points.to_polars()["body"].to_list()[2] is None
+
+    for name, data in {"arrays": vectors, "table": table}.items():
+        copy = db.collection(name, vectors={"title": 4, "body": 3, "more": None})
+        copy.add(data, ids=[0, 1, 2, 3] if name == "arrays" else None)
+        for point, again in zip(points, copy.get_points([0, 1, 2, 3]), strict=True):
+            assert {f: None if v is None else v.tolist() for f, v in point.vectors.items()} == {
+                f: None if v is None else v.tolist() for f, v in again.vectors.items()
+            }
+
+
+def test_an_upsert_replaces_a_point_whole_and_a_late_field_takes_its_dimension(
+    tmp_path: Path,
+) -> None:
+    with omendb.open(tmp_path / "db") as db:
+        docs = db.collection("docs", vectors={"title": 2, "late": None})
+        docs.add({"title": [[1, 2], [3, 4]]}, ids=[1, 2])
+        docs.upsert({"late": [5, 6, 7]}, ids=2)
+        assert docs.info().vectors["late"]["dim"] == 3
+        assert docs.search([0, 0], field="title").ids.tolist() == [1]
+        assert docs.search([0, 0, 0], field="late").ids.tolist() == [2]
+        docs.update([1], vectors={"late": [[1, 1, 1]]})
+        docs.update([2], metadata={"year": 1})
+    for mode in ("r", "rw"):
+        with omendb.open(tmp_path / "db", mode=mode) as db:
+            docs = db.collection("docs")
+            assert docs.search([0, 0, 0], field="late").ids.tolist() == [1, 2]
+            assert docs.search([0, 0], field="title").ids.tolist() == [1]
+            point = docs.get(2)
+            assert point is not None and point.vectors["title"] is None
+            with pytest.raises(omendb.DimensionError, match='"late"'):
+                docs.search([1, 2], field="late")
+
+
+def test_vectors_that_lack_a_point_are_refused_with_what_is_wrong(db: omendb.Database) -> None:
+    docs = db.collection("docs", vectors={"title": 2, "body": 3})
+    for data, says in (
+        ({"title": [[1, 2], None]}, "point 1 has no vector"),
+        ({"title": [None, None], "body": [[1, 2, 3], None]}, "point 1 has no vector"),
+        ({"title": None}, "there are no vectors"),
+        ({"title": [[1, 2], None], "body": [[1, 2, 3]]}, 'field "body" has 1 vectors'),
+        ({"title": np.ma.MaskedArray([[1.0, 2]], [[True, False]])}, "row 0 is masked in part"),
+        ({"title": np.zeros((1, 0)), "body": [[1, 2, 3]]}, "0 dimensions"),
+    ):
+        with pytest.raises(omendb.InvalidArgumentError, match=says):
+            docs.add(data)
+    plain = db.collection("plain")
+    with pytest.raises(omendb.InvalidArgumentError, match="null"):
+        plain.add(pa.table({"vector": [[1.0, 2], None]}))
+    docs.add({"title": [[1, 2]]}, ids=[7])
+    with pytest.raises(omendb.InvalidArgumentError, match='"body": point 0 has none; update'):
+        docs.update([7], vectors={"body": [None]})
+    with pytest.raises(omendb.TypeMismatchError, match="a table of 2 columns"):
+        docs.add({"title": pa.table({"a": [[1.0, 2.0]], "b": [1]})})
+    with pytest.raises(omendb.InvalidArgumentError, match='7 has no vector in field "body"'):
+        docs.search(id=7, field="body")
+    assert len(docs) == 1 and len(plain) == 0

@@ -32,8 +32,14 @@ metadata = st.fixed_dictionaries(
         "tags": st.lists(st.integers(0, 2), max_size=2),
     },
 )
-batches = st.lists(st.tuples(ids, vectors, metadata), min_size=1, max_size=5)
+#: The vector that a point lacks, in histories of points that have two.
+lacking = st.sampled_from([None, None, "one", "other"])
+batches = st.lists(st.tuples(ids, vectors, metadata, lacking), min_size=1, max_size=5)
 years = st.integers(1999, 2006)
+
+
+Vector = list[float | None]
+Batch = list[tuple[int, list[float], dict[str, Any], str | None]]
 
 
 class Model(RuleBasedStateMachine):
@@ -42,7 +48,7 @@ class Model(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="omendb-model-"))
         self.metric = metric
         self.two = two
-        self.points: dict[int, tuple[list[float], dict[str, Any]]] = {}
+        self.points: dict[int, tuple[Vector, dict[str, Any]]] = {}
         self.typed: set[str] = set()
         self.db: omendb.Database | None = None
         self.reopen()
@@ -65,26 +71,30 @@ class Model(RuleBasedStateMachine):
         else:
             self.docs = self.db.collection("docs", dim=DIM, metric=self.metric)
 
-    def stored(self, point: omendb.Point) -> list[float]:
-        """All coordinates of a point, those of the second vector last."""
+    def stored(self, point: omendb.Point) -> Vector:
+        """All coordinates of a point, those of the second vector last, None where it lacks one."""
         if self.two:
             assert list(point.vectors) == ["one", "other"]
-            return [float(x) for vector in point.vectors.values() for x in vector]
+            one, other = point.vectors.values()
+            first = [None] * DIM if one is None else one.tolist()
+            return [*first, *([None] * OTHER_DIM if other is None else other.tolist())]
         assert point.vector is not None
         return [float(x) for x in point.vector]
 
-    def expected(self, id: Any) -> list[float]:
+    def expected(self, id: Any) -> Vector:
         return self.points[id][0] if self.two else self.points[id][0][:DIM]
 
     @rule(batch=batches, upsert=st.booleans())
-    def write(self, batch: list[tuple[int, list[float], dict[str, Any]]], upsert: bool) -> None:
+    def write(self, batch: Batch, upsert: bool) -> None:
         verb = self.docs.upsert if upsert else self.docs.add
-        names = [id for id, _, _ in batch]
-        arguments: dict[str, Any] = {"ids": names, "metadata": [m for _, _, m in batch]}
-        both = np.array([v for _, v, _ in batch], dtype=np.float32)
-        rows: Any = both[:, :DIM]
+        names = [id for id, _, _, _ in batch]
+        arguments: dict[str, Any] = {"ids": names, "metadata": [m for _, _, m, _ in batch]}
+        rows: Any = np.array([v[:DIM] for _, v, _, _ in batch], dtype=np.float32)
         if self.two:
-            rows = {"other": both[:, DIM:], "one": rows}
+            rows = {
+                "other": [None if lacks == "other" else v[DIM:] for _, v, _, lacks in batch],
+                "one": [None if lacks == "one" else v[:DIM] for _, v, _, lacks in batch],
+            }
         if len(set(names)) < len(names):
             with pytest.raises(omendb.InvalidArgumentError):
                 verb(rows, **arguments)
@@ -93,8 +103,11 @@ class Model(RuleBasedStateMachine):
                 verb(rows, **arguments)
         else:
             assert verb(rows, **arguments).tolist() == names
-            for id, vector, fields in batch:
-                self.points[id] = (vector, {k: v for k, v in fields.items() if v is not None})
+            for id, vector, fields, lacks in batch:
+                one: Vector = [None] * DIM if lacks == "one" else [*vector[:DIM]]
+                other: Vector = [None] * OTHER_DIM if lacks == "other" else [*vector[DIM:]]
+                given = {k: v for k, v in fields.items() if v is not None}
+                self.points[id] = ([*one, *other] if self.two else [*vector], given)
 
     @rule(names=st.sets(ids, min_size=1, max_size=4), change=metadata, fresh=st.none() | vectors)
     def update(self, names: set[int], change: dict[str, Any], fresh: list[float] | None) -> None:
@@ -147,6 +160,8 @@ class Model(RuleBasedStateMachine):
         expected = []
         for id, (vector, fields) in self.points.items():
             if year is not None and fields.get("year", 0) < year:
+                continue
+            if None in vector[part]:
                 continue
             a, b = np.array(query[part]), np.array(vector[part])
             distance = float(((a - b) ** 2).sum() if l2 else -(a * b).sum())

@@ -41,32 +41,36 @@ class SideBySide {
  public:
   /// @param bytes  columns of bytes: what errors count.
   SideBySide(size_t rows, char format, bool bytes) : bytes_(bytes) {
-    matrix_.rows = rows;
+    matrix_.present.assign(rows, 1);
     matrix_.format = format;
   }
+
+  void leave_out() { matrix_.present[row_++] = 0; }
 
   /// @error kDimensionMismatch if the row is not as long as the rows before it.
   Status add(const std::string& name, const char* data, size_t columns) {
     if (columns == 0) {
-      return at_row(StatusCode::kDimensionMismatch, name, static_cast<int64_t>(starts_.size()),
+      return at_row(StatusCode::kDimensionMismatch, name, static_cast<int64_t>(row_),
                     "the vector is empty");
     }
     if (starts_.empty()) {
       matrix_.columns = columns;
     } else if (columns != matrix_.columns) {
       return {StatusCode::kDimensionMismatch,
-              "column \"" + name + "\", row " + std::to_string(starts_.size()) + " has " +
+              "column \"" + name + "\", row " + std::to_string(row_) + " has " +
                   std::to_string(columns) + (bytes_ ? " bytes" : " dimensions") +
                   "; the rows before it have " + std::to_string(matrix_.columns)};
     }
     const size_t row_bytes = columns * matrix_.item_bytes();
     if (!starts_.empty() && data != starts_.back() + row_bytes) side_by_side_ = false;
     starts_.push_back(data);
+    ++row_;
     return {};
   }
 
   ArrowMatrix finish() {
     const size_t row_bytes = matrix_.columns * matrix_.item_bytes();
+    matrix_.rows = starts_.size();
     if (starts_.empty()) return std::move(matrix_);
     if (side_by_side_) {
       matrix_.data = starts_[0];
@@ -84,6 +88,7 @@ class SideBySide {
   const bool bytes_;
   ArrowMatrix matrix_;
   std::vector<const char*> starts_;
+  size_t row_ = 0;  ///< the next one
   bool side_by_side_ = true;
 };
 
@@ -165,23 +170,40 @@ std::string ArrowTable::type_name(size_t column) const {
 }
 
 Result<ArrowMatrix> ArrowTable::vectors(size_t column) const {
+  return read_vectors(column, Nulls::kRefused);
+}
+
+Result<ArrowMatrix> ArrowTable::present_vectors(size_t column) const {
+  return read_vectors(column, Nulls::kLeftOut);
+}
+
+Result<ArrowMatrix> ArrowTable::read_vectors(size_t column, Nulls nulls) const {
   const Field f = field(column);
-  if (f.schema->dictionary == nullptr && is_arrow_bytes(f.schema->format)) return bytes(f);
-  if (is_vectors(*f.schema)) return lists(f);
+  if (f.schema->dictionary == nullptr && is_arrow_bytes(f.schema->format)) return bytes(f, nulls);
+  if (is_vectors(*f.schema)) return lists(f, nulls);
+  if (nulls == Nulls::kLeftOut && std::string_view(f.schema->format) == "n") {
+    ArrowMatrix none;
+    none.present.assign(rows(), 0);
+    return none;
+  }
   return Status(
       StatusCode::kTypeMismatch,
       "column \"" + f.name + "\": expected lists of numbers, got " + arrow_type_name(*f.schema));
 }
 
-Result<ArrowMatrix> ArrowTable::lists(const Field& f) const {
+Result<ArrowMatrix> ArrowTable::lists(const Field& f, Nulls nulls) const {
   const ArrowSchema& number = *f.schema->children[0];
   const ArrowArray& values = *f.array->children[0];
   SideBySide rows(this->rows(), number.format[0], false);
   for (int64_t row = 0; row < array_.length; ++row) {
     auto place = arrow_place(*f.schema, *f.array, f.first + row);
     if (!place.ok()) return place.status();
-    if (!place->present) {
+    if (!place->present && nulls == Nulls::kRefused) {
       return at_row(StatusCode::kInvalidArgument, f.name, row, "the vector is null");
+    }
+    if (!place->present) {
+      rows.leave_out();
+      continue;
     }
     auto range = arrow_list(*place);
     if (!range.ok()) return range.status();
@@ -201,13 +223,17 @@ Result<ArrowMatrix> ArrowTable::lists(const Field& f) const {
   return rows.finish();
 }
 
-Result<ArrowMatrix> ArrowTable::bytes(const Field& f) const {
+Result<ArrowMatrix> ArrowTable::bytes(const Field& f, Nulls nulls) const {
   SideBySide rows(this->rows(), 'C', true);
   for (int64_t row = 0; row < array_.length; ++row) {
     auto place = arrow_place(*f.schema, *f.array, f.first + row);
     if (!place.ok()) return place.status();
-    if (!place->present) {
+    if (!place->present && nulls == Nulls::kRefused) {
       return at_row(StatusCode::kInvalidArgument, f.name, row, "the vector is null");
+    }
+    if (!place->present) {
+      rows.leave_out();
+      continue;
     }
     auto bits = arrow_bytes(*place);
     if (!bits.ok()) return bits.status();

@@ -33,6 +33,7 @@ struct ArrowMatrix {
   size_t columns = 0;
   const void* data = nullptr;    ///< in the batch, or in `owned`
   std::vector<std::byte> owned;  ///< filled if the rows did not lie side by side
+  std::vector<uint8_t> present;  ///< of ArrowTable::present_vectors(): one byte a row of the batch
 
   size_t item_bytes() const;
 };
@@ -63,6 +64,8 @@ class ArrowTable {
   /// from the batch if they lie side by side, copied if not.
   /// @error kTypeMismatch, kDimensionMismatch, kInvalidArgument for nulls and malformed data.
   Result<ArrowMatrix> vectors(size_t column) const;
+  /// The same of the rows that are not null.
+  Result<ArrowMatrix> present_vectors(size_t column) const;
   /// A bare array of numbers as one vector.
   Result<ArrowMatrix> vector() const;
   /// Ids; a dictionary- or run-end-encoded column is decoded.
@@ -82,8 +85,10 @@ class ArrowTable {
   ArrowTable(std::shared_ptr<const OwnedSchema> schema, ArrowArray array);
   Field field(size_t column) const;
   Status refuse_null_rows() const;
-  Result<ArrowMatrix> lists(const Field& field) const;
-  Result<ArrowMatrix> bytes(const Field& field) const;
+  enum class Nulls : uint8_t { kRefused, kLeftOut };
+  Result<ArrowMatrix> read_vectors(size_t column, Nulls nulls) const;
+  Result<ArrowMatrix> lists(const Field& field, Nulls nulls) const;
+  Result<ArrowMatrix> bytes(const Field& field, Nulls nulls) const;
 
   std::shared_ptr<const OwnedSchema> schema_;
   ArrowArray array_;
