@@ -287,16 +287,16 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   static void add_segment(const Replacement& replacement,
                           const std::shared_ptr<const segment::Tombstones>& dead,
                           CollectionState& state, DurableParts& parts);
-  Status publish_state(const CollectionState& state, DurableParts parts, NewFiles& files)
+  Status publish_state(CollectionState state, DurableParts parts, NewFiles& files)
       OMEN_REQUIRES(commit_mutex_);
   void remove_left_behind(std::span<const SegmentState> named) OMEN_REQUIRES(commit_mutex_);
-  /// Has all snapshots, from now on, show the same points from other parts. @pre nothing is
-  /// pending.
-  template <class Change>
-  void change_snapshots(Change change) OMEN_REQUIRES(write_mutex_);
-  Status install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(commit_mutex_);
-  Status install_indexes(const std::string& segment,
-                         const std::shared_ptr<const segment::SegmentIndexes>& indexes)
+  /// Has all snapshots, from now on, show the same points from other parts.
+  void change_snapshots(const Publication::Change& change) OMEN_REQUIRES(write_mutex_);
+  /// What a manifest in force names, readers and later seals must see: these two wait for nothing
+  /// that could fail. Short of memory they throw; see or_fail().
+  void install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(commit_mutex_);
+  void install_indexes(const std::string& segment,
+                       const std::shared_ptr<const segment::SegmentIndexes>& indexes)
       OMEN_REQUIRES(commit_mutex_);
 
   Host& host_;

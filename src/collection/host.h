@@ -29,6 +29,13 @@ struct Superseded {
   std::vector<std::string> indexes;
 };
 
+/// What came of a publication.
+struct Published {
+  Status status;
+  /// After an error: whether the new manifest may have come into force nevertheless.
+  bool in_doubt = false;
+};
+
 /// What a collection calls in the database that holds it. Thread-safe.
 class Host {
  public:
@@ -45,7 +52,8 @@ class Host {
   virtual Status sync(Lsn lsn) = 0;
   /// Publishes a manifest with `state`, after which the log up to `state.flushed` is not needed for
   /// this collection. While the database closes, one manifest at the end does so for all.
-  virtual Status publish(const CollectionState& state) = 0;
+  /// After an error, the state before counts.
+  virtual Published publish(const CollectionState& state) = 0;
   /// Removes the files as soon as the manifest in force does not name them.
   virtual void discard(const Superseded& old) = 0;
   /// @return a file stem that no file of this database ever had.

@@ -368,19 +368,20 @@ std::string DatabaseImpl::new_file_name() {
   return std::string(8 - std::min<size_t>(8, digits.size()), '0') + digits;
 }
 
-Status DatabaseImpl::publish(const collection::CollectionState& state) {
+collection::Published DatabaseImpl::publish(const collection::CollectionState& state) {
   MutexLock lock(manifest_mutex_);
   storage::CollectionMeta* const found = find_meta(state.id);
   if (found == nullptr) {
-    return {StatusCode::kNotFound, "collection \"" + state.name + "\" was dropped"};
+    return {{StatusCode::kNotFound, "collection \"" + state.name + "\" was dropped"}, false};
   }
   storage::CollectionMeta before = std::exchange(*found, meta_from_state(state));
   manifest_stale_ = true;
   if (sealing_for_good_) return {};
+  const uint64_t doubts = manifest_store_.doubts();
   Status published = publish_and_trim();
   // Go back to the old state, or the next manifest would skip records that it still needs.
   if (!published.ok()) *found = std::move(before);
-  return published;
+  return {std::move(published), manifest_store_.doubts() != doubts};
 }
 
 void DatabaseImpl::discard(const collection::Superseded& old) {

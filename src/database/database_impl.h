@@ -77,7 +77,7 @@ class DatabaseImpl final : public collection::Host {
   bool flushing() const override { return log_->flushing(); }
   Status wait_durable(Lsn lsn) override { return log_->wait_durable(lsn); }
   Status sync(Lsn lsn) override;
-  Status publish(const collection::CollectionState& state) override;
+  collection::Published publish(const collection::CollectionState& state) override;
   void discard(const collection::Superseded& old) override;
   std::string new_file_name() override;
   segment::SegmentStore& segments() override { return segments_; }

@@ -36,8 +36,8 @@ Result<Lsn> Follower::append(std::span<const std::span<const std::byte>> /*parts
   return read_only();
 }
 
-Status Follower::publish(const collection::CollectionState& /*state*/) {
-  return read_only();
+collection::Published Follower::publish(const collection::CollectionState& /*state*/) {
+  return {read_only(), false};
 }
 
 std::vector<std::shared_ptr<collection::CollectionCore>> Follower::cores() const {

@@ -46,7 +46,7 @@ class Follower final : public collection::Host {
   bool flushing() const override { return false; }
   Status wait_durable(Lsn) override { return {}; }
   Status sync(Lsn) override { return {}; }
-  Status publish(const collection::CollectionState& state) override;
+  collection::Published publish(const collection::CollectionState& state) override;
   void discard(const collection::Superseded&) override {}
   std::string new_file_name() override { return {}; }
   segment::SegmentStore& segments() override { return segments_; }

@@ -122,15 +122,27 @@ Result<std::optional<Manifest>> ManifestStore::load_without_current() {
 Status ManifestStore::publish(Manifest& manifest) {
   ++manifest.generation;
   const std::string name = manifest_name(manifest.generation);
-  OMEN_RETURN_IF_ERROR(write_synced(join(directory_, name), encode_manifest(manifest)));
-  const std::string temporary = join(directory_, kCurrentTemporary);
-  OMEN_RETURN_IF_ERROR(write_synced(temporary, as_bytes(current_text(name))));
-  // The manifest's own entry must not come after the rename that points to it.
-  OMEN_RETURN_IF_ERROR(env_->sync_directory(directory_));
-  OMEN_RETURN_IF_ERROR(env_->rename(temporary, join(directory_, kCurrent)));
-  OMEN_RETURN_IF_ERROR(env_->sync_directory(directory_));
+  if (Status prepared = prepare(name, manifest); !prepared.ok()) {
+    env_->remove_file(join(directory_, name)).ignore();  // or each attempt would leave one
+    return prepared;
+  }
+  Status renamed = env_->rename(join(directory_, kCurrentTemporary), join(directory_, kCurrent));
+  if (renamed.ok()) renamed = env_->sync_directory(directory_);
+  if (!renamed.ok()) {
+    ++doubts_;
+    return renamed;
+  }
   remove_other_manifests(name);
   return {};
+}
+
+/// Writes the manifest, and the file that is to become CURRENT.
+Status ManifestStore::prepare(const std::string& name, const Manifest& manifest) {
+  OMEN_RETURN_IF_ERROR(write_synced(join(directory_, name), encode_manifest(manifest)));
+  OMEN_RETURN_IF_ERROR(
+      write_synced(join(directory_, kCurrentTemporary), as_bytes(current_text(name))));
+  // The manifest's own entry must not come after the rename that points to it.
+  return env_->sync_directory(directory_);
 }
 
 Status ManifestStore::write_synced(const std::string& path, std::span<const std::byte> bytes) {

@@ -104,14 +104,18 @@ class ManifestStore {
   /// power cut. The folder exists. After an error the folder holds either manifest whole, and
   /// publish() may be called again.
   Status publish(Manifest& manifest);
+  /// How many calls of publish() failed after the new manifest may have become the current one.
+  uint64_t doubts() const { return doubts_; }
 
  private:
   Result<std::optional<Manifest>> load_without_current();
+  Status prepare(const std::string& name, const Manifest& manifest);
   Status write_synced(const std::string& path, std::span<const std::byte> bytes);
   void remove_other_manifests(const std::string& keep);
 
   const std::shared_ptr<Env> env_;
   const std::string directory_;
+  uint64_t doubts_ = 0;
 };
 
 }  // namespace omendb::storage

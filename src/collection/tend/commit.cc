@@ -31,22 +31,21 @@ void CollectionCore::add_segment(const Replacement& replacement,
   parts[replacement.name] = {segment, dead, replacement.indexes};
 }
 
-Status CollectionCore::publish_state(const CollectionState& state, DurableParts parts,
-                                     NewFiles& files) {
+Status CollectionCore::publish_state(CollectionState state, DurableParts parts, NewFiles& files) {
   files.keep();
-  if (Status published = host_.publish(state); !published.ok()) {
-    if (published.code() == StatusCode::kNotFound) {
-      files.give_up();  // the collection was dropped, so nothing was written
-    } else {
-      // The manifest may or may not be in force: files that it might name stay until another is.
+  const Published published = host_.publish(state);
+  if (!published.status.ok()) {
+    if (!published.in_doubt) {
+      files.give_up();
+    } else {  // files that a manifest in force may name stay until another is in force
       for (const SegmentState& segment : state.segments) left_behind_.push_back(segment);
     }
-    return published;
+    return published.status;
   }
-  remove_left_behind(state.segments);
+  or_fail([&]() OMEN_REQUIRES(commit_mutex_) { remove_left_behind(state.segments); });
   durable_parts_ = std::move(parts);
   MutexLock lock(state_mutex_);
-  durable_ = state;
+  durable_ = std::move(state);
   return {};
 }
 
@@ -68,27 +67,23 @@ void CollectionCore::remove_left_behind(std::span<const SegmentState> named) {
   host_.discard(old);
 }
 
-template <class Change>
-void CollectionCore::change_snapshots(Change change) {
+void CollectionCore::change_snapshots(const Publication::Change& change) {
   staged_ = change(*staged_);
   for (Frozen& frozen : frozen_) frozen.at_freeze = change(*frozen.at_freeze);
-  publication_.replace(change(*publication_.current()));
+  publication_.change(change);
 }
 
-Status CollectionCore::install(const Replacement& replacement, bool sealed) {
+void CollectionCore::install(const Replacement& replacement, bool sealed) {
   MutexLock lock(write_mutex_);
-  OMEN_RETURN_IF_ERROR(publication_.drain());
   if (sealed) frozen_.pop_front();
   replacement.indexes->add_encoders(encoders_, staged_->fields->size());
   room_.notify_all();
   change_snapshots([&](const Snapshot& snapshot) { return replacement.apply(snapshot); });
-  return {};
 }
 
-Status CollectionCore::install_indexes(
+void CollectionCore::install_indexes(
     const std::string& segment, const std::shared_ptr<const segment::SegmentIndexes>& indexes) {
   MutexLock lock(write_mutex_);
-  OMEN_RETURN_IF_ERROR(publication_.drain());
   change_snapshots([&](const Snapshot& snapshot) {
     auto result = std::make_shared<Snapshot>(snapshot);
     for (Part& part : result->parts) {
@@ -96,7 +91,6 @@ Status CollectionCore::install_indexes(
     }
     return result;
   });
-  return {};
 }
 
 }  // namespace omendb::collection

@@ -177,9 +177,8 @@ Status CollectionCore::commit_index(const IndexOf& of, const NamedIndex* built, 
   }
   const auto indexes = std::make_shared<const SegmentIndexes>(std::move(all));
   part.indexes = indexes;
-  OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
-  OMEN_RETURN_IF_ERROR(
-      or_fail([&]() OMEN_REQUIRES(commit_mutex_) { return install_indexes(of.segment, indexes); }));
+  OMEN_RETURN_IF_ERROR(publish_state(std::move(state), std::move(parts), files));
+  or_fail([&]() OMEN_REQUIRES(commit_mutex_) { install_indexes(of.segment, indexes); });
   host_.discard(old);
   return {};
 }

@@ -188,9 +188,8 @@ Status CollectionCore::commit_merge(const Jobs::Running& job, const Replacement&
   if (dead != nullptr) {
     OMEN_RETURN_IF_ERROR(write_tombstones(dead, state.segments.back(), files));
   }
-  OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
-  OMEN_RETURN_IF_ERROR(or_fail(
-      [&]() OMEN_REQUIRES(commit_mutex_) { return install(replacement, /*sealed=*/false); }));
+  OMEN_RETURN_IF_ERROR(publish_state(std::move(state), std::move(parts), files));
+  or_fail([&]() OMEN_REQUIRES(commit_mutex_) { install(replacement, /*sealed=*/false); });
   host_.discard(old);
   return {};
 }

@@ -89,6 +89,44 @@ TEST_F(MergeTest, AReplacedPointDiesOnceHoweverSealsAndMergesFall) {
   EXPECT_EQ((*core_->snapshot())->live, 200U);
 }
 
+// The rows that died in a segment are looked up under the name that the manifest has for it.
+TEST_F(MergeTest, ALogThatFailsWhileAMergeIsPublishedBringsNoDeletedPointBack) {
+  erase(60, 20);
+  add(10);
+  core_->freeze();
+  const Lsn flushed = host_.state().flushed;
+  host_.meanwhile([&] {  // the seal of the ten has seen that their records are durable
+    host_.while_publishing([&] {
+      host_.fail_log({StatusCode::kIoError, "the disk is away"});
+      const std::vector<uint64_t> ids = {0};
+      EXPECT_FALSE(core_->delete_ids(std::span<const uint64_t>(ids)).ok());
+    });
+    merge();
+  });
+  EXPECT_FALSE(core_->seal_next().ok());
+  EXPECT_EQ(visible(), ids_without(210, 60, 20));
+  EXPECT_EQ(host_.state().flushed, flushed) << "the log has the delete and the ten";
+  EXPECT_EQ(segment_rows(), (Rows{200}));
+}
+
+TEST_F(MergeTest, AWriteThatWaitsForTheLogDoesNotKeepAMergeFromReaders) {
+  erase(60, 20);
+  bool done = false;
+  const std::vector<uint64_t> ids = {0};
+  const auto deleted = [&](const Result<uint64_t>& result) { done = result.ok(); };
+  ASSERT_TRUE(core_->delete_ids_later(std::span<const uint64_t>(ids), deleted).ok());
+  merge();
+  EXPECT_EQ(visible(), ids_without(200, 60, 20));
+  EXPECT_EQ((*core_->snapshot())->parts.size(), 1U);
+  EXPECT_FALSE(done);
+  core_->logged(Lsn{UINT64_MAX}, {});
+  EXPECT_TRUE(done);
+  auto expected = ids_without(200, 60, 20);
+  expected.erase(expected.begin());
+  EXPECT_EQ(visible(), expected);
+  EXPECT_EQ((*core_->snapshot())->parts.size(), 1U) << "the one that was merged";
+}
+
 TEST_F(MergeTest, AMergeThatIsStoppedLeavesNoFileAndChangesNothing) {
   const auto before = host_.state().segments;
   host_.meanwhile([&] {

@@ -115,6 +115,7 @@ Result<bool> CollectionCore::seal_oldest(Jobs::By by) {
 
 Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& files) {
   const MutexLock commit_lock(commit_mutex_);
+  OMEN_RETURN_IF_ERROR(publication_.log_error());
   // As it is now: merges that were committed meanwhile have replaced parts of it. None but this
   // thread takes a frozen memtable away.
   const std::shared_ptr<const Snapshot> at = oldest_frozen()->at_freeze;
@@ -128,10 +129,10 @@ Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& fil
   Superseded old;
   OMEN_RETURN_IF_ERROR(persist_tombstones(*at, state, parts, old.tombstones, files));
   add_segment(replacement, nullptr, state, parts);
-  OMEN_RETURN_IF_ERROR(publish_state(state, std::move(parts), files));
+  OMEN_RETURN_IF_ERROR(publish_state(std::move(state), std::move(parts), files));
   host_.discard(old);
-  return or_fail(
-      [&]() OMEN_REQUIRES(commit_mutex_) { return install(replacement, /*sealed=*/true); });
+  or_fail([&]() OMEN_REQUIRES(commit_mutex_) { install(replacement, /*sealed=*/true); });
+  return {};
 }
 
 /// Writes the tombstones of segments that have more dead rows than the manifest knows of.

@@ -27,11 +27,13 @@ class FakeHost final : public Host {
   }
   void start_flush() override {}
   bool flushing() const override { return false; }
-  Status wait_durable(Lsn) override { return {}; }
-  Status sync(Lsn) override { return {}; }
-  Status publish(const CollectionState& state) override {
-    if (!publish_error_.ok()) return publish_error_;
+  Status wait_durable(Lsn) override { return log_error_; }
+  Status sync(Lsn) override { return log_error_; }
+  Published publish(const CollectionState& state) override {
+    if (!publish_error_.ok())
+      return {publish_error_, publish_error_.code() == StatusCode::kIoError};
     state_ = state;
+    if (auto hook = std::exchange(while_publishing_, nullptr)) hook();
     return {};
   }
   void discard(const Superseded& old) override {
@@ -53,6 +55,9 @@ class FakeHost final : public Host {
 
   /// Runs once, in the middle of the next seal or merge.
   void meanwhile(std::function<void()> run) { meanwhile_ = std::move(run); }
+  /// Runs once, when the next manifest is in force and its publisher does not know of it yet.
+  void while_publishing(std::function<void()> run) { while_publishing_ = std::move(run); }
+  void fail_log(Status error) { log_error_ = std::move(error); }
   void fail_to_publish(Status error) { publish_error_ = std::move(error); }
   /// What an opening finds, were the log lost after it.
   const CollectionState& state() const { return state_; }
@@ -77,7 +82,9 @@ class FakeHost final : public Host {
   uint64_t files_ = 0;
   CollectionState state_;
   Status publish_error_;
+  Status log_error_;
   std::function<void()> meanwhile_;
+  std::function<void()> while_publishing_;
 };
 
 class TendTest : public ::testing::Test {
@@ -149,7 +156,7 @@ class TendTest : public ::testing::Test {
   }
 
   FakeHost host_;
-  std::unique_ptr<CollectionCore> core_;
+  std::shared_ptr<CollectionCore> core_;
 };
 
 }  // namespace omendb::collection

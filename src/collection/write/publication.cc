@@ -115,9 +115,18 @@ Status Publication::log_error() const {
   return log_error_;
 }
 
-void Publication::replace(std::shared_ptr<const Snapshot> same) {
+void Publication::replace(std::shared_ptr<const Snapshot> next) {
   MutexLock lock(current_mutex_);
-  current_ = std::move(same);
+  current_ = std::move(next);
+}
+
+void Publication::change(const Change& same_points) {
+  MutexLock lock(mutex_);  // nothing is published meanwhile
+  std::vector<std::shared_ptr<const Snapshot>> changed;
+  changed.reserve(pending_.size());
+  for (const auto& staged : pending_) changed.push_back(same_points(*staged->snapshot));
+  replace(same_points(*current()));
+  for (size_t i = 0; i < pending_.size(); ++i) pending_[i]->snapshot = std::move(changed[i]);
 }
 
 std::shared_ptr<const segment::RowSource> Publication::view(segment::Memtable& memtable,

@@ -77,9 +77,16 @@ class Publication {
   /// The error that stopped publication; OK if none did.
   Status log_error() const OMEN_EXCLUDES(mutex_);
 
-  /// Replaces the snapshot by one that holds the same points in other parts.
+  /// Replaces the snapshot that readers see.
   /// @pre nothing is pending, and nothing is enqueued during the call.
-  void replace(std::shared_ptr<const Snapshot> same) OMEN_EXCLUDES(current_mutex_);
+  void replace(std::shared_ptr<const Snapshot> next) OMEN_EXCLUDES(current_mutex_);
+
+  /// Replaces the snapshot that readers see, and that of each pending operation, by one that holds
+  /// the same points in other parts. Works after the log has failed, too. Changes all or, out of
+  /// memory, none.
+  /// @pre nothing is enqueued during the call.
+  using Change = std::function<std::shared_ptr<const Snapshot>(const Snapshot&)>;
+  void change(const Change& same_points) OMEN_EXCLUDES(mutex_, current_mutex_);
 
   /// Calls Memtable::view() and encoders(), which must not run beside Memtable::publish().
   std::shared_ptr<const segment::RowSource> view(segment::Memtable& memtable, uint32_t rows)
