@@ -38,6 +38,8 @@ DUMPS = {
     "index-header": ROOT / "src/segment/sealed_index_test.cc",
     "put-operation": ROOT / "src/collection/write/operation_test.cc",
     "put-operation-of-fields": ROOT / "src/collection/write/operation_test.cc",
+    "rename-column-operation": ROOT / "src/collection/write/operation_test.cc",
+    "drop-column-operation": ROOT / "src/collection/write/operation_test.cc",
 }
 FENCE = re.compile(r"^```(\S*)\s*$")
 LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")

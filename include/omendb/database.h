@@ -92,6 +92,18 @@ class Collection {
   /// @error kInvalidFilter, kCorruption, and as for update_ids().
   Result<uint64_t> update_where(const Filter& where, const PointUpdate& update);
 
+  /// Gives a metadata column another name, in every point. Durable and visible as an add() is;
+  /// nothing is written anew, however many points there are.
+  /// @error kNotFound if there is no such column; kAlreadyExists if there is one of the new name;
+  ///        kInvalidArgument and kLimitExceeded for a name that no column may have; kReadOnly,
+  ///        kNoSpace, kIoError, kClosed.
+  Status rename_column(std::string_view column, std::string_view name);
+
+  /// Takes a metadata column from every point, as rename_column() does it. Its values never come
+  /// back, also if there is a column of that name later; merges and compact() free their room.
+  /// @error kNotFound, kReadOnly, kNoSpace, kIoError, kClosed.
+  Status drop_column(std::string_view column);
+
   /// Called once with what add() and the like return, from a thread of OpenOptions::executor. It
   /// throws nothing, takes milliseconds, and does not close the database, which waits for it.
   template <class T>

@@ -1,5 +1,5 @@
 /*
- * Changing a part of points that are there. Part of omendb.h, which includes it.
+ * Changing a part of points, and the columns of all points. Part of omendb.h, which includes it.
  */
 #ifndef OMENDB_OMENDB_UPDATE_H_
 #define OMENDB_OMENDB_UPDATE_H_
@@ -55,6 +55,23 @@ OMENDB_API omendb_status omendb_collection_update_where_async(omendb_collection*
                                                               const omendb_update* update,
                                                               omendb_count_callback callback,
                                                               void* context) OMENDB_NOEXCEPT;
+
+/*
+ * Gives a metadata column another name, in every point. Durable and visible as an add is; nothing
+ * is written anew, however many points there are. Fails with NOT_FOUND if there is no such column,
+ * ALREADY_EXISTS if there is one of the new name, INVALID_ARGUMENT and LIMIT_EXCEEDED for a name
+ * that no column may have.
+ */
+OMENDB_API omendb_status omendb_collection_rename_column(omendb_collection* collection,
+                                                         const char* column,
+                                                         const char* name) OMENDB_NOEXCEPT;
+
+/*
+ * Takes a metadata column from every point, in the same way. Its values never come back, also if
+ * there is a column of that name later. Fails with NOT_FOUND if there is no such column.
+ */
+OMENDB_API omendb_status omendb_collection_drop_column(omendb_collection* collection,
+                                                       const char* column) OMENDB_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -167,6 +167,27 @@ class Verbs:
         meant = None if where is None else self._meant(core, where, "update")
         return update(core, core.element, core.fields, ids, meant, metadata, vectors, missing)
 
+    def rename_column(self, column: str, name: str) -> None:
+        """Gives a metadata key another name, in every point, at once and however many there are.
+
+        Raises NotFoundError if no point ever had the key, AlreadyExistsError if there is one of
+        the new name; InvalidArgumentError, LimitError, ReadOnlyError, NoSpaceError, ClosedError.
+        """
+        core = self._core_collection or self._open()
+        core.rename_column(column, name)
+
+    def drop_column(self, column: str) -> None:
+        """Takes a metadata key from every point, at once and however many there are.
+
+        Its values never come back, also if there is a key of that name later, which may have
+        values of another type. :meth:`compact` frees the room that they take.
+
+        Raises NotFoundError if no point ever had the key; ReadOnlyError, NoSpaceError,
+        ClosedError.
+        """
+        core = self._core_collection or self._open()
+        core.drop_column(column)
+
     @overload
     def get(
         self,

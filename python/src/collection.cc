@@ -133,6 +133,14 @@ class PyCollection {
     }));
   }
 
+  void rename_column(const std::string& column, const std::string& name) {
+    unwrap(without_gil([&] { return collection_.rename_column(column, name); }));
+  }
+
+  void drop_column(const std::string& column) {
+    unwrap(without_gil([&] { return collection_.drop_column(column); }));
+  }
+
   nb::tuple get(nb::handle ids, bool vectors, const std::vector<std::string>& vector_fields,
                 const std::vector<std::string>& fields) const {
     IdsIn in(ids);
@@ -528,6 +536,8 @@ void bind_collection(nb::module_& m) {
                    "list[tuple[str, typing.Any, int, bytes | None]], metadata: Columns | None, "
                    "all_must_exist: "
                    "bool) -> int"))
+      .def("rename_column", &PyCollection::rename_column, nb::arg("column"), nb::arg("name"))
+      .def("drop_column", &PyCollection::drop_column, nb::arg("column"))
       .def("get", &PyCollection::get, nb::arg("ids"), nb::arg("vectors"), nb::arg("vector_fields"),
            nb::arg("fields"),
            nb::sig("def get(self, ids: object, vectors: bool, vector_fields: "

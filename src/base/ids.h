@@ -39,6 +39,14 @@ constexpr uint16_t to_int(FieldId field) {
 }
 /// The one field of a collection that was declared without names.
 inline constexpr FieldId kUnnamedField{0};
+/// A metadata column of a collection, as segment files name it: names may change. Never used again
+/// for another column of the same collection.
+enum class ColumnId : uint32_t {};
+constexpr uint32_t to_int(ColumnId column) {
+  return static_cast<uint32_t>(column);
+}
+/// Columns that a collection may have had, dropped ones included.
+inline constexpr uint32_t kMaxColumnIds = uint32_t{1} << 31;
 /// What a field holds, as files say it. Text and sparse vectors will take the next numbers. Frozen.
 inline constexpr uint8_t kDenseField = 1;
 

@@ -216,6 +216,25 @@ omendb_status omendb_collection_update_where(omendb_collection* collection, cons
   });
 }
 
+omendb_status omendb_collection_rename_column(omendb_collection* collection, const char* column,
+                                              const char* name) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(column);
+    OMENDB_REQUIRE(name);
+    return collection->collection.rename_column(column, name);
+  });
+}
+
+omendb_status omendb_collection_drop_column(omendb_collection* collection,
+                                            const char* column) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(collection);
+    OMENDB_REQUIRE(column);
+    return collection->collection.drop_column(column);
+  });
+}
+
 omendb_status omendb_collection_get(const omendb_collection* collection, const omendb_ids* ids,
                                     const omendb_fields* fields, uint8_t* found,
                                     omendb_points** out) noexcept {

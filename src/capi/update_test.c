@@ -120,6 +120,29 @@ static void BadUpdatesSayWhyAndChangeNothing(omendb_collection* docs) {
         omendb_collection_update_ids(docs, &one, &wrong, NULL));
 }
 
+static void AColumnIsRenamedAndDroppedInAllPoints(omendb_collection* docs) {
+  uint64_t count = 9;
+  OK(omendb_collection_count(docs, "year is not null", &count));
+  CHECK(count == 2);
+  OK(omendb_collection_rename_column(docs, "year", "published"));
+  OK(omendb_collection_count(docs, "published is not null and year is null", &count));
+  CHECK(count == 2);
+  FAILS(OMENDB_NOT_FOUND, "unknown column \"year\"",
+        omendb_collection_rename_column(docs, "year", "published"));
+  FAILS(OMENDB_ALREADY_EXISTS, "there is a column \"score\" already",
+        omendb_collection_rename_column(docs, "published", "score"));
+  FAILS(OMENDB_INVALID_ARGUMENT, "empty name",
+        omendb_collection_rename_column(docs, "published", ""));
+  FAILS(OMENDB_INVALID_ARGUMENT, "name is NULL",
+        omendb_collection_rename_column(docs, "published", NULL));
+  OK(omendb_collection_drop_column(docs, "published"));
+  OK(omendb_collection_count(docs, "published is null", &count));
+  CHECK(count == 2);
+  FAILS(OMENDB_NOT_FOUND, "unknown column \"published\"; columns: score",
+        omendb_collection_drop_column(docs, "published"));
+  FAILS(OMENDB_INVALID_ARGUMENT, "column is NULL", omendb_collection_drop_column(docs, NULL));
+}
+
 int main(void) {
   omendb_database* db = NULL;
   OK(omendb_database_open(":memory:", NULL, &db));
@@ -127,6 +150,7 @@ int main(void) {
   AnUpdateByIdReplacesOneKeyRemovesAnotherAndLeavesTheVector(docs);
   AnUpdateByFilterAndOneOfVectorsChangeWhatTheyName(docs);
   BadUpdatesSayWhyAndChangeNothing(docs);
+  AColumnIsRenamedAndDroppedInAllPoints(docs);
   omendb_collection_free(docs);
   OK(omendb_database_close(db));
   omendb_database_free(db);

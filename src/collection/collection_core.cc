@@ -19,27 +19,6 @@ namespace {
 constexpr size_t kMinMemtableRows = 64;
 constexpr size_t kMaxMemtableRows = size_t{1} << 20;
 
-/// A column that the manifest does not list could be added again, with another type.
-Status check_columns_listed(const segment::Segment& segment, const column::Schema& listed) {
-  for (const column::ColumnSchema& column : segment.columns().schema()) {
-    const column::ColumnSchema* known = column::find_column(listed, column.name);
-    if (known != nullptr && known->type == column.type) continue;
-    std::string message = segment.path() + ": has a column \"" + column.name + "\" of type " +
-                          std::string(column_type_name(column.type)) + "; the manifest ";
-    message += known == nullptr ? std::string("lists none of that name")
-                                : "says " + std::string(column_type_name(known->type));
-    return {StatusCode::kCorruption, std::move(message)};
-  }
-  return {};
-}
-
-/// What the manifest names and is not there is damage; "not found" would say that of the database.
-Status named_by_manifest(const Status& status) {
-  if (status.code() != StatusCode::kNotFound) return status;
-  return {StatusCode::kCorruption,
-          "the manifest names a file that is missing: " + status.message()};
-}
-
 }  // namespace
 
 CollectionCore::CollectionCore(Host& host, const CoreOptions& options, const CollectionState& state,
@@ -64,6 +43,7 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   snapshot->id_kind = state.id_kind;
   snapshot->next_auto_id = state.next_auto_id;
   snapshot->columns = std::make_shared<column::Schema>(state.columns);
+  snapshot->next_column_id = state.next_column_id;
   segment::Encoders encoders;
   DurableParts parts;
   for (const SegmentState& segment : state.segments) {
@@ -82,35 +62,6 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   MutexLock lock(core->write_mutex_);
   core->encoders_ = std::move(encoders);
   return core;
-}
-
-Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const CollectionState& state,
-                                       const SegmentState& named) {
-  auto opened = files.open(named.name, state.fields, state.id_kind.value_or(IdKind::kU64));
-  if (!opened.ok()) return named_by_manifest(opened.status());
-  Part part;
-  part.segment = *std::move(opened);
-  part.rows = part.segment;
-  part.segment_name = named.name;
-  part.watermark = part.segment->rows();
-  if (part.watermark != named.rows) {
-    return Status(StatusCode::kCorruption,
-                  part.segment->path() + ": has " + std::to_string(part.watermark) +
-                      " rows; the manifest says " + std::to_string(named.rows));
-  }
-  OMEN_RETURN_IF_ERROR(check_columns_listed(*part.segment, state.columns));
-  part.indexes = files.open_indexes(named.indexes, *part.segment, state.fields);
-  OMEN_RETURN_IF_ERROR(open_tombstones(files, named, part));
-  return part;
-}
-
-Status CollectionCore::open_tombstones(segment::SegmentStore& files, const SegmentState& named,
-                                       Part& part) {
-  if (named.tombstones.empty()) return {};
-  auto dead = files.read_tombstones(named.tombstones, part.watermark);
-  if (!dead.ok()) return named_by_manifest(dead.status());
-  part.dead = *std::move(dead);
-  return {};
 }
 
 Status CollectionCore::check_open() const {
@@ -175,10 +126,11 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
     if (segment::same_but_for_dimensions(*staged_->fields, *before->fields)) {
       OMEN_RETURN_IF_ERROR(make_room(put.rows, put.fields, wait));
       OMEN_RETURN_IF_ERROR(choose_ids(put, ids));
-      OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode));
+      OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode, wait));
     }
   }
-  // The collection was declared anew meanwhile: its vectors are checked by what it is now.
+  // The collection was declared anew meanwhile, or a memtable had to begin: once more, with what is
+  // there now.
   if (staged.pending == nullptr) return stage_batch(batch, mode, wait);
   fill(*staged.pending, put, wait);
   staged.value = std::move(ids);
@@ -207,20 +159,25 @@ bool CollectionCore::fits_growing(uint32_t rows, std::span<const PutField> field
 /// write to, or none.
 Status CollectionCore::make_room(uint32_t rows, std::span<const PutField> fields, Wait wait) {
   while (growing_ != nullptr && !fits_growing(rows, fields)) {
-    if (frozen_.size() < options_.max_sealing_memtables) {
-      freeze_locked();
-      return {};
-    }
-    OMEN_RETURN_IF_ERROR(seal_error_);
-    if (wait == Wait::kNo) {
-      return {StatusCode::kLimitExceeded,
-              "collection \"" + name_ + "\" has " + std::to_string(frozen_.size()) +
-                  " full memtables on their way to the disk; try again when some are there"};
-    }
-    room_.wait(write_mutex_);
-    OMEN_RETURN_IF_ERROR(check_writable());
+    OMEN_RETURN_IF_ERROR(freeze_or_wait(wait));
   }
   return {};
+}
+
+/// Sends the memtable on its way to the disk, or waits until something happens to one before it.
+Status CollectionCore::freeze_or_wait(Wait wait) {
+  if (frozen_.size() < options_.max_sealing_memtables) {
+    freeze_locked();
+    return {};
+  }
+  OMEN_RETURN_IF_ERROR(seal_error_);
+  if (wait == Wait::kNo) {
+    return {StatusCode::kLimitExceeded,
+            "collection \"" + name_ + "\" has " + std::to_string(frozen_.size()) +
+                " full memtables on their way to the disk; try again when some are there"};
+  }
+  room_.wait(write_mutex_);
+  return check_writable();
 }
 
 Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
@@ -237,14 +194,23 @@ Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
   return {};
 }
 
+/// @return null if another memtable had to begin: the caller starts again, since other writers may
+///         have come meanwhile.
 Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(const PutOperation& put,
-                                                                   PutMode mode) {
+                                                                   PutMode mode, Wait wait) {
   OMEN_RETURN_IF_ERROR(check_dimensions(put));
+  OMEN_RETURN_IF_ERROR(check_column_count(put));
+  OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
+  const auto may = [&](const column::ColumnSchema& column, ColumnType type)
+                       OMEN_REQUIRES(write_mutex_) { return may_become(column, type, dead); };
   OMEN_ASSIGN_OR_RETURN(const column::FittedBatch fitted,
-                        column::fit_columns(put.columns, *staged_->columns));
+                        column::fit_columns(put.columns, *staged_->columns, may));
+  if (growing_ != nullptr && !types_fit_growing(fitted.columns())) {
+    OMEN_RETURN_IF_ERROR(freeze_or_wait(wait));
+    return std::shared_ptr<Pending>();
+  }
   PutOperation typed = put;
   typed.columns = fitted.columns();
-  OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put.ids, mode));
   const EncodedOperation record(typed);
   OMEN_ASSIGN_OR_RETURN(const Lsn lsn, host_.append(record.parts()));
   return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, typed, dead); });
@@ -320,15 +286,17 @@ std::shared_ptr<Pending> CollectionCore::stage_put(Lsn lsn, const PutOperation& 
   const bool strings = std::holds_alternative<std::span<const std::string_view>>(put.ids);
   snapshot->id_kind = strings ? IdKind::kString : IdKind::kU64;
   auto columns = std::make_shared<column::Schema>(*snapshot->columns);
-  if (column::add_new_columns(put.columns, *columns)) snapshot->columns = std::move(columns);
+  if (column::take_columns(put.columns, *columns, snapshot->next_column_id)) {
+    snapshot->columns = std::move(columns);
+  }
 
   if (growing_ == nullptr) start_memtable(*snapshot, rows);
   Pending pending;
   if (std::holds_alternative<std::monostate>(put.ids)) {
-    pending.first = growing_->reserve_sequence(put.first_id, put.columns, rows);
+    pending.first = growing_->reserve_sequence(put.first_id, put.columns, *snapshot->columns, rows);
     snapshot->next_auto_id = std::max(snapshot->next_auto_id, put.first_id + rows);
   } else {
-    pending.first = growing_->reserve(put.ids, put.columns, rows);
+    pending.first = growing_->reserve(put.ids, put.columns, *snapshot->columns, rows);
     if (const auto* numbers = std::get_if<std::span<const uint64_t>>(&put.ids)) {
       const uint64_t largest = *std::max_element(numbers->begin(), numbers->end());
       snapshot->next_auto_id = std::max(snapshot->next_auto_id, largest + 1);
@@ -364,8 +332,8 @@ void CollectionCore::start_memtable(const Snapshot& base, uint32_t rows) {
   const size_t fit = options_.memtable_bytes / segment::row_bytes(*base.fields);
   const size_t capacity =
       std::max<size_t>(rows, std::clamp(fit, kMinMemtableRows, kMaxMemtableRows));
-  growing_ = std::make_shared<Memtable>(
-      *base.fields, *base.id_kind, static_cast<uint32_t>(capacity), encoders_, *staged_->columns);
+  growing_ = std::make_shared<Memtable>(*base.fields, *base.id_kind,
+                                        static_cast<uint32_t>(capacity), encoders_);
 }
 
 std::shared_ptr<Pending> CollectionCore::enqueue(Pending pending) {
@@ -457,11 +425,12 @@ Status CollectionCore::log_delete(const IdsView& ids, const DeadByPart& dead,
 template <class T>
 Result<T> CollectionCore::finish(Result<Staged<T>> staged) {
   if (!staged.ok()) return staged.status();
-  if (const auto& pending = staged->pending; pending != nullptr) {
-    OMEN_RETURN_IF_ERROR(
-        or_fail([&] { return publication_.finish(pending, host_.wait_durable(pending->lsn)); }));
-  }
+  if (staged->pending != nullptr) OMEN_RETURN_IF_ERROR(finish(staged->pending));
   return std::move(staged->value);
+}
+
+Status CollectionCore::finish(const std::shared_ptr<Pending>& pending) {
+  return or_fail([&] { return publication_.finish(pending, host_.wait_durable(pending->lsn)); });
 }
 
 template <class T>
@@ -522,6 +491,17 @@ void CollectionCore::follow() {
   journal_.emplace();
 }
 
+/// Has another memtable begin.
+void CollectionCore::leave_growing() {
+  freeze_locked();
+  if (journal_) frozen_.clear();  // the writer seals it
+}
+
+Status CollectionCore::does_not_fit(Lsn lsn) const {
+  return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
+                                       " does not fit collection \"" + name_ + "\""};
+}
+
 Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
   DecodedOperation decoded;
   OMEN_RETURN_IF_ERROR(decode_operation(record, decoded));
@@ -531,20 +511,15 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
     if (auto* put = std::get_if<PutOperation>(&decoded.operation)) {
       const uint32_t rows = put->rows;
       const auto fields = fitted_fields(*put, *staged_->fields);
-      const bool sound = rows > 0 && fields &&
-                         check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
-                         check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
-                         column::check_columns(put->columns, rows).ok() &&
-                         column::have_types_of(*staged_->columns, put->columns) &&
-                         column::fit_columns(put->columns, *staged_->columns).ok();
-      if (!sound) {
-        return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
-                                             " does not fit collection \"" + name_ + "\""};
-      }
+      const bool sound =
+          rows > 0 && fields && check_id_kind(put->ids, staged_->id_kind, name_).ok() &&
+          check_ids(put->ids, rows).ok() && put->first_id <= UINT64_MAX - rows &&
+          column::check_columns(put->columns, rows).ok() && check_column_count(*put).ok();
+      if (!sound) return does_not_fit(lsn);
       put->fields = *fields;
-      if (growing_ != nullptr && !fits_growing(rows, put->fields)) {
-        freeze_locked();
-        if (journal_) frozen_.clear();  // the writer seals it
+      if (growing_ != nullptr &&
+          !(fits_growing(rows, put->fields) && types_fit_growing(put->columns))) {
+        leave_growing();
       }
       OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(put->ids, PutMode::kUpsert));
       if (journal_) OMEN_RETURN_IF_ERROR(note_deaths(lsn, dead));
@@ -553,11 +528,13 @@ Status CollectionCore::replay(Lsn lsn, std::span<const std::byte> record) {
         journal_->fills.push_back({lsn, pending->memtable, pending->first + pending->rows});
       }
       pending->encoded = fill_rows(*pending->memtable, pending->first, put->fields, 0, rows);
+    } else if (const auto* alter = std::get_if<AlterOperation>(&decoded.operation)) {
+      pending = replay_alter(lsn, *alter);
+      if (pending == nullptr) return does_not_fit(lsn);
     } else {
       const auto* deleted = std::get_if<DeleteOperation>(&decoded.operation);
       if (deleted == nullptr || !check_id_kind(deleted->ids, staged_->id_kind, name_).ok()) {
-        return {StatusCode::kCorruption, "log record " + std::to_string(to_int(lsn)) +
-                                             " does not fit collection \"" + name_ + "\""};
+        return does_not_fit(lsn);
       }
       const DeleteOperation& erase = *deleted;
       OMEN_ASSIGN_OR_RETURN(const DeadByPart dead, find_rows(erase.ids, PutMode::kUpsert));

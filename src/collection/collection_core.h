@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <new>
-#include <set>
 #include <span>
 #include <string>
 
@@ -74,6 +73,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
     const Filter* where = nullptr;
   };
   Result<uint64_t> update(const UpdateTarget& target, const PointUpdate& update);
+  /// Renames or drops a column.
+  Status alter(const column::Alteration& change);
 
   /// The same, without waiting for the log: once the operation is visible and durable, or it is
   /// known that it never will be, `done` is called from Host::post(). Arguments are borrowed for
@@ -179,6 +180,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   Status make_room(uint32_t rows, std::span<const PutField> fields, Wait wait)
       OMEN_REQUIRES(write_mutex_);
+  Status freeze_or_wait(Wait wait) OMEN_REQUIRES(write_mutex_);
   void start_memtable(const Snapshot& base, uint32_t rows) OMEN_REQUIRES(write_mutex_);
   void freeze_locked() OMEN_REQUIRES(write_mutex_);
   /// Rows of the staged state that hold the ids, by part.
@@ -189,8 +191,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       OMEN_REQUIRES(write_mutex_);
   std::shared_ptr<Pending> stage_delete(Lsn lsn, const DeadByPart& dead)
       OMEN_REQUIRES(write_mutex_);
-  Result<std::shared_ptr<Pending>> log_and_stage_put(const PutOperation& put, PutMode mode)
-      OMEN_REQUIRES(write_mutex_);
+  Result<std::shared_ptr<Pending>> log_and_stage_put(const PutOperation& put, PutMode mode,
+                                                     Wait wait) OMEN_REQUIRES(write_mutex_);
   Status log_delete(const IdsView& ids, const DeadByPart& dead, std::shared_ptr<Pending>& pending)
       OMEN_REQUIRES(write_mutex_);
   void become(std::shared_ptr<const Snapshot> declared) OMEN_REQUIRES(write_mutex_);
@@ -216,8 +218,21 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Result<UpdatedPoints> points_to_update(const UpdateTarget& target, const PointUpdate& update,
                                          std::span<const FreshVectors> vectors, Wait wait)
       OMEN_REQUIRES(write_mutex_);
+  // Columns that change: write/alter.cc.
+  Status may_become(const column::ColumnSchema& column, ColumnType type, const DeadByPart& dead)
+      OMEN_REQUIRES(write_mutex_);
+  Status check_column_count(const PutOperation& put) const OMEN_REQUIRES(write_mutex_);
+  bool types_fit_growing(std::span<const Column> columns) const OMEN_REQUIRES(write_mutex_);
+  bool is_in_growing(const column::Alteration& change) const OMEN_REQUIRES(write_mutex_);
+  Result<std::shared_ptr<Pending>> log_and_stage_alter(const column::Alteration& change)
+      OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Pending> stage_alter(Lsn lsn, const column::Schema& after)
+      OMEN_REQUIRES(write_mutex_);
+  std::shared_ptr<Pending> replay_alter(Lsn lsn, const AlterOperation& alter)
+      OMEN_REQUIRES(write_mutex_);
   template <class T>
   Result<T> finish(Result<Staged<T>> staged);
+  Status finish(const std::shared_ptr<Pending>& pending);
   template <class T>
   Status finish_later(Result<Staged<T>> staged, Done<T> done);
   /// Runs a step that follows the logging of an operation, or its naming in a manifest. If memory
@@ -232,6 +247,10 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
       throw;
     }
   }
+
+  // Replaying: collection_core.cc.
+  Status does_not_fit(Lsn lsn) const;
+  void leave_growing() OMEN_REQUIRES(write_mutex_);
 
   // Following a writer: adopt.cc.
   static Result<Part> open_part(segment::SegmentStore& files, const CollectionState& state,

@@ -32,6 +32,7 @@ struct CollectionState {
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in the segments
   column::Schema columns;
+  uint32_t next_column_id = 0;
   std::vector<SegmentState> segments;
 };
 
@@ -59,6 +60,7 @@ struct Snapshot {
   std::optional<IdKind> id_kind;
   uint64_t next_auto_id = 0;
   std::shared_ptr<const column::Schema> columns;
+  uint32_t next_column_id = 0;
   std::vector<Part> parts;  ///< oldest first; the last may be the growing memtable
   uint64_t live = 0;        ///< points
 

@@ -21,21 +21,6 @@ Status invalid(const Column& column, const std::string& what) {
   return {StatusCode::kInvalidArgument, named(column) + " " + what};
 }
 
-Status check_name(const Column& column) {
-  if (column.name.empty()) {
-    return {StatusCode::kInvalidArgument, "a column has an empty name"};
-  }
-  if (column.name.size() > kMaxColumnNameBytes) {
-    return {StatusCode::kLimitExceeded, "a column name has " + std::to_string(column.name.size()) +
-                                            " bytes; at most " +
-                                            std::to_string(kMaxColumnNameBytes) + " are allowed"};
-  }
-  if (!is_utf8(column.name)) {
-    return {StatusCode::kInvalidArgument, "a column name is not valid UTF-8"};
-  }
-  return {};
-}
-
 Status check_type(const Column& column) {
   if (!is_column_type(column.type)) {
     return invalid(column,
@@ -122,10 +107,25 @@ Status check_shape(const Column& column, size_t rows) {
 
 }  // namespace
 
+Status check_column_name(std::string_view name) {
+  if (name.empty()) {
+    return {StatusCode::kInvalidArgument, "a column has an empty name"};
+  }
+  if (name.size() > kMaxColumnNameBytes) {
+    return {StatusCode::kLimitExceeded, "a column name has " + std::to_string(name.size()) +
+                                            " bytes; at most " +
+                                            std::to_string(kMaxColumnNameBytes) + " are allowed"};
+  }
+  if (!is_utf8(name)) {
+    return {StatusCode::kInvalidArgument, "a column name is not valid UTF-8"};
+  }
+  return {};
+}
+
 Status check_columns(std::span<const Column> batch, size_t rows) {
   std::unordered_set<std::string_view> names;
   for (const Column& column : batch) {
-    OMEN_RETURN_IF_ERROR(check_name(column));
+    OMEN_RETURN_IF_ERROR(check_column_name(column.name));
     if (!names.insert(column.name).second) {
       return invalid(column, "is given twice");
     }
@@ -137,12 +137,38 @@ Status check_columns(std::span<const Column> batch, size_t rows) {
   return {};
 }
 
-bool add_new_columns(std::span<const Column> batch, Schema& schema) {
-  const size_t before = schema.size();
-  for (const Column& column : batch) {
-    if (find_column(schema, column.name) == nullptr) schema.push_back({column.name, column.type});
+Status check_column_count(std::span<const Column> batch, const Schema& schema, uint32_t next_id) {
+  const auto fresh = static_cast<size_t>(std::ranges::count_if(
+      batch, [&](const Column& c) { return find_column(schema, c.name) == nullptr; }));
+  if (fresh == 0) return {};
+  if (schema.size() + fresh > kMaxColumns) {
+    return {StatusCode::kLimitExceeded,
+            "the collection would have " + std::to_string(schema.size() + fresh) +
+                " columns; at most " + std::to_string(kMaxColumns) + " are allowed"};
   }
-  return schema.size() != before;
+  if (next_id + fresh > kMaxColumnIds) {
+    return {StatusCode::kLimitExceeded, "the collection has had " + std::to_string(next_id) +
+                                            " columns; at most " + std::to_string(kMaxColumnIds) +
+                                            " are allowed in its life"};
+  }
+  return {};
+}
+
+bool take_columns(std::span<const Column> batch, Schema& schema, uint32_t& next_id) {
+  bool changed = false;
+  for (const Column& column : batch) {
+    const auto known = std::ranges::find(schema, column.name, &ColumnSchema::name);
+    if (known == schema.end()) {
+      schema.push_back({column.name, column.type, ColumnId{next_id++}});
+    } else if (known->type != column.type) {
+      known->former.push_back(std::exchange(known->type, column.type));
+      std::erase(known->former, known->type);
+    } else {
+      continue;
+    }
+    changed = true;
+  }
+  return changed;
 }
 
 }  // namespace omendb::column

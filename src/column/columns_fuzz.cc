@@ -30,7 +30,7 @@ void read_everything(const SealedColumns& columns) {
   std::vector<uint32_t> rows(kRows);
   std::iota(rows.begin(), rows.end(), 0);
   for (const ColumnSchema& column : columns.schema()) {
-    const ColumnReader* reader = columns.find(column.name);
+    const ColumnReader* reader = columns.find(column.id);
     ColumnBatch batch;
     if (reader->read(0, kRows, batch).ok()) {
       size_t sum = 0;

@@ -35,7 +35,7 @@ uint32_t fill_randomly(std::mt19937& rng, size_t batches, GrowingColumns& column
       if (rng() % 2 == 0) batch.push_back(random_column(column, n, rng));
     }
     EXPECT_EQ(check_columns(batch, n).to_string(), "ok");
-    columns.append(batch, n);
+    columns.append(batch, every_type(), n);
     rows += static_cast<uint32_t>(n);
     for (auto& [name, texts] : model) texts.resize(rows, "NULL");
     for (const Column& column : batch) {
@@ -48,7 +48,7 @@ uint32_t fill_randomly(std::mt19937& rng, size_t batches, GrowingColumns& column
 void expect_same(const ColumnSource& source, const Model& model, uint32_t rows, std::mt19937& rng) {
   for (const ColumnSchema& column : every_type()) {
     const std::vector<std::string>& expected = model.at(column.name);
-    const ColumnReader* reader = source.find(column.name);
+    const ColumnReader* reader = source.find(column.id);
     if (reader == nullptr) {
       for (uint32_t r = 0; r < rows; ++r) ASSERT_EQ(expected[r], "NULL");
       continue;
@@ -130,14 +130,14 @@ TEST(Columns, GrowingSealedAndMergedColumnsEqualTheModel) {
 
 TEST(Columns, ALateColumnIsNullInEarlierRows) {
   GrowingColumns columns;
-  columns.append({}, 5'000);
+  columns.append({}, {}, 5'000);
   const Column late{.name = "x",
                     .type = ColumnType::kStringArray,
                     .string_offsets = {0, 1},
                     .bytes = "a",
                     .list_offsets = {0, 1}};
-  columns.append(std::span(&late, 1), 1);
-  const ColumnReader* reader = columns.find("x");
+  columns.append(std::span(&late, 1), {{"x", late.type, ColumnId{7}}}, 1);
+  const ColumnReader* reader = columns.find(ColumnId{7});
   ASSERT_NE(reader, nullptr);
   ColumnBatch batch;
   for (uint32_t first : {0u, 2'048u, 4'096u}) {
@@ -147,7 +147,7 @@ TEST(Columns, ALateColumnIsNullInEarlierRows) {
       ASSERT_EQ(row_text(batch, late.type, r), first + r == 5'000 ? "['a',]" : "NULL");
     }
   }
-  EXPECT_EQ(columns.find("y"), nullptr);
+  EXPECT_EQ(columns.find(ColumnId{0}), nullptr);
 }
 
 TEST(Columns, BadBatchesAreRefusedWithTheirReason) {
@@ -213,16 +213,43 @@ TEST(Columns, BadBatchesAreRefusedWithTheirReason) {
   refuse({huge}, StatusCode::kLimitExceeded, "string 0 has 16777217 bytes");
 }
 
-TEST(Columns, ASchemaGrowsByWhatABatchAdds) {
-  Schema schema = {{"a", ColumnType::kI64}};
-  const std::vector<Column> batch = {{.name = "b", .type = ColumnType::kBool}, {.name = "a"}};
-  EXPECT_TRUE(add_new_columns(batch, schema));
-  EXPECT_FALSE(add_new_columns(batch, schema));
-  EXPECT_EQ(schema, (Schema{{"a", ColumnType::kI64}, {"b", ColumnType::kBool}}));
+TEST(Columns, ASchemaTakesTheColumnsAndTheTypesThatABatchHas) {
+  Schema schema = {{"a", ColumnType::kI64, ColumnId{4}}};
+  uint32_t next_id = 7;
+  std::vector<Column> batch = {{.name = "b", .type = ColumnType::kBool}, {.name = "a"}};
+  EXPECT_TRUE(take_columns(batch, schema, next_id));
+  EXPECT_FALSE(take_columns(batch, schema, next_id));
+  EXPECT_EQ(schema,
+            (Schema{{"a", ColumnType::kI64, ColumnId{4}}, {"b", ColumnType::kBool, ColumnId{7}}}));
+  for (const ColumnType type : {ColumnType::kF64, ColumnType::kString, ColumnType::kI64}) {
+    batch[1].type = type;
+    EXPECT_TRUE(take_columns(batch, schema, next_id));
+    EXPECT_EQ(schema[0].type, type);
+  }
+  EXPECT_EQ(schema[0].former, (std::vector<ColumnType>{ColumnType::kF64, ColumnType::kString}));
+  EXPECT_EQ(next_id, 8U);
+}
+
+TEST(Columns, TooManyColumnsAreRefusedAtOnceOrInTheLifeOfACollection) {
+  Schema schema;
+  for (uint32_t i = 0; i < kMaxColumns; ++i) {
+    schema.push_back({"c" + std::to_string(i), ColumnType::kI64, ColumnId{i}});
+  }
+  std::vector<Column> batch = {{.name = "c5", .ints = {1}}};
+  EXPECT_TRUE(check_column_count(batch, schema, kMaxColumnIds).ok());
+  batch[0].name = "fresh";
+  EXPECT_EQ(check_column_count(batch, schema, kMaxColumns).code(), StatusCode::kLimitExceeded);
+  schema.pop_back();
+  EXPECT_TRUE(check_column_count(batch, schema, kMaxColumns).ok());
+  EXPECT_TRUE(check_column_count(batch, schema, kMaxColumnIds - 1).ok());
+  EXPECT_EQ(check_column_count(batch, schema, kMaxColumnIds).code(), StatusCode::kLimitExceeded);
 }
 
 TEST(Columns, ReadersSeeWholeRowsWhileAWriterAppends) {
   GrowingColumns columns;
+  const Schema schema = {{"i", ColumnType::kI64, ColumnId{0}},
+                         {"s", ColumnType::kString, ColumnId{1}},
+                         {"late", ColumnType::kI64Array, ColumnId{2}}};
   Mutex mutex;
   uint32_t watermark = 0;
   bool done = false;
@@ -244,7 +271,7 @@ TEST(Columns, ReadersSeeWholeRowsWhileAWriterAppends) {
       }
       std::vector<Column> batch = {ints, texts};
       if (rows > 5'000) batch.push_back(lists);
-      columns.append(batch, n);
+      columns.append(batch, schema, n);
       rows += n;
       MutexLock lock(mutex);
       watermark = rows;
@@ -265,11 +292,11 @@ TEST(Columns, ReadersSeeWholeRowsWhileAWriterAppends) {
       if (rows == 0) continue;
       const uint32_t first = static_cast<uint32_t>(rng()) % rows / kBatchRows * kBatchRows;
       const uint32_t n = std::min(kBatchRows, rows - first);
-      ASSERT_TRUE(columns.find("i")->read(first, n, batch).ok());
+      ASSERT_TRUE(columns.find(ColumnId{0})->read(first, n, batch).ok());
       for (uint32_t r = 0; r < n; ++r) ASSERT_EQ(batch.ints[r], first + r);
-      ASSERT_TRUE(columns.find("s")->read(first, n, batch).ok());
+      ASSERT_TRUE(columns.find(ColumnId{1})->read(first, n, batch).ok());
       ASSERT_EQ(batch.strings[n - 1], std::to_string(first + n - 1));
-      const ColumnReader* late = columns.find("late");
+      const ColumnReader* late = columns.find(ColumnId{2});
       if (late == nullptr) continue;
       ASSERT_TRUE(late->read(first, n, batch).ok());
       for (uint32_t r = 0; r < n; ++r) {
@@ -326,10 +353,10 @@ TEST(Columns, OffsetsThatLeaveTheirSectionsAreCorruption) {
         hostile_file(string_entry(3), {{S::kStringOffsets, offsets}, {S::kStringBytes, {1, 2}}}, 3);
     ASSERT_EQ(columns.status().to_string(), "ok");
     ColumnBatch batch;
-    EXPECT_EQ((*columns)->find("x")->read(0, 3, batch).code(), StatusCode::kCorruption);
+    EXPECT_EQ((*columns)->find(ColumnId{0})->read(0, 3, batch).code(), StatusCode::kCorruption);
     Column out{.type = ColumnType::kString};
     const uint32_t rows[] = {0, 1, 2};
-    EXPECT_EQ((*columns)->find("x")->gather(rows, out).code(), StatusCode::kCorruption);
+    EXPECT_EQ((*columns)->find(ColumnId{0})->gather(rows, out).code(), StatusCode::kCorruption);
   }
   EXPECT_EQ(hostile_file(string_entry(3), {{S::kStringOffsets, {0, 1}}, {S::kStringBytes, {1}}}, 3)
                 .status()
@@ -344,7 +371,7 @@ TEST(Columns, OffsetsThatLeaveTheirSectionsAreCorruption) {
   auto columns = hostile_file(lists, {{S::kListOffsets, {0, 3}}, {S::kValues, {1, 2}}}, 1);
   ASSERT_TRUE(columns.ok());
   ColumnBatch batch;
-  EXPECT_EQ((*columns)->find("x")->read(0, 1, batch).code(), StatusCode::kCorruption);
+  EXPECT_EQ((*columns)->find(ColumnId{0})->read(0, 1, batch).code(), StatusCode::kCorruption);
   lists.values = ~uint64_t{0};
   EXPECT_EQ(
       hostile_file(lists, {{S::kListOffsets, {0, 3}}, {S::kValues, {1, 2}}}, 1).status().code(),

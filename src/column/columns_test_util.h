@@ -14,14 +14,18 @@
 namespace omendb::column::testing {
 
 inline const Schema& every_type() {
-  static const Schema schema = {
-      {"flag", ColumnType::kBool},        {"year", ColumnType::kI64},
-      {"score", ColumnType::kF64},        {"lang", ColumnType::kString},
-      {"at", ColumnType::kTimestamp},     {"flags", ColumnType::kBoolArray},
-      {"years", ColumnType::kI64Array},   {"scores", ColumnType::kF64Array},
-      {"tags", ColumnType::kStringArray}, {"times", ColumnType::kTimestampArray},
-      {"doc", ColumnType::kJson},
-  };
+  static const Schema schema = [] {
+    Schema types = {
+        {"flag", ColumnType::kBool},        {"year", ColumnType::kI64},
+        {"score", ColumnType::kF64},        {"lang", ColumnType::kString},
+        {"at", ColumnType::kTimestamp},     {"flags", ColumnType::kBoolArray},
+        {"years", ColumnType::kI64Array},   {"scores", ColumnType::kF64Array},
+        {"tags", ColumnType::kStringArray}, {"times", ColumnType::kTimestampArray},
+        {"doc", ColumnType::kJson},
+    };
+    for (uint32_t i = 0; i < types.size(); ++i) types[i].id = ColumnId{i};
+    return types;
+  }();
   return schema;
 }
 

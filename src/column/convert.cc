@@ -97,14 +97,6 @@ void append_as_json(const Column& from, size_t row, Column& to) {
   push_string(to, text);
 }
 
-/// Whether both are numbers, or lists of numbers.
-bool number_to_number(ColumnType from, ColumnType to) {
-  const auto is_number = [](ColumnType type) {
-    return element_type(type) == ColumnType::kI64 || element_type(type) == ColumnType::kF64;
-  };
-  return is_array(from) == is_array(to) && is_number(from) && is_number(to);
-}
-
 bool has_values(const Column& column) {
   if (column.valid.empty()) return column.row_count() > 0;
   return std::ranges::find(column.valid, kPresent) != column.valid.end();
@@ -112,7 +104,7 @@ bool has_values(const Column& column) {
 
 bool is_empty_array(const Column& column, size_t row) {
   if (is_array(column.type)) return column.list_offsets[row] == column.list_offsets[row + 1];
-  return column.type == ColumnType::kJson && column.string_at(row) == "[]";
+  return column.type == ColumnType::kJson && column.string_at(row) == kEmptyList;
 }
 
 /// Whether each value is an array without elements, which an array column of any type holds.
@@ -121,6 +113,14 @@ bool has_empty_arrays_alone(const Column& column) {
     if (column.is_valid(row) && !is_empty_array(column, row)) return false;
   }
   return true;
+}
+
+/// Whether both are numbers, or lists of numbers.
+bool number_to_number(ColumnType from, ColumnType to) {
+  const auto is_number = [](ColumnType type) {
+    return element_type(type) == ColumnType::kI64 || element_type(type) == ColumnType::kF64;
+  };
+  return is_array(from) == is_array(to) && is_number(from) && is_number(to);
 }
 
 /// A number, or a list of numbers, as the other kind of number. As an i64 each must be exactly
@@ -151,8 +151,7 @@ size_t row_of(const Column& column, size_t i) {
 Status inexact(const Column& column, ColumnType known, size_t row, const std::string& value) {
   return {StatusCode::kTypeMismatch,
           "column \"" + column.name + "\" is " + std::string(column_type_name(known)) +
-              ", which cannot hold " + value + " of row " + std::to_string(row) +
-              " exactly; store it under another name, or as a string"};
+              ", which cannot hold " + value + " of row " + std::to_string(row) + " exactly"};
 }
 
 /// Whether the other kind of number holds each number of the column.
@@ -182,7 +181,32 @@ Status check_fits(const Column& column, ColumnType known) {
   return conflict(column, known);
 }
 
+/// Converts a column of the batch, or leaves it as it is if the column may get its type.
+Status fit(size_t place, const Column& column, const ColumnSchema& known,
+           const MayBecome& may_become, FittedBatch& fitted) {
+  const Status fits = check_fits(column, known.type);
+  const bool typed_after_json = known.type == ColumnType::kJson && has_values(column);
+  if (!fits.ok() || typed_after_json) {
+    const Status may = may_become(known, column.type);
+    if (may.ok()) return {};
+    if (may.code() != StatusCode::kTypeMismatch) return may;
+    if (!fits.ok()) {
+      return {StatusCode::kTypeMismatch,
+              fits.message() + ", and it cannot become " +
+                  std::string(column_type_name(column.type)) + ": " + may.message() +
+                  "; store the values under another name, or as strings"};
+    }
+  }
+  fitted.convert(place, known.type);
+  return {};
+}
+
 }  // namespace
+
+bool is_i64_to_f64(ColumnType from, ColumnType to) {
+  return is_array(from) == is_array(to) && element_type(from) == ColumnType::kI64 &&
+         element_type(to) == ColumnType::kF64;
+}
 
 bool is_exact_i64(double value) {
   // 2^63 is a f64 and no i64; NaN fails both comparisons.
@@ -255,31 +279,15 @@ void FittedBatch::convert(size_t column, ColumnType to) {
   converted_[column] = std::move(as);
 }
 
-Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema) {
+Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema,
+                                const MayBecome& may_become) {
   FittedBatch fitted(batch);
-  size_t fresh = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     const ColumnSchema* known = find_column(schema, batch[i].name);
-    if (known == nullptr) {
-      ++fresh;
-    } else if (known->type != batch[i].type) {
-      OMEN_RETURN_IF_ERROR(check_fits(batch[i], known->type));
-      fitted.convert(i, known->type);
-    }
-  }
-  if (fresh > 0 && schema.size() + fresh > kMaxColumns) {
-    return Status(StatusCode::kLimitExceeded,
-                  "the collection would have " + std::to_string(schema.size() + fresh) +
-                      " columns; at most " + std::to_string(kMaxColumns) + " are allowed");
+    if (known == nullptr || known->type == batch[i].type) continue;
+    OMEN_RETURN_IF_ERROR(fit(i, batch[i], *known, may_become, fitted));
   }
   return fitted;
-}
-
-bool have_types_of(const Schema& schema, std::span<const Column> batch) {
-  return std::ranges::all_of(batch, [&](const Column& column) {
-    const ColumnSchema* known = find_column(schema, column.name);
-    return known == nullptr || known->type == column.type;
-  });
 }
 
 }  // namespace omendb::column

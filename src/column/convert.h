@@ -1,7 +1,9 @@
 // Values of one column type as values of another.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "column/schema.h"
@@ -29,7 +31,13 @@ bool is_exact_f64(int64_t value);
 /// Whether a f64 is exactly an i64.
 bool is_exact_i64(double value);
 
-/// A batch whose columns have the types of a schema.
+/// Whether ints, or lists of them, become floats.
+bool is_i64_to_f64(ColumnType from, ColumnType to);
+
+/// An empty list as JSON.
+inline constexpr std::string_view kEmptyList = "[]";
+
+/// A batch whose columns have the types of a schema, but for those that give the schema theirs.
 class FittedBatch {
  public:
   /// @param batch  borrowed for as long as this lives; copied only if something is converted.
@@ -42,17 +50,22 @@ class FittedBatch {
   std::vector<Column> converted_;
 };
 
-/// Converts a checked batch to the types of the columns that exist. These conversions are allowed:
+/// Whether a column could get another type, which holds all values that the points have.
+/// @error kTypeMismatch if not, whose message says which point has what; others end what asks.
+using MayBecome = std::function<Status(const ColumnSchema&, ColumnType)>;
+
+/// Makes a checked batch fit the columns that exist. The values of a batch are converted:
 ///   no value at all                        to any type
 ///   arrays without elements, JSON or not   to an array
 ///   i64 that f64 holds exactly             to f64
 ///   f64 that are exactly an i64            to i64
 ///   anything                               to JSON
+/// Where that cannot be, the column gets the type of the batch if it may. A JSON column gets it
+/// even though the batch could be converted, so that a column that began with nulls becomes a typed
+/// one.
 /// @error kTypeMismatch for any other difference, which names the column, and the row and the value
-///        where there is one; kLimitExceeded for more than kMaxColumns.
-Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema);
-
-/// Whether a batch is as fit_columns() leaves it.
-bool have_types_of(const Schema& schema, std::span<const Column> batch);
+///        where there is one.
+Result<FittedBatch> fit_columns(std::span<const Column> batch, const Schema& schema,
+                                const MayBecome& may_become);
 
 }  // namespace omendb::column

@@ -29,6 +29,11 @@ std::vector<std::string> converted(const Column& column, ColumnType to) {
 
 using Texts = std::vector<std::string>;
 
+/// For columns that must keep their types.
+Status refuse(const ColumnSchema&, ColumnType) {
+  return {StatusCode::kTypeMismatch, "it holds values"};
+}
+
 TEST(Convert, EveryTypeBecomesJsonThatSaysTheSame) {
   EXPECT_EQ(converted({.type = ColumnType::kI64, .valid = {1, 0, 2}, .ints = {-5, 0, 0}},
                       ColumnType::kJson),
@@ -79,12 +84,12 @@ TEST(Convert, OnlyWholeNumbersThatAFloatHoldsAreExact) {
 TEST(Fit, AnIntegerThatAFloatColumnWouldRoundIsRefusedByName) {
   const Schema schema = {{"x", ColumnType::kF64}, {"xs", ColumnType::kF64Array}};
   const Column good{.name = "x", .type = ColumnType::kI64, .ints = {3, 1}};
-  auto fitted = fit_columns(std::span(&good, 1), schema);
+  auto fitted = fit_columns(std::span(&good, 1), schema, refuse);
   ASSERT_EQ(fitted.status().to_string(), "ok");
   EXPECT_EQ(fitted->columns()[0].type, ColumnType::kF64);
   EXPECT_EQ(fitted->columns()[0].doubles, (std::vector<double>{3, 1}));
   const Column bad{.name = "x", .type = ColumnType::kI64, .ints = {3, (int64_t{1} << 60) + 1}};
-  const Status status = fit_columns(std::span(&bad, 1), schema).status();
+  const Status status = fit_columns(std::span(&bad, 1), schema, refuse).status();
   EXPECT_EQ(status.code(), StatusCode::kTypeMismatch);
   EXPECT_NE(status.message().find("cannot hold 1152921504606846977 of row 1"), std::string::npos)
       << status.to_string();
@@ -92,7 +97,7 @@ TEST(Fit, AnIntegerThatAFloatColumnWouldRoundIsRefusedByName) {
                     .type = ColumnType::kI64Array,
                     .ints = {1, 2, (int64_t{1} << 60) + 1},
                     .list_offsets = {0, 2, 2, 3}};
-  EXPECT_NE(fit_columns(std::span(&many, 1), schema).status().message().find("of row 2"),
+  EXPECT_NE(fit_columns(std::span(&many, 1), schema, refuse).status().message().find("of row 2"),
             std::string::npos);
 }
 
@@ -102,7 +107,7 @@ TEST(Fit, FloatsThatAreIntegersGoIntoAnIntegerColumnAndOthersAreRefusedByName) {
                     .type = ColumnType::kF64,
                     .valid = {kPresent, kAbsent, kPresent, kExplicitNull},
                     .doubles = {2020, std::nan(""), -9223372036854775808.0, 0.5}};
-  auto fitted = fit_columns(std::span(&good, 1), schema);
+  auto fitted = fit_columns(std::span(&good, 1), schema, refuse);
   ASSERT_EQ(fitted.status().to_string(), "ok");
   EXPECT_EQ(fitted->columns()[0].type, ColumnType::kI64);
   EXPECT_EQ(texts_of(fitted->columns()[0]),
@@ -112,13 +117,13 @@ TEST(Fit, FloatsThatAreIntegersGoIntoAnIntegerColumnAndOthersAreRefusedByName) {
                      .type = ColumnType::kF64Array,
                      .doubles = {1, 2, -3},
                      .list_offsets = {0, 2, 2, 3}};
-  fitted = fit_columns(std::span(&lists, 1), schema);
+  fitted = fit_columns(std::span(&lists, 1), schema, refuse);
   ASSERT_EQ(fitted.status().to_string(), "ok");
   EXPECT_EQ(texts_of(fitted->columns()[0]), (Texts{"[1,2,]", "[]", "[-3,]"}));
 
   for (const double bad : {2020.5, 9223372036854775808.0, -1e300, std::nan(""), HUGE_VAL}) {
     const Column column{.name = "year", .type = ColumnType::kF64, .doubles = {1, bad}};
-    const Status status = fit_columns(std::span(&column, 1), schema).status();
+    const Status status = fit_columns(std::span(&column, 1), schema, refuse).status();
     EXPECT_EQ(status.code(), StatusCode::kTypeMismatch) << bad;
     EXPECT_NE(status.message().find("\"year\" is i64, which cannot hold "), std::string::npos);
     EXPECT_NE(status.message().find(" of row 1 exactly"), std::string::npos) << status.message();
@@ -132,7 +137,7 @@ TEST(Fit, ABatchWithoutValuesFitsEveryType) {
                          .type = ColumnType::kJson,
                          .valid = {kExplicitNull, kAbsent},
                          .string_offsets = {0, 0, 0}};
-    auto fitted = fit_columns(std::span(&nothing, 1), schema);
+    auto fitted = fit_columns(std::span(&nothing, 1), schema, refuse);
     ASSERT_EQ(fitted.status().to_string(), "ok");
     ASSERT_EQ(fitted->columns()[0].type, column.type);
     EXPECT_EQ(texts_of(fitted->columns()[0]), (Texts{"null", "NULL"})) << column.name;
@@ -146,16 +151,16 @@ TEST(Fit, EmptyArraysFitEveryArray) {
                      .string_offsets = {0},
                      .list_offsets = {0, 0}};
   const Schema schema = {{"years", ColumnType::kI64Array}};
-  auto fitted = fit_columns(std::span(&empty, 1), schema);
+  auto fitted = fit_columns(std::span(&empty, 1), schema, refuse);
   ASSERT_EQ(fitted.status().to_string(), "ok");
   EXPECT_EQ(texts_of(fitted->columns()[0]), (Texts{"[]"}));
-  EXPECT_FALSE(fit_columns(std::span(&empty, 1), Schema{{"years", ColumnType::kI64}}).ok());
+  EXPECT_FALSE(fit_columns(std::span(&empty, 1), Schema{{"years", ColumnType::kI64}}, refuse).ok());
 }
 
 TEST(Fit, ConflictsOfTypeNameBoth) {
   const Schema schema = {{"year", ColumnType::kI64}};
   const auto message = [&](const Column& column) {
-    return fit_columns(std::span(&column, 1), schema).status().to_string();
+    return fit_columns(std::span(&column, 1), schema, refuse).status().to_string();
   };
   EXPECT_NE(
       message({.name = "year", .type = ColumnType::kString, .string_offsets = {0, 1}, .bytes = "x"})
@@ -163,15 +168,38 @@ TEST(Fit, ConflictsOfTypeNameBoth) {
       std::string::npos);
 }
 
-TEST(Fit, TooManyColumnsAreRefused) {
-  Schema schema;
-  for (size_t i = 0; i < kMaxColumns; ++i) {
-    schema.push_back({"c" + std::to_string(i), ColumnType::kI64});
-  }
-  Column column{.name = "c5", .type = ColumnType::kI64, .ints = {1}};
-  EXPECT_TRUE(fit_columns(std::span(&column, 1), schema).ok());
-  column.name = "fresh";
-  EXPECT_EQ(fit_columns(std::span(&column, 1), schema).status().code(), StatusCode::kLimitExceeded);
+TEST(Fit, AColumnThatMayGetsTheTypeOfTheBatch) {
+  const Schema schema = {{"year", ColumnType::kI64}, {"doc", ColumnType::kJson}};
+  std::vector<std::string> asked;
+  const auto may = [&](const ColumnSchema& column, ColumnType type) {
+    asked.push_back(column.name + " " + std::string(column_type_name(type)));
+    return Status();
+  };
+  const std::vector<Column> batch = {
+      {.name = "year", .type = ColumnType::kF64, .doubles = {2020.5}},
+      {.name = "doc", .type = ColumnType::kBool, .bools = {1}}};
+  const auto fitted = fit_columns(batch, schema, may);
+  ASSERT_EQ(fitted.status().to_string(), "ok");
+  EXPECT_EQ(fitted->columns()[0].type, ColumnType::kF64);
+  EXPECT_EQ(fitted->columns()[1].type, ColumnType::kBool);
+  EXPECT_EQ(asked, (Texts{"year f64", "doc bool"}));
+
+  // What fits is converted, and nobody is asked.
+  const Column whole{.name = "year", .type = ColumnType::kF64, .doubles = {2020}};
+  EXPECT_EQ(fit_columns(std::span(&whole, 1), schema, may)->columns()[0].type, ColumnType::kI64);
+  EXPECT_EQ(asked.size(), 2U);
+
+  const auto names_value = [](const ColumnSchema&, ColumnType) {
+    return Status(StatusCode::kTypeMismatch, "point 7 has 9007199254740993");
+  };
+  EXPECT_EQ(
+      fit_columns(batch, schema, names_value).status().message(),
+      "column \"year\" is i64, which cannot hold 2020.5 of row 0 exactly, and it cannot become "
+      "f64: point 7 has 9007199254740993; store the values under another name, or as strings");
+  const auto damaged = [](const ColumnSchema&, ColumnType) {
+    return Status(StatusCode::kCorruption, "page 3");
+  };
+  EXPECT_EQ(fit_columns(batch, schema, damaged).status().message(), "page 3");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 //                                 rows are 0 in 101; there only if kHasExplicitNulls
 //
 //   ColumnsHeader   0 u32 version = 1    4 u32 columns       8 u64 rows
-//   ColumnEntry     0 u8 type            1 u8 flags          2 u16 name bytes    4 u32 = 0
-//                   8 u64 values        16 name (UTF-8)
+//   ColumnEntry     0 u8 type            1 u8 flags          2 u16 name bytes    4 u32 ColumnId
+//                   8 u64 values        16 name (UTF-8), as it was when the file was written
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ struct ColumnEntry {
   uint8_t type;
   uint8_t flags;
   uint16_t name_bytes;
-  uint32_t reserved;
+  uint32_t id;
   uint64_t values;
 };
 static_assert(sizeof(ColumnEntry) == 16 && offsetof(ColumnEntry, values) == 8);

@@ -45,8 +45,8 @@ class StringArena {
 /// that holds first_row_ is filled in when the column is made.
 class GrowingColumn final : public ColumnReader {
  public:
-  GrowingColumn(std::string name, ColumnType type, uint32_t first_row)
-      : name_(std::move(name)),
+  GrowingColumn(ColumnId id, ColumnType type, uint32_t first_row)
+      : id_(id),
         type_(type),
         element_(element_type(type)),
         first_row_(first_row),
@@ -54,7 +54,7 @@ class GrowingColumn final : public ColumnReader {
     append_null_rows(first_stored_, first_row - first_stored_);
   }
 
-  const std::string& name() const { return name_; }
+  ColumnId id() const { return id_; }
   ColumnType type() const override { return type_; }
   Status read(uint32_t first_row, uint32_t n, ColumnBatch& out) const override;
   Status gather(std::span<const uint32_t> rows, Column& out) const override;
@@ -70,7 +70,7 @@ class GrowingColumn final : public ColumnReader {
   void read_values(size_t first, size_t n, ColumnBatch& out) const;
   uint64_t list_begin(uint32_t row) const { return row <= first_stored_ ? 0 : list_ends_[row - 1]; }
 
-  const std::string name_;
+  const ColumnId id_;
   const ColumnType type_;
   const ColumnType element_;
   const uint32_t first_row_;
@@ -241,20 +241,17 @@ Status GrowingColumn::gather(std::span<const uint32_t> rows, Column& out) const 
   return {};
 }
 
-GrowingColumns::GrowingColumns(Schema known)
-    : known_(std::move(known)),
-      columns_(std::make_unique<std::unique_ptr<GrowingColumn>[]>(kMaxColumns)) {}
+GrowingColumns::GrowingColumns()
+    : columns_(std::make_unique<std::unique_ptr<GrowingColumn>[]>(kMaxColumns)) {}
 
 GrowingColumns::~GrowingColumns() = default;
 
-GrowingColumn& GrowingColumns::column_for(const Column& first_batch) {
+GrowingColumn& GrowingColumns::column_for(ColumnId column, ColumnType type) {
   const uint32_t count = count_.load(std::memory_order_relaxed);
-  const auto [at, fresh] = index_.try_emplace(first_batch.name, count);
+  const auto [at, fresh] = index_.try_emplace(to_int(column), count);
   if (fresh) {
     OMEN_CHECK(count < kMaxColumns);
-    const ColumnSchema* known = find_column(known_, first_batch.name);
-    const ColumnType type = known != nullptr ? known->type : first_batch.type;
-    columns_[count] = std::make_unique<GrowingColumn>(first_batch.name, type, rows_);
+    columns_[count] = std::make_unique<GrowingColumn>(column, type, rows_);
     in_batch_.push_back(false);
     count_.store(count + 1, std::memory_order_release);
   }
@@ -262,11 +259,13 @@ GrowingColumn& GrowingColumns::column_for(const Column& first_batch) {
   return *columns_[at->second];
 }
 
-void GrowingColumns::append(std::span<const Column> batch, size_t rows) {
+void GrowingColumns::append(std::span<const Column> batch, const Schema& schema, size_t rows) {
   const auto n = static_cast<uint32_t>(rows);
   in_batch_.assign(in_batch_.size(), false);
   for (const Column& column : batch) {
-    column_for(column).append_rows(column, rows_, n);
+    const ColumnSchema* known = find_column(schema, column.name);
+    OMEN_CHECK(known != nullptr && known->type == column.type);
+    column_for(known->id, known->type).append_rows(column, rows_, n);
   }
   for (size_t i = 0; i < in_batch_.size(); ++i) {
     if (!in_batch_[i]) columns_[i]->append_null_rows(rows_, n);
@@ -282,10 +281,10 @@ size_t GrowingColumns::bytes() const {
   return total;
 }
 
-const ColumnReader* GrowingColumns::find(std::string_view name) const {
+const ColumnReader* GrowingColumns::find(ColumnId column) const {
   const uint32_t count = count_.load(std::memory_order_acquire);
   for (uint32_t i = 0; i < count; ++i) {
-    if (columns_[i]->name() == name) return columns_[i].get();
+    if (columns_[i]->id() == column) return columns_[i].get();
   }
   return nullptr;
 }

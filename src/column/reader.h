@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
 
@@ -72,7 +73,7 @@ class ColumnSource {
  public:
   virtual ~ColumnSource() = default;
   /// The column's reader, which lives as long as the source; null if no row has such a value.
-  virtual const ColumnReader* find(std::string_view name) const = 0;
+  virtual const ColumnReader* find(ColumnId column) const = 0;
 };
 
 /// Appends n rows without a value: kAbsent or kExplicitNull.

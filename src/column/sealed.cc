@@ -328,8 +328,7 @@ Status check_entry(const ColumnEntry& entry, uint32_t rows, uint64_t file_bytes,
   const auto type = static_cast<ColumnType>(entry.type);
   const bool flags_known = entry.flags == 0 || entry.flags == kHasValidity ||
                            entry.flags == (kHasValidity | kHasExplicitNulls);
-  if (!is_column_type(type) || !flags_known || entry.reserved != 0 ||
-      (!is_array(type) && entry.values != rows) ||
+  if (!is_column_type(type) || !flags_known || (!is_array(type) && entry.values != rows) ||
       entry.values > file_bytes) {  // no value takes less than a byte
     return directory.corrupt("the column makes no sense");
   }
@@ -358,23 +357,24 @@ Result<std::unique_ptr<SealedColumns>> SealedColumns::open(
   if (header.version == 0 || header.columns > kMaxColumns || header.rows != rows) {
     return directory.corrupt("the header makes no sense");
   }
-  std::unordered_set<std::string> names;
+  std::unordered_set<uint32_t> ids;
   for (uint32_t number = 0; number < header.columns; ++number) {
     OMEN_ASSIGN_OR_RETURN(const auto entry, directory.next<ColumnEntry>());
     OMEN_RETURN_IF_ERROR(check_entry(entry, rows, file->file_bytes(), directory));
     OMEN_ASSIGN_OR_RETURN(std::string name, directory.next_name(entry.name_bytes));
-    if (!names.insert(name).second) return directory.corrupt("a column is named twice");
+    if (!ids.insert(entry.id).second) return directory.corrupt("a column is there twice");
     OMEN_ASSIGN_OR_RETURN(auto column, SealedColumn::open(*file, number, name, entry, rows));
-    columns->schema_.push_back({std::move(name), static_cast<ColumnType>(entry.type)});
+    columns->schema_.push_back(
+        {std::move(name), static_cast<ColumnType>(entry.type), ColumnId{entry.id}});
     columns->columns_.push_back(std::move(column));
   }
   if (!directory.at_end()) return directory.corrupt("bytes are left over");
   return columns;
 }
 
-const ColumnReader* SealedColumns::find(std::string_view name) const {
+const ColumnReader* SealedColumns::find(ColumnId column) const {
   for (size_t i = 0; i < schema_.size(); ++i) {
-    if (schema_[i].name == name) return columns_[i].get();
+    if (schema_[i].id == column) return columns_[i].get();
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "column/columns.h"
 #include "column/format.h"
+#include "column/retyped.h"
 #include "column/util.h"
 
 namespace omendb::column {
@@ -31,11 +32,12 @@ class ColumnWrite {
               JobControl& control)
       : out_(out), type_(type), number_(number), control_(control) {}
 
-  Status write(std::span<const ColumnReader* const> readers, std::span<const RowRef> rows);
-  ColumnEntry entry(const std::string& name) const {
+  Status write(std::span<const TypedColumn> columns, std::span<const RowRef> rows);
+  ColumnEntry entry(const ColumnSchema& column) const {
     uint8_t flags = has_null_ ? kHasValidity : 0;
     if (has_explicit_null_) flags |= kHasExplicitNulls;
-    return {static_cast<uint8_t>(type_), flags, static_cast<uint16_t>(name.size()), 0, values_};
+    return {static_cast<uint8_t>(type_), flags, static_cast<uint16_t>(column.name.size()),
+            to_int(column.id), values_};
   }
 
  private:
@@ -58,24 +60,24 @@ class ColumnWrite {
 };
 
 /// Appends rows[*at ...] of one source each call, so that a batch costs few virtual calls.
-Status gather_batch(std::span<const ColumnReader* const> readers, std::span<const RowRef> rows,
+Status gather_batch(std::span<const TypedColumn> columns, std::span<const RowRef> rows,
                     std::vector<uint32_t>& numbers, Column& batch) {
   for (size_t at = 0; at < rows.size();) {
     const uint32_t source = rows[at].source;
     numbers.clear();
     for (; at < rows.size() && rows[at].source == source; ++at) numbers.push_back(rows[at].row);
-    OMEN_CHECK(source < readers.size());
-    if (readers[source] == nullptr) {
+    OMEN_CHECK(source < columns.size());
+    const ColumnReader* reader = columns[source].reader();
+    if (reader == nullptr) {
       append_nulls(batch, numbers.size());
     } else {
-      OMEN_RETURN_IF_ERROR(readers[source]->gather(numbers, batch));
+      OMEN_RETURN_IF_ERROR(reader->gather(numbers, batch));
     }
   }
   return {};
 }
 
-Status ColumnWrite::write(std::span<const ColumnReader* const> readers,
-                          std::span<const RowRef> rows) {
+Status ColumnWrite::write(std::span<const TypedColumn> columns, std::span<const RowRef> rows) {
   const ColumnSection payload = strings() ? ColumnSection::kStringBytes : ColumnSection::kValues;
   OMEN_RETURN_IF_ERROR(out_.begin(key(payload, number_)));
   validity_.assign((rows.size() + 63) / 64, 0);
@@ -85,7 +87,7 @@ Status ColumnWrite::write(std::span<const ColumnReader* const> readers,
     Column batch;
     batch.type = type_;
     const auto some = rows.subspan(first, std::min<size_t>(kBatchRows, rows.size() - first));
-    OMEN_RETURN_IF_ERROR(gather_batch(readers, some, numbers, batch));
+    OMEN_RETURN_IF_ERROR(gather_batch(columns, some, numbers, batch));
     OMEN_RETURN_IF_ERROR(write_batch(batch));
     OMEN_RETURN_IF_ERROR(control_.proceed(some.size()));
   }
@@ -142,22 +144,6 @@ Status ColumnWrite::write_batch(const Column& batch) {
   return out_.append(value_bytes(batch));
 }
 
-/// A column's reader in each source; null where a source has none.
-Result<std::vector<const ColumnReader*>> find_readers(
-    const ColumnSchema& column, std::span<const ColumnSource* const> sources) {
-  std::vector<const ColumnReader*> readers;
-  for (const ColumnSource* source : sources) {
-    readers.push_back(source->find(column.name));
-    if (readers.back() != nullptr && readers.back()->type() != column.type) {
-      return Status(StatusCode::kCorruption,
-                    "column \"" + column.name + "\" is " +
-                        std::string(column_type_name(column.type)) + "; a source of it has " +
-                        std::string(column_type_name(readers.back()->type())));
-    }
-  }
-  return readers;
-}
-
 template <class T>
 void append_record(std::vector<std::byte>& bytes, const T& record) {
   const auto record_bytes = std::as_bytes(std::span(&record, 1));
@@ -172,14 +158,16 @@ Status write_columns(storage::SectionFileWriter& out, const Schema& schema,
   uint32_t number = 0;
   std::vector<std::byte> entries;
   for (const ColumnSchema& column : schema) {
-    OMEN_ASSIGN_OR_RETURN(const auto readers, find_readers(column, sources));
-    if (std::ranges::all_of(readers, [](const auto* reader) { return reader == nullptr; })) {
+    std::vector<TypedColumn> columns;
+    for (const ColumnSource* source : sources)
+      columns.emplace_back(*source, column.id, column.type);
+    if (std::ranges::all_of(columns, [](const auto& c) { return c.reader() == nullptr; })) {
       OMEN_RETURN_IF_ERROR(control.proceed(rows.size()));
       continue;
     }
     ColumnWrite write(out, column.type, number, control);
-    OMEN_RETURN_IF_ERROR(write.write(readers, rows));
-    append_record(entries, write.entry(column.name));
+    OMEN_RETURN_IF_ERROR(write.write(columns, rows));
+    append_record(entries, write.entry(column));
     const auto name = std::as_bytes(std::span(column.name));
     entries.insert(entries.end(), name.begin(), name.end());
     ++number;

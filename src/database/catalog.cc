@@ -43,7 +43,10 @@ collection::CollectionState state_from_meta(const storage::CollectionMeta& meta)
   if (meta.id_kind != 0) state.id_kind = static_cast<IdKind>(meta.id_kind);
   state.next_auto_id = meta.next_auto_id;
   state.flushed = meta.flushed;
-  for (const auto& column : meta.columns) state.columns.push_back({column.name, column.type});
+  for (const auto& column : meta.columns) {
+    state.columns.push_back({column.name, column.type, column.id, column.former});
+  }
+  state.next_column_id = meta.next_column_id;
   for (const auto& s : meta.segments) {
     state.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones, s.indexes});
   }
@@ -66,7 +69,10 @@ storage::CollectionMeta meta_from_state(const collection::CollectionState& state
   meta.id_kind = state.id_kind ? static_cast<uint8_t>(*state.id_kind) : 0;
   meta.next_auto_id = state.next_auto_id;
   meta.flushed = state.flushed;
-  for (const auto& column : state.columns) meta.columns.push_back({column.name, column.type});
+  for (const auto& column : state.columns) {
+    meta.columns.push_back({column.name, column.type, column.id, column.former});
+  }
+  meta.next_column_id = state.next_column_id;
   for (const auto& s : state.segments) {
     meta.segments.push_back({s.name, s.rows, s.bytes, s.dead_rows, s.tombstones, s.indexes});
   }
@@ -86,11 +92,6 @@ Status check_collections(const storage::Manifest& manifest) {
     if (meta.id >= manifest.next_collection_id) {
       return impossible("collection \"" + meta.name + "\" has number " + std::to_string(meta.id) +
                         "; the next is " + std::to_string(manifest.next_collection_id));
-    }
-    std::set<std::string_view> columns;
-    for (const auto& column : meta.columns) {
-      if (columns.insert(column.name).second) continue;
-      return impossible("collection \"" + meta.name + "\" has two columns \"" + column.name + "\"");
     }
     for (const auto& segment : meta.segments) {
       OMEN_RETURN_IF_ERROR(check_file(segment.name, manifest, files));

@@ -95,7 +95,7 @@ class Check {
     if (!snapshot.ok()) return problem(snapshot.status());
     report_.points += (*snapshot)->live;
     for (const Part& part : (*snapshot)->parts) {
-      for (const auto& column : *(*snapshot)->columns) check_column(part, column.name);
+      for (const auto& column : *(*snapshot)->columns) check_column(part, column.id);
     }
     check_ids(core.name(), **snapshot);
     for (const Status& index : core.index_problems()) {
@@ -104,8 +104,8 @@ class Check {
     }
   }
 
-  void check_column(const Part& part, const std::string& name) {
-    const column::ColumnReader* reader = part.rows->columns().find(name);
+  void check_column(const Part& part, ColumnId id) {
+    const column::ColumnReader* reader = part.rows->columns().find(id);
     if (reader == nullptr) return;
     column::ColumnBatch batch;
     for (uint32_t first = 0; first < part.watermark; first += column::kBatchRows) {

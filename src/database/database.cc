@@ -187,6 +187,20 @@ Result<uint64_t> Collection::update_where(const Filter& where, const PointUpdate
   });
 }
 
+Status Collection::rename_column(std::string_view column, std::string_view name) {
+  return write_call(*handle_, [&](CollectionCore& core) -> Status {
+    return core.alter({.kind = column::Alteration::Kind::kRename,
+                       .column = std::string(column),
+                       .name = std::string(name)});
+  });
+}
+
+Status Collection::drop_column(std::string_view column) {
+  return write_call(*handle_, [&](CollectionCore& core) -> Status {
+    return core.alter({.kind = column::Alteration::Kind::kDrop, .column = std::string(column)});
+  });
+}
+
 namespace {
 
 /// Begins a write that completes by callback. It holds the database open, as a call does, until the

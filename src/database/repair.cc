@@ -315,6 +315,9 @@ class LogCopy {
     if (const auto* erase = std::get_if<collection::DeleteOperation>(&operation)) {
       return core.delete_ids(erase->ids).status();
     }
+    if (const auto* alter = std::get_if<collection::AlterOperation>(&operation)) {
+      return core.alter(alter->change);
+    }
     const auto& put = std::get<collection::PutOperation>(operation);
     OMEN_ASSIGN_OR_RETURN(const auto now, core.snapshot());
     WriteBatch batch{.ids = put.ids, .metadata = put.columns};

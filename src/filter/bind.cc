@@ -111,7 +111,13 @@ Field FilterBinder::resolve(std::string_view name) const {
 uint32_t FilterBinder::number_of(const Field& field) {
   const auto [at, fresh] =
       numbers_.try_emplace(std::string(field.column), static_cast<uint32_t>(numbers_.size()));
-  if (fresh) bound_.columns.push_back({at->first, field.type, field.kind == Field::Kind::kId});
+  if (fresh) {
+    BoundColumn& column = bound_.columns.emplace_back();
+    column.name = at->first;
+    column.type = field.type;
+    column.is_id = field.kind == Field::Kind::kId;
+    if (!column.is_id) column.id = by_name_.at(field.column)->id;
+  }
   return at->second;
 }
 

@@ -71,6 +71,7 @@ struct BoundNode {
 struct BoundColumn {
   std::string name;
   ColumnType type = ColumnType::kI64;
+  ColumnId id{};
   bool is_id = false;  ///< the points' ids: strings, or u64 numbers as shifted() ints
 };
 

@@ -4,10 +4,12 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status_macros.h"
+#include "column/retyped.h"
 #include "column/util.h"
 #include "filter/json_tester.h"
 #include "filter/passes.h"
@@ -47,18 +49,19 @@ class FilterRun {
       if (column.is_id) {
         inputs_[i].reader = rows.ids;
       } else {
-        inputs_[i].reader = rows.columns.find(column.name);
+        inputs_[i].typed.emplace(rows.columns, column.id, column.type);
+        inputs_[i].reader = inputs_[i].typed->reader();
       }
     }
   }
 
-  Status check_types() const;
   /// @param wanted  of the rows [first, first + n).
   /// @return those for which the filter is TRUE.
   Result<const Bits*> run_batch(uint32_t first, uint32_t n, const Bits& wanted);
 
  private:
   struct Input {
+    std::optional<column::TypedColumn> typed;  // none for ids
     const BatchReader* reader = nullptr;
     bool loaded = false;
     ColumnBatch batch;
@@ -92,18 +95,6 @@ class FilterRun {
   std::string scratch_;
   JsonTester json_;
 };
-
-Status FilterRun::check_types() const {
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    const BoundColumn& column = filter_.columns[i];
-    const BatchReader* reader = inputs_[i].reader;
-    if (reader == nullptr || reader->type() == column.type) continue;
-    return {StatusCode::kCorruption,
-            "column \"" + column.name + "\" is " + std::string(column_type_name(column.type)) +
-                "; a segment has " + std::string(column_type_name(reader->type()))};
-  }
-  return {};
-}
 
 Result<const Bits*> FilterRun::run_batch(uint32_t first, uint32_t n, const Bits& wanted) {
   first_ = first;
@@ -361,7 +352,6 @@ Result<Bitmap> evaluate(const BoundFilter& filter, const FilteredRows& rows) {
   if (filter.matches_everything()) return all;
   Bitmap matches(rows.count);
   FilterRun run(filter, rows);
-  OMEN_RETURN_IF_ERROR(run.check_types());
   for (uint32_t done = 0; done < rows.count;) {
     const uint32_t n = std::min(kBatchRows, rows.count - done);
     Bits asked{};

@@ -23,10 +23,11 @@ using testing::tree_text;
 /// The rows that `text` matches, as "0110".
 std::string matched(std::string_view text, const std::vector<Column>& columns) {
   Schema schema;
-  column::add_new_columns(columns, schema);
+  uint32_t next_id = 0;
+  column::take_columns(columns, schema, next_id);
   const size_t rows = columns[0].row_count();
-  GrowingColumns growing(schema);
-  growing.append(columns, rows);
+  GrowingColumns growing;
+  growing.append(columns, schema, rows);
   auto filter = Filter::parse(text);
   if (!filter.ok()) return filter.status().to_string();
   auto bound = bind_filter(*filter, schema);
@@ -50,7 +51,7 @@ TEST(FilterEval, RandomFiltersMatchWhatARowByRowOracleSays) {
       table[column.name] = columns.back();
     }
     GrowingColumns growing;
-    growing.append(columns, rows);
+    growing.append(columns, every_type(), rows);
     const Oracle oracle(table);
     RandomFilter random(every_type(), rng);
     for (int round = 0; round < 10; ++round) {

@@ -33,8 +33,9 @@ struct Fixture {
     }
     const std::vector<Column> batch = {std::move(year), std::move(score), std::move(lang),
                                        std::move(doc)};
-    column::add_new_columns(batch, schema);
-    columns.append(batch, kRows);
+    uint32_t next_id = 0;
+    column::take_columns(batch, schema, next_id);
+    columns.append(batch, schema, kRows);
   }
 };
 

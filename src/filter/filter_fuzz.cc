@@ -26,7 +26,7 @@ const GrowingColumns& every_column() {
       batch.push_back(column::testing::random_column(column, 100, rng));
     }
     auto* filled = new GrowingColumns();
-    filled->append(batch, 100);
+    filled->append(batch, column::testing::every_type(), 100);
     return filled;
   }();
   return *columns;
@@ -55,8 +55,8 @@ void evaluate_on_json(const Filter& where, std::string_view json) {
   Column column{.name = "j", .type = ColumnType::kJson, .string_offsets = {0, json.size()}};
   column.bytes = json;
   const Schema schema = {{"j", ColumnType::kJson}};
-  GrowingColumns one(schema);
-  one.append(std::vector<Column>{column}, 1);
+  GrowingColumns one;
+  one.append(std::vector<Column>{column}, schema, 1);
   evaluate_on(where, schema, one, 1);
 }
 

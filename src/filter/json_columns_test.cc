@@ -25,10 +25,11 @@ Column json_column(std::string name, const std::vector<std::string>& texts) {
 /// What the filter is of each row: '1' where it is TRUE, '0' FALSE, '-' NULL.
 std::string truths(const std::string& text, const std::vector<Column>& columns) {
   column::Schema schema;
-  column::add_new_columns(columns, schema);
+  uint32_t next_id = 0;
+  column::take_columns(columns, schema, next_id);
   const size_t rows = columns[0].row_count();
-  column::GrowingColumns growing(schema);
-  growing.append(columns, rows);
+  column::GrowingColumns growing;
+  growing.append(columns, schema, rows);
   std::string out(rows, '-');
   for (const char* form : {"", "not "}) {
     const auto filter = Filter::parse(form + ("(" + text + ")"));

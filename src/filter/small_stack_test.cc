@@ -34,11 +34,12 @@ std::string use(const std::string& text) {
   const std::vector<Column> columns = {
       {.name = "a", .type = ColumnType::kI64, .valid = {1, 1, 0}, .ints = {1, 2, 0}}};
   column::GrowingColumns growing;
-  growing.append(columns, 3);
+  const column::Schema schema = {{"a", ColumnType::kI64}};
+  growing.append(columns, schema, 3);
   const auto filter = Filter::parse(text);
   if (!filter.ok()) return filter.status().message().substr(0, 200);
   if (Filter::parse(filter->to_string())->to_string() != filter->to_string()) return "no way back";
-  const auto bound = bind_filter(Filter::all_of({*filter}), {{"a", ColumnType::kI64}});
+  const auto bound = bind_filter(Filter::all_of({*filter}), schema);
   if (!bound.ok()) return bound.status().message().substr(0, 200);
   const auto rows = evaluate(*bound, {3, growing});
   if (!rows.ok()) return rows.status().message();

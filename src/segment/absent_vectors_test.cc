@@ -33,9 +33,8 @@ TEST(Segment, RowsWithoutAVectorAreNoCandidatesAndDoNotMoveTheCenter) {
     every_fourth->set(r);
     for (size_t i = 0; i < spec.dim; ++i) mean[i] += row[i] / (kRows / 4.0);
   }
-  auto memtable =
-      std::make_shared<Memtable>(fields, IdKind::kU64, kRows, Encoders{}, column::Schema());
-  memtable->reserve(ids.view(), {}, kRows);
+  auto memtable = std::make_shared<Memtable>(fields, IdKind::kU64, kRows, Encoders{});
+  memtable->reserve(ids.view(), {}, {}, kRows);
   memtable->reserve_vectors(0, kRows, 0, every_fourth.get());
   memtable->reserve_no_vectors(0, 2);
   bool encoded = memtable->fill(0, 0, testing::rows_view(spec, vectors[0]));

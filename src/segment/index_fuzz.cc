@@ -20,10 +20,9 @@ constexpr size_t kDim = 9;
 
 std::shared_ptr<const Segment> make_segment(const std::shared_ptr<storage::Env>& env,
                                             const Fields& fields) {
-  auto memtable =
-      std::make_shared<Memtable>(fields, IdKind::kU64, kRows, Encoders{}, column::Schema());
+  auto memtable = std::make_shared<Memtable>(fields, IdKind::kU64, kRows, Encoders{});
   const std::vector<float> values(kRows * kDim, 1.0F);
-  const uint32_t first = memtable->reserve_sequence(0, {}, kRows);
+  const uint32_t first = memtable->reserve_sequence(0, {}, {}, kRows);
   memtable->publish(first, kRows, memtable->fill(first, 0, {values.data(), kRows, kDim}));
   const WriteSource source{memtable->view(kRows), nullptr};
   const auto written =

@@ -45,8 +45,8 @@ class MemtableView final : public RowSource {
 };
 
 Memtable::Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity,
-                   const Encoders& encoders, column::Schema known)
-    : capacity_(capacity), ids_(id_kind, capacity), columns_(std::move(known)) {
+                   const Encoders& encoders)
+    : capacity_(capacity), ids_(id_kind, capacity) {
   OMEN_CHECK(encoders.empty() || encoders.size() == fields.size());
   for (size_t f = 0; f < fields.size(); ++f) {
     fields_.push_back(std::make_unique<GrowingVectors>(fields[f].spec, capacity,
@@ -54,18 +54,19 @@ Memtable::Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity,
   }
 }
 
-uint32_t Memtable::reserve(const IdsView& ids, std::span<const Column> columns, uint32_t rows) {
+uint32_t Memtable::reserve(const IdsView& ids, std::span<const Column> columns,
+                           const column::Schema& schema, uint32_t rows) {
   OMEN_CHECK(rows <= capacity_ - reserved_);
   ids_.append(ids);
-  columns_.append(columns, rows);
+  columns_.append(columns, schema, rows);
   return std::exchange(reserved_, reserved_ + rows);
 }
 
 uint32_t Memtable::reserve_sequence(uint64_t first_id, std::span<const Column> columns,
-                                    uint32_t rows) {
+                                    const column::Schema& schema, uint32_t rows) {
   OMEN_CHECK(rows <= capacity_ - reserved_);
   ids_.append_sequence(first_id, rows);
-  columns_.append(columns, rows);
+  columns_.append(columns, schema, rows);
   return std::exchange(reserved_, reserved_ + rows);
 }
 

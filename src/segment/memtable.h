@@ -23,18 +23,20 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// @param capacity  rows that fit; memory is touched as they arrive.
   /// @param encoders  of the segments before this memtable; where there is none, a field makes its
   ///                  own when there are rows.
-  /// @param known     the columns whose types are settled.
-  Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity, const Encoders& encoders,
-           column::Schema known);
+  Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity, const Encoders& encoders);
 
   uint32_t capacity() const { return capacity_; }
   uint32_t reserved() const { return reserved_; }  ///< in the order of reserve() calls
 
-  /// @pre rows <= capacity() - reserved(); ids and columns were checked.
+  /// @param schema  has all of the columns, with their types.
+  /// @pre rows <= capacity() - reserved(); ids and columns were checked; the types of columns that
+  ///      are in the memtable have not changed.
   /// @return the batch's first slot.
-  uint32_t reserve(const IdsView& ids, std::span<const Column> columns, uint32_t rows);
+  uint32_t reserve(const IdsView& ids, std::span<const Column> columns,
+                   const column::Schema& schema, uint32_t rows);
   /// The same for ids first_id, first_id + 1, …
-  uint32_t reserve_sequence(uint64_t first_id, std::span<const Column> columns, uint32_t rows);
+  uint32_t reserve_sequence(uint64_t first_id, std::span<const Column> columns,
+                            const column::Schema& schema, uint32_t rows);
 
   /// Which rows of a reserved batch have a vector in a field. Before they are filled, in the order
   /// of reserve() calls, and for each field in which some row ever has none.

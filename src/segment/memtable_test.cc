@@ -81,9 +81,9 @@ RC_GTEST_PROP(Memtable, CodesOfCompleteBlocksAreRightWhateverTheOrderOfFilling, 
   const auto vectors = random_vectors(spec, rows, rng);
   auto batches = cut_into_batches(rows, *rc::gen::inRange<uint32_t>(1, 100), rng);
   auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, rows,
-                                             Encoders{some_encoder(spec)}, column::Schema());
+                                             Encoders{some_encoder(spec)});
   for (const Batch& batch : batches) {
-    RC_ASSERT(memtable->reserve_sequence(batch.first, {}, batch.rows) == batch.first);
+    RC_ASSERT(memtable->reserve_sequence(batch.first, {}, {}, batch.rows) == batch.first);
   }
   std::vector<size_t> order(batches.size());
   std::iota(order.begin(), order.end(), 0);
@@ -122,13 +122,13 @@ RC_GTEST_PROP(Memtable, RowsWithoutAVectorAreZerosWithoutCodesWhateverTheOrderOf
   auto vectors = random_vectors(spec, rows, rng);
   auto batches = cut_into_batches(rows, *rc::gen::inRange<uint32_t>(1, 100), rng);
   auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, rows,
-                                             Encoders{some_encoder(spec)}, column::Schema());
+                                             Encoders{some_encoder(spec)});
   const auto given = vectors;
   std::vector<bool> present(rows, true);
   std::vector<bool> none(batches.size());
   for (size_t b = 0; b < batches.size(); ++b) {
     const auto [first, count, encoded, filled] = batches[b];
-    memtable->reserve_sequence(first, {}, count);
+    memtable->reserve_sequence(first, {}, {}, count);
     const auto bits = testing::random_presence(count, rng);
     const auto kind = b == 0 ? 0 : rng() % 3;  // a batch of all, of some, of none
     none[b] = kind == 2;
@@ -163,9 +163,9 @@ TEST(Memtable, AdoptsAnEncoderOnceThereAreRowsEnoughAndCodesWhatCameBefore) {
     constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 700;
     const auto vectors = random_vectors(spec, kRows, rng);
     auto batches = cut_into_batches(kRows, 150, rng);
-    auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{},
-                                               column::Schema());
-    for (const Batch& batch : batches) memtable->reserve_sequence(batch.first, {}, batch.rows);
+    auto memtable =
+        std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{});
+    for (const Batch& batch : batches) memtable->reserve_sequence(batch.first, {}, {}, batch.rows);
     // A few batches are in flight at once, so some are filled without the encoder and published
     // after it was adopted.
     std::shared_ptr<const RowSource> early;
@@ -206,9 +206,8 @@ TEST(Memtable, BinaryVectorsGetNoCodes) {
 TEST(Memtable, RowsWithGapsBetweenThemAreCopiedWithoutTheGaps) {
   const VectorSpec spec{3, Metric::kL2, Element::kF32};
   const std::vector<float> gapped = {1, 2, 3, -1, 4, 5, 6, -1, 7, 8, 9, -1};
-  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, 3, Encoders{},
-                                             column::Schema());
-  memtable->reserve_sequence(0, {}, 3);
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, 3, Encoders{});
+  memtable->reserve_sequence(0, {}, {}, 3);
   memtable->publish(0, 3, memtable->fill(0, 0, {gapped.data(), 3, 3, Element::kF32, 16}));
   const auto view = memtable->view(3);
   const std::vector<float> expected = {1, 2, 3, 4, 5, 6, 7, 8, 9};
@@ -218,14 +217,14 @@ TEST(Memtable, RowsWithGapsBetweenThemAreCopiedWithoutTheGaps) {
 TEST(Memtable, AViewShowsTheRowsBelowItsWatermarkAndNoneAbove) {
   const VectorSpec spec{2, Metric::kL2, Element::kF32};
   const std::vector<float> one(2, 1.0F);
-  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kString, 100, Encoders{},
-                                             column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kString, 100, Encoders{});
+  const column::Schema schema = {{"year", ColumnType::kI64, ColumnId{3}}};
   std::vector<std::shared_ptr<const RowSource>> views;
   for (uint32_t i = 0; i < 100; ++i) {
     const std::string id = "id" + std::to_string(i % 10);  // each replaces the one ten before it
     const std::string_view view = id;
     Column year{.name = "year", .type = ColumnType::kI64, .ints = {i}};
-    memtable->reserve(std::span(&view, 1), std::span(&year, 1), 1);
+    memtable->reserve(std::span(&view, 1), std::span(&year, 1), schema, 1);
     memtable->publish(i, 1, memtable->fill(i, 0, {one.data(), 1, 2, Element::kF32, 0}));
     views.push_back(memtable->view(i + 1));
   }
@@ -241,9 +240,9 @@ TEST(Memtable, AViewShowsTheRowsBelowItsWatermarkAndNoneAbove) {
     }
     ASSERT_EQ(*view.id(i), IdView(std::string_view("id" + std::to_string(i % 10))));
     Column years{.name = "year", .type = ColumnType::kI64};
-    ASSERT_TRUE(view.columns().find("year")->gather(std::span(&i, 1), years).ok());
+    ASSERT_TRUE(view.columns().find(ColumnId{3})->gather(std::span(&i, 1), years).ok());
     ASSERT_EQ(years.ints, std::vector<int64_t>{i});
-    ASSERT_EQ(view.columns().find("month"), nullptr);
+    ASSERT_EQ(view.columns().find(ColumnId{0}), nullptr);
   }
   EXPECT_TRUE(views[99]->field(0).before(10, 9));  // id0 before id9, though a later row
   EXPECT_FALSE(views[99]->field(0).before(9, 10));
@@ -256,8 +255,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
   constexpr uint32_t kRows = Memtable::kRowsBeforeCoding + 4'000;
   const auto vectors = random_vectors(spec, kRows, rng);
   auto batches = cut_into_batches(kRows, 90, rng);
-  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{},
-                                             column::Schema());
+  auto memtable = std::make_shared<Memtable>(unnamed_field(spec), IdKind::kU64, kRows, Encoders{});
 
   Mutex mutex;  // what write_mutex_ and publish_mutex_ are to a collection
   size_t taken = 0;
@@ -270,7 +268,7 @@ TEST(Memtable, ThreadsFillBatchesSideBySideWhileOthersRead) {
         MutexLock lock(mutex);
         if (taken == batches.size()) return;
         mine = taken++;
-        memtable->reserve_sequence(batches[mine].first, {}, batches[mine].rows);
+        memtable->reserve_sequence(batches[mine].first, {}, {}, batches[mine].rows);
       }
       const bool encoded =
           memtable->fill(batches[mine].first, 0, part_of(spec, vectors, batches[mine]));

@@ -262,7 +262,7 @@ class DamagedSegment : public ::testing::Test {
       const auto found = (*segment)->find(ids_.at(i));
       if (note(found.status())) answers += std::to_string(found->value_or(999)) + " ";
     }
-    if (const column::ColumnReader* year = (*segment)->columns().find("year")) {
+    if (const column::ColumnReader* year = (*segment)->columns().find(kColumns[1].id)) {
       for (uint32_t slot = 0; slot < (*segment)->rows(); ++slot) {
         Column out{.name = "year", .type = ColumnType::kI64};
         if (note(year->gather(std::span(&slot, 1), out)))

@@ -100,14 +100,14 @@ inline const index::Codes* codes_of(const index::PartIndex* index) {
 }
 
 /// A memtable that holds one published batch.
-inline std::shared_ptr<Memtable> filled_memtable(const Fields& fields, IdKind kind,
-                                                 const IdBatch& ids, const FieldRows& vectors,
-                                                 std::span<const Column> columns = {},
-                                                 const Encoders& encoders = {},
-                                                 const FieldPresence& presence = {}) {
+inline std::shared_ptr<Memtable> filled_memtable(
+    const Fields& fields, IdKind kind, const IdBatch& ids, const FieldRows& vectors,
+    std::span<const Column> columns = {}, const Encoders& encoders = {},
+    const FieldPresence& presence = {},
+    const column::Schema& schema = column::testing::every_type()) {
   const auto rows = static_cast<uint32_t>(ids.size());
-  auto memtable = std::make_shared<Memtable>(fields, kind, rows, encoders, column::Schema());
-  const uint32_t first = memtable->reserve(ids.view(), columns, rows);
+  auto memtable = std::make_shared<Memtable>(fields, kind, rows, encoders);
+  const uint32_t first = memtable->reserve(ids.view(), columns, schema, rows);
   bool encoded = true;
   for (size_t f = 0; f < fields.size(); ++f) {
     if (!presence.empty()) memtable->reserve_vectors(first, rows, f, presence[f].get());
@@ -137,7 +137,7 @@ inline RowText row_of(const RowSource& source, const Fields& fields, const colum
   }
   for (const column::ColumnSchema& column : schema) {
     Column out{.name = column.name, .type = column.type};
-    const column::ColumnReader* reader = source.columns().find(column.name);
+    const column::ColumnReader* reader = source.columns().find(column.id);
     if (reader == nullptr) {
       column::append_nulls(out, 1);
     } else {

@@ -29,6 +29,8 @@ struct FieldMeta {
 struct ColumnMeta {
   std::string name;
   ColumnType type = ColumnType::kI64;
+  ColumnId id{};
+  std::vector<ColumnType> former;  ///< types that it had before
   bool operator==(const ColumnMeta&) const = default;
 };
 
@@ -62,6 +64,7 @@ struct CollectionMeta {
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in segments
   std::vector<ColumnMeta> columns;
+  uint32_t next_column_id = 0;  ///< above the id of every column that ever was
   std::vector<SegmentMeta> segments;
   bool operator==(const CollectionMeta&) const = default;
 };

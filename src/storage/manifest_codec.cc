@@ -14,6 +14,7 @@ constexpr std::string_view kMagic("OMENDB\0M", 8);
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 24;  // magic, version, reserved, payload length
 constexpr size_t kCrcBytes = 4;
+constexpr size_t kMaxFormerTypes = 10;  // all but the one that it has
 
 void encode(ByteWriter& out, const CollectionMeta& collection) {
   out.u32(collection.id);
@@ -30,10 +31,14 @@ void encode(ByteWriter& out, const CollectionMeta& collection) {
   out.u8(collection.id_kind);
   out.u64(collection.next_auto_id);
   out.u64(to_int(collection.flushed));
+  out.u32(collection.next_column_id);
   out.varint(collection.columns.size());
   for (const ColumnMeta& column : collection.columns) {
+    out.u32(to_int(column.id));
     out.string(column.name);
     out.u8(static_cast<uint8_t>(column.type));
+    out.varint(column.former.size());
+    for (const ColumnType type : column.former) out.u8(static_cast<uint8_t>(type));
   }
   out.varint(collection.segments.size());
   for (const SegmentMeta& segment : collection.segments) {
@@ -119,7 +124,7 @@ class Decoder {
     if (out.id_kind > 2) return fail("unknown id kind " + std::to_string(out.id_kind));
     out.flushed = Lsn{flushed};
     if (out.flushed > kMaxLsn) return fail("log position " + std::to_string(flushed));
-    return columns(out.columns) && segments(out.segments);
+    return columns(out) && segments(out.segments);
   }
 
   bool fields(std::vector<FieldMeta>& out) {
@@ -161,19 +166,48 @@ class Decoder {
     return true;
   }
 
-  bool columns(std::vector<ColumnMeta>& out) {
+  bool columns(CollectionMeta& out) {
     uint64_t count = 0;
-    if (!in_.varint(count)) return fail("a collection ends too soon");
+    if (!in_.u32(out.next_column_id) || !in_.varint(count)) {
+      return fail("a collection ends too soon");
+    }
     if (count > kMaxColumns) return fail(std::to_string(count) + " columns");
+    if (out.next_column_id > kMaxColumnIds) {
+      return fail("column number " + std::to_string(out.next_column_id));
+    }
+    std::set<ColumnId> ids;
+    std::set<std::string> names;
     for (uint64_t i = 0; i < count; ++i) {
-      uint8_t type = 0;
-      ColumnMeta& column = out.emplace_back();
-      if (!in_.string(column.name) || !in_.u8(type)) return fail("a column ends too soon");
-      if (!is_column_type(static_cast<ColumnType>(type)))
-        return fail("unknown column type " + std::to_string(type));
-      column.type = static_cast<ColumnType>(type);
+      ColumnMeta& column = out.columns.emplace_back();
+      if (!this->column(column)) return false;
+      if (to_int(column.id) >= out.next_column_id) {
+        return fail("a column has number " + std::to_string(to_int(column.id)) + "; the next is " +
+                    std::to_string(out.next_column_id));
+      }
+      if (!ids.insert(column.id).second || !names.insert(column.name).second) {
+        return fail("a column is listed twice");
+      }
     }
     return true;
+  }
+
+  bool column(ColumnMeta& out) {
+    uint32_t id = 0;
+    uint64_t former = 0;
+    if (!in_.u32(id) || !in_.string(out.name)) return fail("a column ends too soon");
+    if (!column_type(out.type)) return false;
+    if (!in_.varint(former)) return fail("a column ends too soon");
+    if (former > kMaxFormerTypes) return fail(std::to_string(former) + " former types of a column");
+    out.id = ColumnId{id};
+    out.former.resize(former);
+    return std::ranges::all_of(out.former, [&](ColumnType& type) { return column_type(type); });
+  }
+
+  bool column_type(ColumnType& out) {
+    uint8_t type = 0;
+    if (!in_.u8(type)) return fail("a column ends too soon");
+    out = static_cast<ColumnType>(type);
+    return is_column_type(out) || fail("unknown column type " + std::to_string(type));
   }
 
   // Grows with what is read, so a lying count allocates nothing.

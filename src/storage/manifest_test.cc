@@ -27,7 +27,9 @@ Manifest example() {
        2,
        0,
        Lsn{12},
-       {{"year", ColumnType::kI64}, {"tags", ColumnType::kStringArray}},
+       {{"year", ColumnType::kF64, ColumnId{1}, {ColumnType::kI64}},
+        {"tags", ColumnType::kStringArray, ColumnId{0}, {}}},
+       5,
        {{"00000016",
          1'000,
          123'456,
@@ -36,7 +38,7 @@ Manifest example() {
          {{FieldId{1}, 1, 1, "00000014", 4'000, {}},
           {FieldId{3}, 9, 700, "00000013", 0, {std::byte{1}, std::byte{0}}}}},
         {"00000015", 5, 99, 0, "", {}}}});
-  manifest.collections.push_back({5, "default", {FieldMeta{}}, 0, 1, Lsn{0}, {}, {}});
+  manifest.collections.push_back({5, "default", {FieldMeta{}}, 0, 1, Lsn{0}, {}, 0, {}});
   return manifest;
 }
 
@@ -139,6 +141,27 @@ TEST_F(ManifestTest, IndexesOfKindsToComeAreKeptAndNoneMayBeThereTwice) {
   EXPECT_EQ(code({FieldId{1}, 1, 1, "x", 0, {}}), StatusCode::kCorruption) << "twice";
   EXPECT_EQ(code({FieldId{1}, 2, 1, "../x", 0, {}}), StatusCode::kCorruption);
   EXPECT_EQ(code({FieldId{1}, 2, 1, "", 0, {}}), StatusCode::kCorruption);
+}
+
+TEST_F(ManifestTest, ColumnsThatMakeNoSenseAreRefused) {
+  const auto code = [](std::vector<ColumnMeta> columns, uint32_t next_id = 5) {
+    Manifest manifest = example();
+    manifest.collections[0].columns = std::move(columns);
+    manifest.collections[0].next_column_id = next_id;
+    return decode_manifest(encode_manifest(manifest), "m").status().code();
+  };
+  const ColumnMeta a{"a", ColumnType::kI64, ColumnId{4}, {}};
+  const ColumnMeta b{"b", ColumnType::kI64, ColumnId{0}, {ColumnType::kJson, ColumnType::kBool}};
+  EXPECT_EQ(code({a, b}), StatusCode::kOk);
+  EXPECT_EQ(code({a, b}, 4), StatusCode::kCorruption) << "4 was never given";
+  EXPECT_EQ(code({}, kMaxColumnIds), StatusCode::kOk);
+  EXPECT_EQ(code({}, kMaxColumnIds + 1), StatusCode::kCorruption);
+  EXPECT_EQ(code({a, {"b", ColumnType::kI64, ColumnId{4}, {}}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({a, {"a", ColumnType::kI64, ColumnId{3}, {}}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{"a", ColumnType{9}, ColumnId{3}, {}}}), StatusCode::kCorruption);
+  EXPECT_EQ(code({{"a", ColumnType::kI64, ColumnId{3}, {ColumnType{9}}}}), StatusCode::kCorruption);
+  const std::vector<ColumnType> many(11, ColumnType::kJson);
+  EXPECT_EQ(code({{"a", ColumnType::kI64, ColumnId{3}, many}}), StatusCode::kCorruption);
 }
 
 TEST_F(ManifestTest, VectorFieldsThatMakeNoSenseAreRefused) {

@@ -4,6 +4,8 @@
 
 #include "base/status_macros.h"
 #include "collection/write/batch_check.h"
+#include "column/alter.h"
+#include "column/retyped.h"
 
 namespace omendb::collection {
 
@@ -64,17 +66,18 @@ Status fetch_fields(const Snapshot& snapshot, std::span<const RowAt> rows,
   return {};
 }
 
-Status fetch_column(const Snapshot& snapshot, std::span<const RowAt> rows, Column& out) {
+Status fetch_column(const Snapshot& snapshot, std::span<const RowAt> rows, ColumnId id,
+                    Column& out) {
   std::vector<uint32_t> slots;
   for (size_t i = 0; i < rows.size();) {
     const uint32_t part = rows[i].part;
     slots.clear();
     for (; i < rows.size() && rows[i].part == part; ++i) slots.push_back(rows[i].slot);
-    const column::ColumnReader* reader = snapshot.parts[part].rows->columns().find(out.name);
-    if (reader == nullptr) {
+    const column::TypedColumn column(snapshot.parts[part].rows->columns(), id, out.type);
+    if (column.reader() == nullptr) {
       column::append_nulls(out, slots.size());
     } else {
-      OMEN_RETURN_IF_ERROR(reader->gather(slots, out));
+      OMEN_RETURN_IF_ERROR(column.reader()->gather(slots, out));
     }
   }
   return {};
@@ -88,12 +91,7 @@ Result<column::Schema> choose_columns(const column::Schema& schema,
   column::Schema chosen;
   for (const std::string& name : wanted) {
     const column::ColumnSchema* column = column::find_column(schema, name);
-    if (column == nullptr) {
-      std::string known;
-      for (const auto& c : schema) known += (known.empty() ? "" : ", ") + c.name;
-      return Status(StatusCode::kNotFound, "unknown column \"" + name +
-                                               "\"; columns: " + (known.empty() ? "none" : known));
-    }
+    if (column == nullptr) return column::unknown_column(schema, name);
     chosen.push_back(*column);
   }
   return chosen;
@@ -132,7 +130,7 @@ Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
     Column& out = points.metadata.emplace_back();
     out.name = column.name;
     out.type = column.type;
-    OMEN_RETURN_IF_ERROR(fetch_column(snapshot, rows, out));
+    OMEN_RETURN_IF_ERROR(fetch_column(snapshot, rows, column.id, out));
   }
   OMEN_RETURN_IF_ERROR(check_parts(snapshot));
   return points;

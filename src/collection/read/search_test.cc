@@ -82,7 +82,7 @@ class SearchTest : public ::testing::TestWithParam<std::tuple<Metric, Element>> 
                                                                  values.begin() + (r + 1) * kDim));
     }
     return segment::testing::filled_memtable(*snapshot_.fields, IdKind::kU64, batch, {bytes},
-                                             std::span(&n, 1), encoders)
+                                             std::span(&n, 1), encoders, {}, *snapshot_.columns)
         ->view(rows);
   }
 

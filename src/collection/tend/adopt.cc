@@ -23,7 +23,60 @@ std::shared_ptr<const segment::Tombstones> with_prefix(
   return segment::Tombstones::with(dead, slots);
 }
 
+/// A column that the manifest does not list was dropped. One that it never knew could be added
+/// again, with another type.
+Status check_columns_known(const segment::Segment& segment, const CollectionState& state) {
+  for (const column::ColumnSchema& column : segment.columns().schema()) {
+    const column::ColumnSchema* known = column::find_column(state.columns, column.id);
+    const uint32_t id = to_int(column.id);
+    if (known == nullptr ? id < state.next_column_id : known->has_had(column.type)) continue;
+    std::string message = segment.path() + ": has a column \"" + column.name + "\", number " +
+                          std::to_string(id) + ", of type " +
+                          std::string(column_type_name(column.type)) + "; the manifest ";
+    message += known == nullptr ? std::string("knows none of that number")
+                                : "says " + std::string(column_type_name(known->type));
+    return {StatusCode::kCorruption, std::move(message)};
+  }
+  return {};
+}
+
+/// What the manifest names and is not there is damage; "not found" would say that of the database.
+Status named_by_manifest(const Status& status) {
+  if (status.code() != StatusCode::kNotFound) return status;
+  return {StatusCode::kCorruption,
+          "the manifest names a file that is missing: " + status.message()};
+}
+
 }  // namespace
+
+Result<Part> CollectionCore::open_part(segment::SegmentStore& files, const CollectionState& state,
+                                       const SegmentState& named) {
+  auto opened = files.open(named.name, state.fields, state.id_kind.value_or(IdKind::kU64));
+  if (!opened.ok()) return named_by_manifest(opened.status());
+  Part part;
+  part.segment = *std::move(opened);
+  part.rows = part.segment;
+  part.segment_name = named.name;
+  part.watermark = part.segment->rows();
+  if (part.watermark != named.rows) {
+    return Status(StatusCode::kCorruption,
+                  part.segment->path() + ": has " + std::to_string(part.watermark) +
+                      " rows; the manifest says " + std::to_string(named.rows));
+  }
+  OMEN_RETURN_IF_ERROR(check_columns_known(*part.segment, state));
+  part.indexes = files.open_indexes(named.indexes, *part.segment, state.fields);
+  OMEN_RETURN_IF_ERROR(open_tombstones(files, named, part));
+  return part;
+}
+
+Status CollectionCore::open_tombstones(segment::SegmentStore& files, const SegmentState& named,
+                                       Part& part) {
+  if (named.tombstones.empty()) return {};
+  auto dead = files.read_tombstones(named.tombstones, part.watermark);
+  if (!dead.ok()) return named_by_manifest(dead.status());
+  part.dead = *std::move(dead);
+  return {};
+}
 
 /// Notes what an operation that is about to be applied ends.
 Status CollectionCore::note_deaths(Lsn lsn, const DeadByPart& dead) {

@@ -124,6 +124,7 @@ Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& fil
   state.id_kind = at->id_kind;
   state.next_auto_id = at->next_auto_id;
   state.columns = *at->columns;
+  state.next_column_id = at->next_column_id;
   state.flushed = at->lsn;
   DurableParts parts = durable_parts_;
   Superseded old;

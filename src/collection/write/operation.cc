@@ -12,8 +12,10 @@ namespace omendb::collection {
 
 namespace {
 
+using column::Alteration;
+
 // Frozen: docs/format.md, "Operations".
-enum class Kind : uint8_t { kPut = 1, kDelete = 2, kCreate = 3, kDrop = 4 };
+enum class Kind : uint8_t { kPut = 1, kDelete = 2, kCreate = 3, kDrop = 4, kAlter = 6 };
 enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
 /// Which points have a vector in a field; fields that none has one in are not listed.
 enum class FieldForm : uint8_t { kEvery = 1, kSome = 2 };
@@ -236,6 +238,24 @@ Status read_create(ByteReader& in, uint32_t collection_id, DecodedOperation& out
   return {};
 }
 
+Status read_alter(ByteReader& in, uint32_t collection_id, DecodedOperation& out) {
+  AlterOperation alter;
+  alter.collection_id = collection_id;
+  uint8_t kind = 0;
+  if (!in.u8(kind) || !in.string(alter.change.column)) return bad("a cut header");
+  alter.change.kind = static_cast<Alteration::Kind>(kind);
+  switch (alter.change.kind) {
+    case Alteration::Kind::kRename:
+      if (!in.string(alter.change.name)) return bad("no name");
+      break;
+    case Alteration::Kind::kDrop: break;
+    default: return bad("a change of an unknown kind");
+  }
+  if (!in.done()) return bad("bytes past its end");
+  out.operation = std::move(alter);
+  return {};
+}
+
 }  // namespace
 
 EncodedOperation::EncodedOperation(const PutOperation& put) {
@@ -313,6 +333,16 @@ EncodedOperation::EncodedOperation(const DropOperation& drop) {
   parts_.push_back(head_);
 }
 
+EncodedOperation::EncodedOperation(const AlterOperation& alter) {
+  ByteWriter head(head_);
+  head.u8(static_cast<uint8_t>(Kind::kAlter));
+  head.u32(alter.collection_id);
+  head.u8(static_cast<uint8_t>(alter.change.kind));
+  head.string(alter.change.column);
+  if (alter.change.kind == Alteration::Kind::kRename) head.string(alter.change.name);
+  parts_.push_back(head_);
+}
+
 bool is_catalogue_operation(std::span<const std::byte> record) {
   if (record.empty()) return false;
   const auto kind = static_cast<Kind>(record.front());
@@ -336,6 +366,7 @@ Status decode_operation(std::span<const std::byte> record, DecodedOperation& out
     case Kind::kPut: return read_put(in, collection_id, out);
     case Kind::kDelete: return read_delete(in, collection_id, out);
     case Kind::kCreate: return read_create(in, collection_id, out);
+    case Kind::kAlter: return read_alter(in, collection_id, out);
     case Kind::kDrop:
       if (!in.done()) return bad("bytes past its end");
       out.operation = DropOperation{collection_id};

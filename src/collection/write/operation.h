@@ -10,6 +10,7 @@
 
 #include "base/bitmap.h"
 #include "base/ids.h"
+#include "column/alter.h"
 #include "omendb/status.h"
 #include "omendb/types.h"
 #include "segment/vector_spec.h"
@@ -59,7 +60,14 @@ struct DropOperation {
   uint32_t collection_id = 0;
 };
 
-using Operation = std::variant<PutOperation, DeleteOperation, CreateOperation, DropOperation>;
+/// A metadata column that is another afterwards, in every point.
+struct AlterOperation {
+  uint32_t collection_id = 0;
+  column::Alteration change;
+};
+
+using Operation =
+    std::variant<PutOperation, DeleteOperation, CreateOperation, DropOperation, AlterOperation>;
 
 /// A record in parts, ready for the log. Vectors are borrowed from the operation.
 class EncodedOperation {
@@ -68,6 +76,7 @@ class EncodedOperation {
   explicit EncodedOperation(const DeleteOperation& erase);
   explicit EncodedOperation(const CreateOperation& create);
   explicit EncodedOperation(const DropOperation& drop);
+  explicit EncodedOperation(const AlterOperation& alter);
   std::span<const std::span<const std::byte>> parts() const { return parts_; }
 
  private:

@@ -147,6 +147,30 @@ TEST(Operation, ADeleteComesBackWithItsIds) {
   }
 }
 
+TEST(Operation, AnAlterationComesBackAndEveryTruncationOfItIsRefused) {
+  using Kind = column::Alteration::Kind;
+  for (const column::Alteration& change : std::vector<column::Alteration>{
+           {Kind::kRename, "year", "published"}, {Kind::kDrop, "year", ""}}) {
+    Record record = joined(EncodedOperation(AlterOperation{7, change}));
+    DecodedOperation decoded;
+    ASSERT_TRUE(decode_operation(record, decoded).ok());
+    const auto& alter = std::get<AlterOperation>(decoded.operation);
+    EXPECT_EQ(alter.collection_id, 7U);
+    EXPECT_EQ(alter.change.kind, change.kind);
+    EXPECT_EQ(alter.change.column, change.column);
+    EXPECT_EQ(alter.change.name, change.name);
+    for (size_t bytes = 0; bytes < record.size(); ++bytes) {
+      const Record cut(record.begin(), record.begin() + static_cast<ptrdiff_t>(bytes));
+      ASSERT_EQ(decode_operation(cut, decoded).code(), StatusCode::kCorruption) << bytes;
+    }
+    record.push_back(std::byte{0});
+    EXPECT_EQ(decode_operation(record, decoded).code(), StatusCode::kCorruption);
+    record.pop_back();
+    record[5] = std::byte{3};
+    EXPECT_EQ(decode_operation(record, decoded).code(), StatusCode::kCorruption);
+  }
+}
+
 TEST(Operation, EveryTruncationAndEveryByteTooManyIsRefused) {
   for (uint32_t seed = 0; seed < 40; ++seed) {
     const RandomPut from(seed);
@@ -316,6 +340,14 @@ TEST(OperationFormat, ThePutInTheDocsIsWhatIsWrittenAndRead) {
                          .ids = std::span<const uint64_t>(ids),
                          .columns = std::span(&lang, 1)};
   expect_documented(put, "put-operation");
+}
+
+TEST(OperationFormat, TheAlterationsInTheDocsAreWhatIsWritten) {
+  using Kind = column::Alteration::Kind;
+  EXPECT_EQ(joined(EncodedOperation(AlterOperation{1, {Kind::kRename, "year", "published"}})),
+            dump_in_docs("rename-column-operation"));
+  EXPECT_EQ(joined(EncodedOperation(AlterOperation{1, {Kind::kDrop, "year", ""}})),
+            dump_in_docs("drop-column-operation"));
 }
 
 TEST(OperationFormat, ThePutOfPointsThatLackAFieldInTheDocsIsWhatIsWrittenAndRead) {

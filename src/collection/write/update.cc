@@ -45,9 +45,10 @@ bool has_values(const Column& column) {
 
 /// Lays the update over the metadata that the points have.
 Status overlay_metadata(const PointUpdate& update, const column::Schema& schema,
-                        std::span<const size_t> change, std::vector<Column>& metadata) {
+                        const column::MayBecome& may_become, std::span<const size_t> change,
+                        std::vector<Column>& metadata) {
   OMEN_ASSIGN_OR_RETURN(const column::FittedBatch fitted,
-                        column::fit_columns(update.metadata, schema));
+                        column::fit_columns(update.metadata, schema, may_become));
   for (const Column& fresh : fitted.columns()) {
     auto old = std::ranges::find(metadata, fresh.name, &Column::name);
     if (old == metadata.end()) {
@@ -57,6 +58,11 @@ Status overlay_metadata(const PointUpdate& update, const column::Schema& schema,
       added.type = fresh.type;
       column::append_nulls(added, change.size());
       old = metadata.end() - 1;
+    }
+    if (old->type != fresh.type) {  // the column gets that type: all of its values may
+      Column retyped{.name = old->name, .type = fresh.type};
+      column::append_converted(*old, retyped);
+      *old = std::move(retyped);
     }
     *old = overlaid(*old, fresh, change);
   }
@@ -160,7 +166,8 @@ Result<std::vector<FreshVectors>> check_update(const PointUpdate& update,
 
 Result<UpdatedPoints> updated_points(const Snapshot& snapshot, const UpdateRows& rows,
                                      const PointUpdate& update,
-                                     std::span<const FreshVectors> vectors) {
+                                     std::span<const FreshVectors> vectors,
+                                     const column::MayBecome& may_become) {
   const segment::Fields& fields = *snapshot.fields;
   const size_t count = rows.rows.size();
   const size_t vector_total = count * segment::row_bytes(fields);
@@ -178,7 +185,7 @@ Result<UpdatedPoints> updated_points(const Snapshot& snapshot, const UpdateRows&
   UpdatedPoints out;
   OMEN_ASSIGN_OR_RETURN(out.points, fetch(snapshot, rows.rows, kept));
   OMEN_RETURN_IF_ERROR(
-      overlay_metadata(update, *snapshot.columns, rows.change, out.points.metadata));
+      overlay_metadata(update, *snapshot.columns, may_become, rows.change, out.points.metadata));
   OMEN_RETURN_IF_ERROR(check_size(count, vector_total + column::bytes_of(out.points.metadata)));
   join_fields(fields, rows, vectors, out);
   return out;
@@ -221,6 +228,8 @@ Result<UpdatedPoints> CollectionCore::points_to_update(const UpdateTarget& targe
                                                        const PointUpdate& update,
                                                        std::span<const FreshVectors> vectors,
                                                        Wait wait) {
+  const auto may = [&](const column::ColumnSchema& column, ColumnType type)
+                       OMEN_REQUIRES(write_mutex_) { return may_become(column, type, {}); };
   while (true) {
     OMEN_RETURN_IF_ERROR(publication_.drain());
     OMEN_ASSIGN_OR_RETURN(const auto now, snapshot());
@@ -228,7 +237,7 @@ Result<UpdatedPoints> CollectionCore::points_to_update(const UpdateTarget& targe
                           rows_to_update(*now, target, update.all_must_exist));
     if (rows.rows.empty()) return UpdatedPoints{};
     const auto staged = staged_;
-    OMEN_ASSIGN_OR_RETURN(UpdatedPoints points, updated_points(*now, rows, update, vectors));
+    OMEN_ASSIGN_OR_RETURN(UpdatedPoints points, updated_points(*now, rows, update, vectors, may));
     OMEN_RETURN_IF_ERROR(make_room(static_cast<uint32_t>(rows.rows.size()), points.fields, wait));
     if (staged == staged_) return points;
   }
@@ -257,12 +266,10 @@ Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_update(const Upda
   UpdatedPoints points;
   std::vector<std::string_view> updated_views;
   PutOperation put;
-  bool declared_anew = false;
   {
     MutexLock lock(write_mutex_);
     OMEN_RETURN_IF_ERROR(check_writable());
-    declared_anew = !segment::same_but_for_dimensions(*staged_->fields, *before->fields);
-    if (!declared_anew) {
+    if (segment::same_but_for_dimensions(*staged_->fields, *before->fields)) {
       OMEN_ASSIGN_OR_RETURN(points, points_to_update(own, update, vectors, wait));
       staged.value = id_count(points.points.ids);
       if (staged.value == 0) return staged;
@@ -271,11 +278,12 @@ Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_update(const Upda
       put.ids = view_of(points.points.ids, updated_views);
       put.fields = points.fields;
       put.columns = points.points.metadata;
-      OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, PutMode::kUpsert));
+      OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, PutMode::kUpsert, wait));
     }
   }
-  // The collection was declared anew meanwhile: vectors are checked by what it is now.
-  if (declared_anew) return stage_update(target, update, wait);
+  // The collection was declared anew meanwhile, or a memtable had to begin: once more, with what is
+  // there now.
+  if (staged.pending == nullptr) return stage_update(target, update, wait);
   fill(*staged.pending, put, wait);
   return staged;
 }

@@ -8,6 +8,7 @@
 
 #include "collection/read/fetch.h"
 #include "collection/write/batch_check.h"
+#include "column/convert.h"
 #include "omendb/options.h"
 
 namespace omendb::collection {
@@ -43,9 +44,11 @@ Result<std::vector<FreshVectors>> check_update(const PointUpdate& update,
                                                std::string_view collection);
 
 /// The points as they are to be: what the snapshot has of them, with the update laid over it.
+/// @param may_become  as fit_columns() wants it.
 /// @error kTypeMismatch, kLimitExceeded (beyond kMaxBatchBytes), kCorruption.
 Result<UpdatedPoints> updated_points(const Snapshot& snapshot, const UpdateRows& rows,
                                      const PointUpdate& update,
-                                     std::span<const FreshVectors> vectors);
+                                     std::span<const FreshVectors> vectors,
+                                     const column::MayBecome& may_become);
 
 }  // namespace omendb::collection
