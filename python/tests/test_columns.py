@@ -18,7 +18,7 @@ def db() -> Any:
         yield database
 
 
-def fields(db: Any, id: int) -> dict[str, Any]:
+def fields(db: omendb.Database | omendb.Collection, id: int) -> dict[str, Any]:
     point = db.get(id)
     assert point is not None
     return point.metadata
