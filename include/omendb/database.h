@@ -212,6 +212,10 @@ class Database {
   ///        other vector fields; kInvalidArgument, kLimitExceeded for options that make no sense.
   Result<Collection> collection(std::string_view name,
                                 const std::optional<CollectionOptions>& options = {});
+  /// Gets the collection if it exists, and never creates one.
+  /// @error kNotFound, and those of collection().
+  Result<Collection> find_collection(std::string_view name,
+                                     const std::optional<CollectionOptions>& options = {});
   /// The collection that exists without being asked for.
   Result<Collection> default_collection() { return collection("default"); }
   Result<std::vector<std::string>> collection_names() const;
@@ -247,6 +251,7 @@ class Database {
   /// on. Empty after a clean start.
   const std::vector<std::string>& recovery_notes() const;
   const std::string& path() const;
+  OpenMode mode() const;  ///< it was opened with
 
   explicit Database(std::shared_ptr<internal::DatabaseImpl> impl);
   Database(Database&&) noexcept;

@@ -349,6 +349,11 @@ OMENDB_API omendb_status omendb_database_collection(omendb_database* db, const c
                                                     const omendb_collection_options* options,
                                                     omendb_collection** out) OMENDB_NOEXCEPT;
 
+/* The same, but never creates one: fails with NOT_FOUND instead. */
+OMENDB_API omendb_status omendb_database_find_collection(omendb_database* db, const char* name,
+                                                         const omendb_collection_options* options,
+                                                         omendb_collection** out) OMENDB_NOEXCEPT;
+
 /* Drops the collection and everything in it. */
 OMENDB_API omendb_status omendb_database_drop_collection(omendb_database* db,
                                                          const char* name) OMENDB_NOEXCEPT;

@@ -79,6 +79,7 @@ struct CollectionOptions {
   /// Several vectors a point, each in a field with a name, at most kMaxVectorFields; dim, metric
   /// and element are then each field's own. Empty: one vector a point, without a name.
   std::vector<VectorField> fields = {};
+  bool operator==(const CollectionOptions&) const = default;
 };
 
 /// The vectors of a batch of points in one field.

@@ -60,6 +60,8 @@ struct PointVectors {
 struct Points {
   Ids ids;
   std::vector<std::byte> vectors;    ///< row-major; empty unless asked for
+  size_t dim = 0;                    ///< of these vectors; 0 until the first add
+  Element element = Element::kF32;   ///< of these vectors
   std::vector<PointVectors> fields;  ///< instead, where the vector fields have names
   std::vector<Column> metadata;
 };
@@ -68,7 +70,9 @@ struct Points {
 struct SearchResult {
   std::vector<uint64_t> offsets;
   std::vector<float> distances;
-  Points points;  ///< one row a hit
+  Points points;                ///< one row a hit
+  Metric metric = Metric::kL2;  ///< of the distances; with `dim`, what score() takes
+  size_t dim = 0;               ///< of the vectors that were searched
 };
 
 /// What is doubtful about a filter, though it is no error: a column that no point has.

@@ -78,23 +78,23 @@ class Database(Verbs):
         "_closed",
         "_core",
         "_core_collection",
+        "_drops",
         "_path",
-        "_reader",
         "_warned",
     )
 
-    def __init__(self, core: _core.Database, path: str, reader: bool) -> None:
+    def __init__(self, core: _core.Database, path: str) -> None:
         self._core = core
         self._path = path
-        self._reader = reader
         self._closed = False
         self._core_collection = None
+        self._drops = object()  # another one after each drop of "default"
         self._warned = set()
 
     def _open(self) -> _core.Collection:
-        core = self._core.collection("default", 0, None, None, [])
-        # A reader may be here before the writer has made the collection, and its element type.
-        if not self._reader or core.fields or core.info()["dim"]:
+        drops = self._drops
+        core = self._core.collection("default", 0, None, None, [], True)
+        if drops is self._drops:  # or a thread dropped it meanwhile, and it would stay so
             self._core_collection = core
         return core
 
@@ -149,13 +149,15 @@ class Database(Verbs):
                     "dim=, metric= or dtype= beside vectors=; each vector field says its own"
                 )
             fields = declared_fields(vectors)
-        if not flag(create, "create") and collection_name(name) not in self.collections():
-            raise NotFoundError(_no_such(name, self.collections()))
-        core = self._core.collection(
-            collection_name(name), dim or 0, metric_name, dtype_name, fields
-        )
-        if name == "default":
-            self._core_collection = None  # it may have been declared anew
+        create = flag(create, "create")
+        try:
+            core = self._core.collection(
+                collection_name(name), dim or 0, metric_name, dtype_name, fields, create
+            )
+        except NotFoundError:
+            if create:
+                raise
+            raise NotFoundError(_no_such(name, self.collections())) from None
         return Collection(self, name, core)
 
     def collections(self) -> list[str]:
@@ -164,9 +166,12 @@ class Database(Verbs):
 
     def drop(self, name: str) -> None:
         """Drops a collection and everything in it."""
-        self._core.drop_collection(collection_name(name))
-        if name == "default":
-            self._core_collection = None
+        try:
+            self._core.drop_collection(collection_name(name))
+        finally:
+            if name == "default":
+                self._drops = object()
+                self._core_collection = None
 
     def stats(self) -> DatabaseStats:
         """What all collections hold together, and each: points, rows in memory, files, bytes."""
@@ -283,9 +288,7 @@ def open(
             raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
         memtable = int(memtable_mb * 2**20)
     wait = lock_milliseconds(timeout)
-    return Database(
-        _core.open(text, mode == "r", level, interval, create, memtable, wait), text, mode == "r"
-    )
+    return Database(_core.open(text, mode == "r", level, interval, create, memtable, wait), text)
 
 
 def _no_such(name: str, names: list[str]) -> str:

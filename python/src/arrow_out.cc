@@ -134,9 +134,9 @@ Node vector_node(const std::string& name, Element element, const std::vector<std
 /// A column "vector", or one a vector field, which is called as the field is.
 void add_vector_columns(size_t start, size_t stop, Export* out) {
   const RowData& rows = *out->rows;
-  if (rows.points.fields.empty() && rows.with_vectors && rows.dim != 0) {
-    out->root.children.push_back(
-        vector_node("vector", rows.element, rows.points.vectors, rows.row_bytes(), start, stop));
+  if (rows.points.fields.empty() && rows.with_vectors && rows.points.dim != 0) {
+    out->root.children.push_back(vector_node("vector", rows.points.element, rows.points.vectors,
+                                             rows.row_bytes(), start, stop));
   }
   for (const PointVectors& field : rows.points.fields) {
     if (field.dim == 0) {  // no point has one yet, and of what size it will be is not known

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -16,8 +17,7 @@ namespace {
 /// A scan, safe to share among threads.
 class SharedScan : public std::enable_shared_from_this<SharedScan> {
  public:
-  /// @param empty  what every batch is, without its points.
-  SharedScan(Scan scan, RowData empty) : scan_(std::move(scan)), empty_(std::move(empty)) {}
+  SharedScan(Scan scan, bool vectors) : scan_(std::move(scan)), vectors_(vectors) {}
 
   std::optional<Rows> next() {
     RowData data = unwrap(without_gil([&] { return next_batch(); }));
@@ -35,14 +35,12 @@ class SharedScan : public std::enable_shared_from_this<SharedScan> {
     std::lock_guard lock(mutex_);
     auto points = scan_.next();
     if (!points.ok()) return points.status();
-    RowData data = empty_;
-    data.points = std::move(points).value();
-    return data;
+    return RowData{.points = std::move(points).value(), .with_vectors = vectors_};
   }
 
   std::mutex mutex_;
   Scan scan_;
-  const RowData empty_;
+  const bool vectors_;  ///< whether they were asked for
 };
 
 /// Vectors by field, lent by Python for a call: from a list of (name, vectors, bits, present). The
@@ -85,9 +83,11 @@ ScanOptions scan_options(const Filter* where, bool vectors,
 
 class PyCollection {
  public:
-  /// @param info  as of now.
-  PyCollection(Collection collection, CollectionInfo info)
-      : collection_(std::move(collection)), schema_(std::move(info)) {}
+  /// @param reader  whether the database was opened for reading.
+  PyCollection(Collection collection, bool reader)
+      : collection_(std::move(collection)),
+        reader_(reader),
+        schema_(std::make_shared<const CollectionInfo>()) {}
 
   nb::object write(nb::handle vectors, size_t bits, nb::handle ids, const Columns* metadata,
                    bool upsert, uint64_t first_row) {
@@ -149,8 +149,7 @@ class PyCollection {
           in.view(), {.with_vectors = vectors, .vector_fields = vector_fields, .columns = fields});
     }));
     nb::bytes found(reinterpret_cast<const char*>(got.found.data()), got.found.size());
-    RowData rows = empty_rows(vectors);
-    rows.points = std::move(got.points);
+    RowData rows{.points = std::move(got.points), .with_vectors = vectors};
     return nb::make_tuple(found, Rows(std::move(rows)));
   }
 
@@ -160,9 +159,7 @@ class PyCollection {
     const ScanOptions options =
         scan_options(where, vectors, vector_fields, fields, limit, offset, order_by);
     auto points = unwrap(without_gil([&] { return collection_.get_where(options); }));
-    RowData rows = empty_rows(vectors);
-    rows.points = std::move(points);
-    return Rows(std::move(rows));
+    return Rows(RowData{.points = std::move(points), .with_vectors = vectors});
   }
 
   uint64_t count(const Filter* where) const {
@@ -188,7 +185,7 @@ class PyCollection {
         scan_options(where, vectors, vector_fields, fields, limit, offset, order_by);
     options.batch_size = batch_size;
     auto scan = unwrap(without_gil([&] { return collection_.scan(options); }));
-    return std::make_shared<SharedScan>(std::move(scan), empty_rows(vectors));
+    return std::make_shared<SharedScan>(std::move(scan), vectors);
   }
 
   /// @param ids    if not None: the points whose neighbours are searched, instead of queries.
@@ -215,7 +212,6 @@ class PyCollection {
     options.columns = fields;
     options.field = field;
     options.vector_fields = vector_fields;
-    RowData rows = empty_rows(vectors, field);
     SearchResult found;
     if (ids.is_none()) {
       VectorsIn in(queries, bits);
@@ -225,10 +221,12 @@ class PyCollection {
       IdsIn in(ids);
       found = unwrap(without_gil([&] { return collection_.search_ids(in.view(), options); }));
     }
-    rows.points = std::move(found.points);
-    rows.distances = std::move(found.distances);
-    rows.offsets = std::move(found.offsets);
-    return Rows(std::move(rows));
+    return Rows({.points = std::move(found.points),
+                 .metric = found.metric,
+                 .dim = found.dim,
+                 .with_vectors = vectors,
+                 .distances = std::move(found.distances),
+                 .offsets = std::move(found.offsets)});
   }
 
   nb::dict info() const {
@@ -269,11 +267,12 @@ class PyCollection {
     return out;
   }
 
-  std::string_view element() const { return element_name(schema().element); }
+  std::string_view element() const { return element_name(schema()->element); }
   /// The named vector fields and their element types.
   nb::dict fields() const {
     nb::dict out;
-    for (const VectorField& f : schema().fields) out[to_str(f.name)] = element_name(f.element);
+    const auto now = schema();
+    for (const VectorField& f : now->fields) out[to_str(f.name)] = element_name(f.element);
     return out;
   }
   /// @param timeout_ms  less than 0 waits as long as it takes.
@@ -327,50 +326,22 @@ class PyCollection {
     return packed;
   }
 
-  /// What an answer is before its points are in it.
-  /// @param searched  the vector field; empty where there is one.
-  RowData empty_rows(bool vectors, std::string_view searched = "") const {
-    RowData rows;
-    rows.with_vectors = vectors;
-    const CollectionInfo& now = schema();
-    if (!now.fields.empty()) {
-      const auto found = std::ranges::find(now.fields, searched, &VectorField::name);
-      const VectorField field = found == now.fields.end() ? now.fields[0] : *found;
-      rows.metric = field.metric;
-      // Of those whose scores need it; the points know the dimensions of theirs.
-      if (field.metric == Metric::kHamming) rows.dim = field.dim != 0 ? field.dim : dim_of(field);
-      return rows;
-    }
-    rows.element = now.element;
-    rows.metric = now.metric;
-    rows.dim = now.dim;
-    return rows;
-  }
-
-  /// What the vectors are. Until the first add a declaration may change it, so it is asked for
-  /// again until then. With the GIL.
-  const CollectionInfo& schema() const {
+  /// What the vectors are. A reader's collection may be dropped and created anew by the writer, and
+  /// until the first add a declaration may change any, so those ask each time.
+  std::shared_ptr<const CollectionInfo> schema() const {
     const bool settled =
-        schema_.dim != 0 || std::ranges::any_of(schema_.fields, [](const VectorField& field) {
+        schema_->dim != 0 || std::ranges::any_of(schema_->fields, [](const VectorField& field) {
           return field.dim != 0;
         });
-    if (settled) return schema_;
-    if (auto now = without_gil([&] { return collection_.info(); }); now.ok()) {
-      schema_ = std::move(now).value();
-    }
+    if (settled && !reader_) return schema_;
+    auto now = without_gil([&] { return collection_.info(); });
+    if (now.ok()) schema_ = std::make_shared<const CollectionInfo>(std::move(now).value());
     return schema_;
   }
 
-  /// Of a field whose dimension was not declared.
-  size_t dim_of(const VectorField& field) const {
-    const auto info = collection_.info();
-    if (!info.ok()) return 0;
-    const auto found = std::ranges::find(info->fields, field.name, &VectorField::name);
-    return found == info->fields.end() ? 0 : found->dim;
-  }
-
   Collection collection_;
-  mutable CollectionInfo schema_;
+  const bool reader_;
+  mutable std::shared_ptr<const CollectionInfo> schema_;  // changed with the GIL alone
 };
 
 template <class T>
@@ -465,26 +436,26 @@ std::optional<CollectionOptions> completed(const std::vector<Asked>& asked,
   return out;
 }
 
-/// Gets or creates a collection, beside others who create and drop it: where one did so between two
-/// looks at it, this begins again.
+/// Gets or creates a collection, beside others who create and drop it. What was not said is as in
+/// the one that exists; where that changes between two looks at it, this looks again.
 Result<Collection> get_collection(Database& db, const std::string& name,
-                                  const std::vector<Asked>& asked, CollectionInfo& info) {
+                                  const std::vector<Asked>& asked, bool create) {
+  std::optional<CollectionOptions> refused;
   for (;;) {
-    auto names = db.collection_names();
-    if (!names.ok()) return names.status();
+    auto found = db.find_collection(name);
+    if (!found.ok() && (found.status().code() != StatusCode::kNotFound || !create)) return found;
     std::optional<CollectionInfo> there;
-    if (!asked.empty() && std::ranges::count(*names, name) != 0) {
-      auto found = db.collection(name);
-      if (!found.ok()) return found;
-      if (auto now = found->info(); now.ok()) there = std::move(now).value();
+    if (found.ok()) {
+      if (asked.empty()) return found;
+      auto info = found->info();
+      if (info.status().code() == StatusCode::kNotFound) continue;  // dropped meanwhile
+      if (!info.ok()) return info.status();
+      there = std::move(info).value();
     }
-    auto got = db.collection(name, completed(asked, there));
-    if (got.status().code() == StatusCode::kAlreadyExists && !there) continue;
-    if (!got.ok()) return got;
-    auto now = got->info();
-    if (now.ok()) info = std::move(now).value();
-    if (now.ok()) return got;
-    if (now.status().code() != StatusCode::kNotFound) return now.status();
+    const auto options = completed(asked, there);
+    auto got = create ? db.collection(name, options) : db.find_collection(name, options);
+    if (got.status().code() != StatusCode::kAlreadyExists || refused == options) return got;
+    refused = options;
   }
 }
 
@@ -492,7 +463,7 @@ Result<Collection> get_collection(Database& db, const std::string& name,
 
 nb::object open_collection(Database& db, const std::string& name, size_t dim,
                            std::optional<std::string> metric_text,
-                           std::optional<std::string> dtype_text, nb::list fields) {
+                           std::optional<std::string> dtype_text, nb::list fields, bool create) {
   std::vector<Asked> asked;
   const auto ask = [&](std::string field, size_t wanted, const std::optional<std::string>& metric,
                        const std::optional<std::string>& dtype) {
@@ -506,9 +477,9 @@ nb::object open_collection(Database& db, const std::string& name, size_t dim,
     ask(nb::cast<std::string>(f[0]), nb::cast<size_t>(f[1]), nb::cast<Text>(f[2]),
         nb::cast<Text>(f[3]));
   }
-  CollectionInfo there;
-  auto got = without_gil([&] { return get_collection(db, name, asked, there); });
-  return nb::cast(std::make_unique<PyCollection>(unwrap(std::move(got)), there));
+  auto got = without_gil([&] { return get_collection(db, name, asked, create); });
+  return nb::cast(
+      std::make_unique<PyCollection>(unwrap(std::move(got)), db.mode() == OpenMode::kRead));
 }
 
 void bind_collection(nb::module_& m) {

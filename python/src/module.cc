@@ -137,11 +137,11 @@ void snapshot(Database& db, const std::string& path, const nb::object& progress)
 void bind_database(nb::module_& m) {
   Class<Database>(m, "Database", "An open database folder.")
       .def("collection", &open_collection, nb::arg("name"), nb::arg("dim"),
-           nb::arg("metric").none(), nb::arg("dtype").none(), nb::arg("fields"),
+           nb::arg("metric").none(), nb::arg("dtype").none(), nb::arg("fields"), nb::arg("create"),
            nb::sig(
                "def collection(self, name: str, dim: int, metric: str | None, dtype: str | None, "
-               "fields: collections.abc.Sequence[tuple[str, int, str | None, str | None]]) -> "
-               "Collection"))
+               "fields: collections.abc.Sequence[tuple[str, int, str | None, str | None]], create: "
+               "bool) -> Collection"))
       .def("collection_names",
            [](Database& db) { return unwrap(without_gil([&] { return db.collection_names(); })); })
       .def(

@@ -114,7 +114,7 @@ nb::object Rows::vectors(size_t start, size_t stop) const {
     return out;
   }
   if (!data_->with_vectors) return nb::none();
-  return matrix(data_->points.vectors, data_->element, data_->row_bytes(), start, stop);
+  return matrix(data_->points.vectors, data_->points.element, data_->row_bytes(), start, stop);
 }
 
 nb::dict Rows::lacking(size_t start, size_t stop) const {
@@ -151,7 +151,7 @@ nb::object Rows::vector(size_t row) const {
     return row_of(fields[0].vectors, fields[0].element, row);
   }
   if (!data_->with_vectors) return nb::none();
-  return row_of(data_->points.vectors, data_->element, row);
+  return row_of(data_->points.vectors, data_->points.element, row);
 }
 
 nb::dict Rows::fields(size_t row) const {

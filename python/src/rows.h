@@ -12,17 +12,16 @@ namespace omendb::python {
 /// outlive the Python object that they came from.
 struct RowData {
   Points points;
-  Element element = Element::kF32;
-  // Of the vectors, or of the field that was searched. The points know those of the fields.
-  Metric metric = Metric::kL2;
-  size_t dim = 0;                 ///< 0 = not known yet
+  Metric metric = Metric::kL2;    ///< of a search, as is dim
+  size_t dim = 0;                 ///< of the vectors that were searched
   bool with_vectors = false;      ///< whether they were asked for
   std::vector<float> distances;   ///< of a search; one a row
   std::vector<uint64_t> offsets;  ///< of a search; query q owns [offsets[q], offsets[q + 1])
 
   size_t count() const { return id_count(points.ids); }
   size_t row_bytes() const {
-    return count() == 0 ? vector_bytes(element, dim) : points.vectors.size() / count();
+    return count() == 0 ? vector_bytes(points.element, points.dim)
+                        : points.vectors.size() / count();
   }
   /// Of the vectors in one field.
   size_t row_bytes(const PointVectors& field) const {

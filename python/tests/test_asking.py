@@ -324,6 +324,66 @@ def test_create_false_makes_nothing(db: omendb.Database) -> None:
         db.collection("doc", create=False)
 
 
+def test_create_false_makes_nothing_beside_threads_that_create_and_drop(
+    db: omendb.Database,
+) -> None:
+    made = 0
+    stop = threading.Event()
+
+    def create_and_drop() -> int:
+        rounds = 0
+        while not stop.is_set() or rounds < 50:
+            db.collection("docs")
+            db.drop("docs")  # a thread that created it between would make the next line find it
+            assert "docs" not in db.collections()
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(3) as pool:
+        working = pool.submit(create_and_drop)
+
+        def find() -> None:
+            for _ in range(2_000):
+                with suppress(omendb.NotFoundError):
+                    db.collection("docs", create=False)
+
+        finding = [pool.submit(find) for _ in range(2)]
+        try:
+            for one in finding:
+                one.result()
+        finally:
+            stop.set()
+        made = working.result()
+    assert made >= 50 and "docs" not in db.collections()
+
+
+def test_the_default_collection_is_never_dead_because_a_thread_dropped_it(
+    db: omendb.Database,
+) -> None:
+    stop = threading.Event()
+
+    def drop() -> None:
+        while not stop.is_set():
+            with suppress(omendb.NotFoundError):
+                db.drop("default")
+
+    with ThreadPoolExecutor(3) as pool:
+        dropping = pool.submit(drop)
+
+        def add() -> None:
+            for _ in range(300):
+                with suppress(omendb.NotFoundError):  # dropped during the call
+                    db.add([[1.0, 2.0]])
+
+        adding = [pool.submit(add) for _ in range(2)]
+        for one in adding:
+            one.result()
+        stop.set()
+        dropping.result()
+    db.add([[1.0, 2.0]])
+    assert len(db) >= 1
+
+
 def test_getting_a_collection_never_fails_because_it_is_dropped(db: omendb.Database) -> None:
     stop = threading.Event()
 
@@ -338,6 +398,8 @@ def test_getting_a_collection_never_fails_because_it_is_dropped(db: omendb.Datab
             docs = db.collection("docs", **said)
             with suppress(omendb.NotFoundError):  # dropped since
                 metrics.add(docs.info().metric)
+            with suppress(omendb.NotFoundError):
+                db.collection("docs", create=False)
         return metrics
 
     with ThreadPoolExecutor(4) as pool:

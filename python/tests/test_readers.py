@@ -36,6 +36,29 @@ def test_a_reader_takes_what_the_writer_makes_of_the_default_collection(tmp_path
         assert reader.search(bits[5], k=1)[0].id == 5
 
 
+def test_a_readers_handle_goes_by_what_the_writer_declared_since(tmp_path: Path) -> None:
+    with omendb.open(tmp_path / "db") as writer, omendb.open(tmp_path / "db", mode="r") as reader:
+        writer.collection("docs")
+        docs = reader.collection("docs")
+        assert len(docs.search([1.0, 2.0])) == 0  # f32 for all that is known
+        writer.collection("docs", dtype="binary").add(np.eye(16, dtype=bool), ids=range(16))
+        hit = docs.search(np.eye(16, dtype=bool)[5], k=1, vectors=True)[0]
+        assert (hit.id, hit.score) == (5, 1) and hit.vector.dtype == np.uint8
+        writer.drop("docs")
+        with pytest.raises(omendb.NotFoundError):
+            docs.get(5)
+        writer.collection("docs", dtype="i8", metric="ip").add([[1, -2, 3]], ids=["a"])
+        point = docs.get("a")
+        assert point is not None and point.vector is not None
+        assert point.vector.dtype == np.int8 and point.vector.tolist() == [1, -2, 3]
+        assert docs.search([1, -2, 3], k=1)[0].score == 14
+        writer.drop("docs")
+        writer.collection("docs", vectors={"title": 2}).add({"title": [[3.0, 4.0]]}, ids=[9])
+        assert docs.search([3.0, 4.0], k=1)[0].id == 9
+        (batch,) = docs.scan(vectors=True)
+        assert batch.vectors["title"].tolist() == [[3.0, 4.0]]
+
+
 def test_every_write_of_a_reader_is_refused(tmp_path: Path) -> None:
     omendb.open(tmp_path / "db").close()
     with omendb.open(tmp_path / "db", mode="r") as reader:

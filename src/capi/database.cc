@@ -81,6 +81,23 @@ Result<std::optional<omendb::CollectionOptions>> read_collection_options(
   return out;
 }
 
+/// To get or create a collection and to find one differ in the verb alone.
+template <class Verb>
+Status open_collection(omendb_database* db, const char* name,
+                       const omendb_collection_options* options, omendb_collection** out,
+                       Verb verb) {
+  OMENDB_REQUIRE(out);
+  *out = nullptr;
+  OMENDB_REQUIRE(db);
+  auto read = read_collection_options(options);
+  if (!read.ok()) return read.status();
+  auto collection = (db->db.*verb)(name == nullptr ? "default" : name, *read);
+  if (!collection.ok()) return collection.status();
+  *out = std::make_unique<omendb_collection>(omendb_collection{std::move(collection).value()})
+             .release();
+  return {};
+}
+
 }  // namespace
 
 extern "C" {
@@ -198,18 +215,15 @@ omendb_status omendb_database_collection_names(const omendb_database* db,
 omendb_status omendb_database_collection(omendb_database* db, const char* name,
                                          const omendb_collection_options* options,
                                          omendb_collection** out) noexcept {
-  return fenced([&]() -> Status {
-    OMENDB_REQUIRE(out);
-    *out = nullptr;
-    OMENDB_REQUIRE(db);
-    auto read = read_collection_options(options);
-    if (!read.ok()) return read.status();
-    auto collection = db->db.collection(name == nullptr ? "default" : name, *read);
-    if (!collection.ok()) return collection.status();
-    *out = std::make_unique<omendb_collection>(omendb_collection{std::move(collection).value()})
-               .release();
-    return {};
-  });
+  return fenced(
+      [&] { return open_collection(db, name, options, out, &omendb::Database::collection); });
+}
+
+omendb_status omendb_database_find_collection(omendb_database* db, const char* name,
+                                              const omendb_collection_options* options,
+                                              omendb_collection** out) noexcept {
+  return fenced(
+      [&] { return open_collection(db, name, options, out, &omendb::Database::find_collection); });
 }
 
 omendb_status omendb_database_drop_collection(omendb_database* db, const char* name) noexcept {

@@ -165,6 +165,11 @@ int main(int argc, char** argv) {
   const omendb_collection_options schema = {
       .size = sizeof schema, .fields = declared, .field_count = 2};
   OK(omendb_database_collection(db, "docs", &schema, &docs));
+  omendb_collection* found = NULL;
+  FAILS(OMENDB_NOT_FOUND, "there is no collection \"dogs\"",
+        omendb_database_find_collection(db, "dogs", NULL, &found));
+  OK(omendb_database_find_collection(db, "docs", &schema, &found));
+  omendb_collection_free(found);
   fill(docs);
   PagesComeInOrder(docs);
   OrdersThatAreNoneAreRefused(docs);

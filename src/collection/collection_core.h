@@ -151,6 +151,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// the collection sees what was declared last. @return the record's position; none if there was a
   /// put.
   Result<std::optional<Lsn>> redeclare(const segment::Fields& fields);
+  /// The fields as the last write that was taken left them.
+  segment::Fields staged_fields() const;
   /// The same from the log. @return false if there was a put.
   bool replay_declaration(const segment::Fields& fields);
   /// Waits for the jobs of a dropped collection, which are cancelled, and removes the files that no

@@ -2,12 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collection/write/operation.h"
 #include "database/database_impl.h"
 #include "storage/testing/fault_env.h"
+#include "storage/testing/slow_env.h"
 
 namespace omendb {
 namespace {
@@ -148,6 +153,73 @@ TEST_F(CatalogueTest, AHandleGoesByWhatTheNameWasDeclaredAsLast) {
   const auto docs = again.collection("docs");
   EXPECT_EQ(docs->info().value().metric, Metric::kCosine);
   EXPECT_EQ(docs->count().value(), 1u);
+}
+
+TEST_F(CatalogueTest, ACollectionIsFoundOnlyIfItExists) {
+  Database database = open();
+  EXPECT_EQ(database.find_collection("docs").status().message(), "there is no collection \"docs\"");
+  EXPECT_EQ(database.find_collection("docs", CollectionOptions{.dim = 3}).status().code(),
+            StatusCode::kNotFound);
+  EXPECT_TRUE(database.collection_names().value().empty());
+  ASSERT_TRUE(database.collection("docs", CollectionOptions{.dim = 3}).ok());
+  EXPECT_TRUE(database.find_collection("docs").ok());
+  EXPECT_TRUE(database.find_collection("docs", CollectionOptions{.dim = 3}).ok());
+  EXPECT_EQ(database.find_collection("docs", CollectionOptions{.dim = 4}).status().code(),
+            StatusCode::kAlreadyExists);
+  ASSERT_TRUE(database.drop_collection("docs").ok());
+  EXPECT_EQ(database.find_collection("docs").status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(CatalogueTest, ADeclarationThatAFirstAddOnItsWayAgreesWithIsNoConflict) {
+  // The add is staged at once, and shows when the log is synced.
+  const auto slow =
+      std::make_shared<storage::SlowEnv>(storage::Env::in_memory(), std::chrono::milliseconds(100));
+  auto impl = internal::DatabaseImpl::open("db", {}, slow);
+  ASSERT_TRUE(impl.ok());
+  Database database(*impl);
+  auto docs = database.collection("docs");
+  ASSERT_TRUE(docs.ok());
+  const std::vector<float> row(kDim, 1);
+  std::promise<Status> added;
+  const auto done = [&](Result<Ids> ids) { added.set_value(ids.status()); };
+  ASSERT_TRUE(docs->add_async({.vectors = {row.data(), 1, kDim}}, done).ok());
+  const auto same = database.collection("docs", CollectionOptions{.dim = kDim});
+  EXPECT_TRUE(same.ok()) << same.status().to_string();
+  EXPECT_TRUE(database.find_collection("docs", CollectionOptions{.dim = kDim}).ok());
+  const Status other = database.collection("docs", CollectionOptions{.dim = 7}).status();
+  EXPECT_EQ(other.code(), StatusCode::kAlreadyExists);
+  EXPECT_EQ(other.message(),
+            "collection \"docs\" exists with dim 4, l2, f32; asked for dim 7, l2, f32");
+  EXPECT_TRUE(added.get_future().get().ok());
+}
+
+TEST_F(CatalogueTest, GettingACollectionNeverFailsBecauseOthersDropItOrAddItsFirstPoints) {
+  Database database = open();
+  std::atomic<bool> stop{false};
+  std::thread dropper([&] {
+    while (!stop) {
+      const Status dropped = database.drop_collection("docs");
+      EXPECT_TRUE(dropped.ok() || dropped.code() == StatusCode::kNotFound) << dropped.to_string();
+    }
+  });
+  std::vector<std::thread> getters;
+  for (int t = 0; t < 3; ++t) {
+    getters.emplace_back([&, t] {
+      for (int i = 0; i < 300; ++i) {
+        const auto options =
+            (i + t) % 2 == 0 ? std::optional<CollectionOptions>() : CollectionOptions{.dim = 3};
+        auto docs = database.collection("docs", options);
+        ASSERT_TRUE(docs.ok()) << docs.status().to_string();
+        const Status added = add(*docs, static_cast<uint64_t>(1 + i * 3 + t), 3);
+        EXPECT_TRUE(added.ok() || added.code() == StatusCode::kNotFound) << added.to_string();
+        const auto found = database.find_collection("docs");
+        EXPECT_TRUE(found.ok() || found.status().code() == StatusCode::kNotFound);
+      }
+    });
+  }
+  for (std::thread& getter : getters) getter.join();
+  stop = true;
+  dropper.join();
 }
 
 TEST_F(CatalogueTest, FilesOfADroppedCollectionGoAndItStaysDroppedWhereverTheProcessDies) {

@@ -21,6 +21,7 @@ using collection::CollectionCore;
 using internal::CallGuard;
 using internal::CollectionHandle;
 using internal::DatabaseImpl;
+using internal::IfMissing;
 
 namespace {
 
@@ -110,7 +111,15 @@ Database::~Database() {
 Result<Collection> Database::collection(std::string_view name,
                                         const std::optional<CollectionOptions>& options) {
   return call(*impl_, [&]() -> Result<Collection> {
-    OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options));
+    OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options, IfMissing::kCreate));
+    return Collection(std::make_shared<CollectionHandle>(impl_, std::move(core)));
+  });
+}
+
+Result<Collection> Database::find_collection(std::string_view name,
+                                             const std::optional<CollectionOptions>& options) {
+  return call(*impl_, [&]() -> Result<Collection> {
+    OMEN_ASSIGN_OR_RETURN(auto core, impl_->collection(name, options, IfMissing::kFail));
     return Collection(std::make_shared<CollectionHandle>(impl_, std::move(core)));
   });
 }
@@ -147,6 +156,10 @@ const std::vector<std::string>& Database::recovery_notes() const {
 
 const std::string& Database::path() const {
   return impl_->path();
+}
+
+OpenMode Database::mode() const {
+  return impl_->mode();
 }
 
 // --- Collection --------------------------------------------------------------------------------

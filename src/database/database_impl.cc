@@ -204,13 +204,13 @@ std::vector<std::string> DatabaseImpl::collection_names() const {
 }
 
 Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::collection(
-    std::string_view name, const std::optional<CollectionOptions>& options) {
+    std::string_view name, const std::optional<CollectionOptions>& options, IfMissing if_missing) {
   OMEN_RETURN_IF_ERROR(collection::check_collection_name(name));
   if (options) OMEN_RETURN_IF_ERROR(collection::check_collection_options(*options));
   std::shared_ptr<Core> core = options ? nullptr : find_core(name);
   if (core == nullptr || core->dropped()) {
     MutexLock lock(manifest_mutex_);
-    OMEN_ASSIGN_OR_RETURN(core, declare(name, options));
+    OMEN_ASSIGN_OR_RETURN(core, declare(name, options, if_missing));
   }
   // In every durability mode, and for every caller, not only the one that created it: a collection
   // that was handed out survives a crash.
@@ -234,8 +234,11 @@ Status DatabaseImpl::wait_declared(uint32_t id) {
 }
 
 Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
-    std::string_view name, const std::optional<CollectionOptions>& options) {
+    std::string_view name, const std::optional<CollectionOptions>& options, IfMissing if_missing) {
   const std::shared_ptr<Core> core = find_core(name);
+  if (core == nullptr && if_missing == IfMissing::kFail) {
+    return Status(StatusCode::kNotFound, "there is no collection \"" + std::string(name) + "\"");
+  }
   if (core == nullptr && follower_ != nullptr) {
     return Status(StatusCode::kNotFound, "there is no collection \"" + std::string(name) +
                                              "\" yet, and a reader cannot create it");
@@ -245,19 +248,20 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
 
   OMEN_ASSIGN_OR_RETURN(const auto snapshot, core->snapshot());
   if (satisfies(*snapshot->fields, *options)) return core;
-  if (segment::dimensions_known(*snapshot->fields)) {
-    return Status(StatusCode::kAlreadyExists,
-                  "collection \"" + std::string(name) + "\" exists with " +
-                      describe_fields(*snapshot->fields) + "; asked for " +
-                      describe_fields(fields_from_options(*options)));
-  }
+  const segment::Fields declared = fields_from_options(*options);
+  const auto differs = [&](const segment::Fields& fields) {
+    return Status(StatusCode::kAlreadyExists, "collection \"" + std::string(name) +
+                                                  "\" exists with " + describe_fields(fields) +
+                                                  "; asked for " + describe_fields(declared));
+  };
+  if (segment::dimensions_known(*snapshot->fields)) return differs(*snapshot->fields);
   if (follower_ != nullptr) return core;  // the writer will see to it
   // Nothing was ever added, unless just now: this declaration replaces the first one.
-  const segment::Fields declared = fields_from_options(*options);
   OMEN_ASSIGN_OR_RETURN(const auto position, core->redeclare(declared));
-  if (!position) {
-    return Status(StatusCode::kAlreadyExists,
-                  "collection \"" + std::string(name) + "\" took its first points meanwhile");
+  if (!position) {  // it took its first points meanwhile
+    const segment::Fields fields = core->staged_fields();
+    if (satisfies(fields, *options)) return core;
+    return differs(fields);
   }
   manifest_.catalogue = *position;
   manifest_stale_ = true;

@@ -28,6 +28,9 @@ inline constexpr char kLockFile[] = "LOCK";
 inline constexpr char kSegmentsFolder[] = "segments";
 inline constexpr char kLogFolder[] = "wal";
 
+/// What to do about a collection that does not exist.
+enum class IfMissing : uint8_t { kCreate, kFail };
+
 /// Whether threads seal and merge in the background.
 enum class Tending : uint8_t { kBackground, kNone };
 
@@ -43,7 +46,8 @@ class DatabaseImpl final : public collection::Host {
   ~DatabaseImpl() override;
 
   Result<std::shared_ptr<collection::CollectionCore>> collection(
-      std::string_view name, const std::optional<CollectionOptions>& options);
+      std::string_view name, const std::optional<CollectionOptions>& options,
+      IfMissing if_missing = IfMissing::kCreate);
   std::vector<std::string> collection_names() const;
   Status drop_collection(std::string_view name);
   std::vector<std::shared_ptr<collection::CollectionCore>> cores() const;
@@ -54,6 +58,7 @@ class DatabaseImpl final : public collection::Host {
 
   const std::vector<std::string>& recovery_notes() const { return recovery_notes_; }
   const std::string& path() const { return path_; }
+  OpenMode mode() const { return options_.mode; }
 
   /// @error kReadOnly for a reader.
   Status check_writable() const;
@@ -110,8 +115,8 @@ class DatabaseImpl final : public collection::Host {
 
   std::shared_ptr<Core> find_core(std::string_view name) const;
   Result<std::shared_ptr<Core>> declare(std::string_view name,
-                                        const std::optional<CollectionOptions>& options)
-      OMEN_REQUIRES(manifest_mutex_);
+                                        const std::optional<CollectionOptions>& options,
+                                        IfMissing if_missing) OMEN_REQUIRES(manifest_mutex_);
   Result<std::shared_ptr<Core>> create_collection(std::string_view name,
                                                   const CollectionOptions& options)
       OMEN_REQUIRES(manifest_mutex_);

@@ -124,6 +124,10 @@ Result<Points> fetch(const Snapshot& snapshot, std::span<const RowAt> rows,
   OMEN_ASSIGN_OR_RETURN(const column::Schema columns,
                         choose_columns(*snapshot.columns, options.columns));
   Points points;
+  if (const segment::Field& field = (*snapshot.fields)[0]; field.name.empty()) {
+    points.dim = field.spec.dim;
+    points.element = field.spec.element;
+  }
   OMEN_RETURN_IF_ERROR(fetch_ids(snapshot, rows, points.ids));
   OMEN_RETURN_IF_ERROR(fetch_fields(snapshot, rows, options.vector_fields, points));
   for (const column::ColumnSchema& column : columns) {

@@ -220,6 +220,8 @@ Status Search::order_hits(std::vector<index::Hit> hits, std::vector<RowAt>& rows
 
 Result<SearchResult> Search::take(std::vector<size_t> fields) {
   SearchResult result;
+  result.metric = snapshot_.spec(field_).metric;
+  result.dim = snapshot_.spec(field_).dim;
   std::vector<RowAt> rows;
   result.offsets.push_back(0);
   for (index::Gathered& gathered : gathered_) {
@@ -239,6 +241,8 @@ Result<SearchResult> without_themselves(const Snapshot& snapshot, std::string_vi
   using Borrowed = std::conditional_t<std::is_same_v<Id, uint64_t>, uint64_t, std::string_view>;
   std::vector<Borrowed> kept;
   SearchResult result;
+  result.metric = found.metric;
+  result.dim = found.dim;
   result.offsets.push_back(0);
   for (size_t q = 0; q + 1 < found.offsets.size(); ++q) {
     const auto itself = std::get<Borrowed>(id_at(ids, q));

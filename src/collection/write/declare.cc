@@ -26,6 +26,11 @@ Result<std::optional<Lsn>> CollectionCore::redeclare(const segment::Fields& fiel
   return std::optional<Lsn>(lsn);
 }
 
+segment::Fields CollectionCore::staged_fields() const {
+  MutexLock lock(write_mutex_);
+  return *staged_->fields;
+}
+
 bool CollectionCore::replay_declaration(const segment::Fields& fields) {
   MutexLock lock(write_mutex_);
   if (staged_->id_kind) return false;
