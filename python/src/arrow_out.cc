@@ -351,26 +351,22 @@ nb::capsule Rows::arrow_stream(size_t start, size_t stop, bool with_query) const
   return stream_capsule({share, std::move(once), {}});
 }
 
-nb::capsule arrow_stream_of(std::function<Result<RowData>()> next) {
-  auto exported = [](RowData data) {
-    const size_t count = data.count();
-    return export_rows(std::make_shared<const RowData>(std::move(data)), 0, count, false);
+nb::capsule arrow_stream_of(std::shared_ptr<const RowData> like,
+                            std::function<Result<std::shared_ptr<const RowData>>()> next) {
+  auto exported = [](std::shared_ptr<const RowData> data) {
+    const size_t count = data->count();
+    return export_rows(std::move(data), 0, count, false);
   };
-  auto first = exported(unwrap(without_gil(next)));
-  auto batches = [first, begun = false, next = std::move(next),
+  auto schema = exported(std::move(like));
+  auto batches = [schema, next = std::move(next),
                   exported]() mutable -> Result<std::shared_ptr<const Export>> {
-    std::shared_ptr<const Export> batch = first;
-    if (std::exchange(begun, true)) {
-      auto data = next();
-      if (!data.ok()) return data.status();
-      batch = exported(std::move(data).value());
-    } else {
-      first = nullptr;
-    }
-    if (batch->rows->count() == 0) return std::shared_ptr<const Export>();
-    return batch;
+    auto data = next();
+    if (!data.ok()) return data.status();
+    if ((*data)->count() == 0) return std::shared_ptr<const Export>();
+    if (schema != nullptr && schema->rows == *data) return std::exchange(schema, nullptr);
+    return exported(std::move(data).value());
   };
-  return stream_capsule({first, std::move(batches), {}});
+  return stream_capsule({schema, std::move(batches), {}});
 }
 
 }  // namespace omendb::python

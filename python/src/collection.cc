@@ -20,27 +20,51 @@ class SharedScan : public std::enable_shared_from_this<SharedScan> {
   SharedScan(Scan scan, bool vectors) : scan_(std::move(scan)), vectors_(vectors) {}
 
   std::optional<Rows> next() {
-    RowData data = unwrap(without_gil([&] { return next_batch(); }));
-    if (data.count() == 0) return std::nullopt;
+    auto data = unwrap(without_gil([&] { return next_batch(); }));
+    if (data->count() == 0) return std::nullopt;
     return Rows(std::move(data));
   }
 
-  /// The batches that are left, as one Arrow stream.
+  /// The batches that are left, as one Arrow stream. A stream begins with its schema, for which it
+  /// looks at the next batch; it takes the batch when its consumer asks for it, since some
+  /// consumers open several streams and read one of them.
   nb::capsule arrow_stream() {
-    return arrow_stream_of([self = shared_from_this()] { return self->next_batch(); });
+    auto like = unwrap(without_gil([&] { return peek(); }));
+    return arrow_stream_of(std::move(like),
+                           [self = shared_from_this()] { return self->next_batch(); });
   }
 
  private:
-  Result<RowData> next_batch() {
+  using Batch = std::shared_ptr<const RowData>;
+
+  Result<Batch> next_batch() {
     std::lock_guard lock(mutex_);
+    if (peeked_ != nullptr) return std::exchange(peeked_, nullptr);
+    return read();
+  }
+
+  Result<Batch> peek() {
+    std::lock_guard lock(mutex_);
+    if (peeked_ == nullptr) {
+      auto batch = read();
+      if (!batch.ok()) return batch.status();
+      peeked_ = std::move(batch).value();
+    }
+    return peeked_;
+  }
+
+  /// Called with the lock.
+  Result<Batch> read() {
     auto points = scan_.next();
     if (!points.ok()) return points.status();
-    return RowData{.points = std::move(points).value(), .with_vectors = vectors_};
+    return std::make_shared<const RowData>(
+        RowData{.points = std::move(points).value(), .with_vectors = vectors_});
   }
 
   std::mutex mutex_;
   Scan scan_;
   const bool vectors_;  ///< whether they were asked for
+  Batch peeked_;        ///< the next batch, where a stream has looked at it
 };
 
 /// Vectors by field, lent by Python for a call: from a list of (name, vectors, bits, present). The

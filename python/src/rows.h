@@ -11,12 +11,12 @@ namespace omendb::python {
 /// The rows of one answer. Immutable and shared, so that NumPy views and Arrow arrays over them
 /// outlive the Python object that they came from.
 struct RowData {
-  Points points;
-  Metric metric = Metric::kL2;    ///< of a search, as is dim
-  size_t dim = 0;                 ///< of the vectors that were searched
-  bool with_vectors = false;      ///< whether they were asked for
-  std::vector<float> distances;   ///< of a search; one a row
-  std::vector<uint64_t> offsets;  ///< of a search; query q owns [offsets[q], offsets[q + 1])
+  Points points = {};
+  Metric metric = Metric::kL2;         ///< of a search, as is dim
+  size_t dim = 0;                      ///< of the vectors that were searched
+  bool with_vectors = false;           ///< whether they were asked for
+  std::vector<float> distances = {};   ///< of a search; one a row
+  std::vector<uint64_t> offsets = {};  ///< of a search; query q owns [offsets[q], offsets[q + 1])
 
   size_t count() const { return id_count(points.ids); }
   size_t row_bytes() const {
@@ -33,6 +33,7 @@ struct RowData {
 class Rows {
  public:
   explicit Rows(RowData data) : data_(std::make_shared<const RowData>(std::move(data))) {}
+  explicit Rows(std::shared_ptr<const RowData> data) : data_(std::move(data)) {}
 
   const RowData& data() const { return *data_; }
 
@@ -71,9 +72,10 @@ class Rows {
 };
 
 /// An Arrow C stream of what `next` gives, batch after batch, up to an empty one. All have the
-/// columns and types of the first, which is asked for at once, because a stream begins with its
-/// schema. `next` may be called with or without the GIL, on any thread.
-nb::capsule arrow_stream_of(std::function<Result<RowData>()> next);
+/// columns and types of `like`, which is a batch that `next` will give, perhaps to another stream.
+/// `next` may be called with or without the GIL, on any thread.
+nb::capsule arrow_stream_of(std::shared_ptr<const RowData> like,
+                            std::function<Result<std::shared_ptr<const RowData>>()> next);
 
 /// Row `row` of a column as None, bool, int, float, str, datetime, or a list of these.
 nb::object value_at(const Column& column, size_t row);

@@ -159,6 +159,22 @@ def test_duckdb_reads_a_scan(shelf: omendb.Database) -> None:
         assert db.sql("select count(*) from points where year > 2019").fetchall() == [(3,)]
 
 
+def test_streams_that_are_opened_and_not_read_take_nothing_from_a_scan(
+    shelf: omendb.Database,
+) -> None:
+    points = shelf.scan(batch_size=4)  # DuckDB opens three streams and reads the last
+    with duckdb.connect() as db:
+        counted = db.execute("select count(*) from points where year > 2019").fetchall()
+    assert counted == [(3,)]
+    points = shelf.scan(batch_size=4)
+    ids = [next(points).ids.tolist()]
+    schema = pa.RecordBatchReader.from_stream(points).schema
+    second, third = (pa.RecordBatchReader.from_stream(points) for _ in range(2))
+    ids.append(second.read_next_batch()["id"].to_pylist())
+    assert second.schema == third.schema == schema and ids == [[10, 11, 12, 13], [14, 15]]
+    assert third.read_all().num_rows == 0 and list(points) == []
+
+
 # ---- Neighbours ----------------------------------------------------------------------------------
 
 
