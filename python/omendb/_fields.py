@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._arrays import is_one_vector
 from omendb._batch import FieldBatch
-from omendb._frames import tables_in
+from omendb._frames import arrow_reader, tables_in
 from omendb._ids import ids_in
 from omendb._lacking import FieldRows, Part, field_rows, joined, lacks_all, part_of
 from omendb._metadata import metadata_in
@@ -197,7 +197,7 @@ def table_of_fields(
 
 def _parts_of(data: Any, ids_given: bool) -> Iterator[_core.ArrowBatch]:
     for table in tables_in(data, ids_given):
-        reader = _core.ArrowReader(table)
+        reader = arrow_reader(table)
         while (part := reader.next()) is not None:
             yield part
 

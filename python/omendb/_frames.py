@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from omendb import _core
 from omendb._arrays import is_arrow
 from omendb._warnings import warn
-from omendb.errors import InvalidArgumentError, TypeMismatchError
+from omendb.errors import InvalidArgumentError, OmendbError, TypeMismatchError
 
 #: Rows of a data set that are read, and written, at once.
 DATASET_ROWS = 4_096
@@ -18,7 +19,14 @@ DATASET_ROWS = 4_096
 
 def is_table(data: Any) -> bool:
     """Whether it is an Arrow table, a record batch or a frame, and not one array."""
-    return is_arrow(data) and (hasattr(data, "schema") or hasattr(data, "columns"))
+    return is_lazy(data) or (
+        is_arrow(data) and (hasattr(data, "schema") or hasattr(data, "columns"))
+    )
+
+
+def is_lazy(data: Any) -> bool:
+    """Whether it is a LazyFrame of polars, whose rows are yet to be computed."""
+    return type(data).__name__ == "LazyFrame" and hasattr(data, "collect")
 
 
 def are_tables(data: Any) -> bool:
@@ -31,9 +39,22 @@ def tables_in(data: Any, ids_given: bool) -> list[Any]:
     return [frame_in(table, ids_given) for table in (data if are_tables(data) else [data])]
 
 
+def arrow_reader(table: Any) -> _core.ArrowReader:
+    """Reads a table; its library may have no Arrow type for a column."""
+    try:
+        return _core.ArrowReader(table)
+    except (OmendbError, MemoryError):
+        raise
+    except Exception as error:
+        raise TypeMismatchError(
+            f"the {type(table).__name__} gives no Arrow data: {error}; give each column one "
+            'name and one type, such as df["column"].astype(str) does'
+        ) from error
+
+
 def frame_in(data: Any, ids_given: bool = False) -> Any:
     """The table behind a frame: a lazy one collected, pandas' index a column or left out."""
-    if type(data).__name__ == "LazyFrame" and hasattr(data, "collect"):
+    if is_lazy(data):
         return data.collect()
     if hasattr(data, "reset_index") and hasattr(data, "index") and hasattr(data, "columns"):
         return _index_as_column(data, ids_given)

@@ -21,7 +21,7 @@ def ids_in(ids: Any) -> Any:
     if ids is None:
         return None
     if isinstance(ids, str):
-        return (ids,)
+        return _string_ids((ids,))
     if isinstance(ids, int | np.integer) and not isinstance(ids, bool):
         ids = [ids]
     elif is_arrow(ids) and not isinstance(ids, np.ndarray):

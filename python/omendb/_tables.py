@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._arrays import is_arrow, vectors_in
 from omendb._batch import Batch
-from omendb._frames import tables_in
+from omendb._frames import arrow_reader, tables_in
 from omendb._ids import ids_in
 from omendb._metadata import arrow_metadata, metadata_in
 from omendb.errors import DimensionError, InvalidArgumentError, TypeMismatchError
@@ -43,7 +43,7 @@ def arrow_batches(
     done = 0
     parts: list[Batch] = []
     for table in tables_in(data, ids is not None):
-        reader = _core.ArrowReader(table)
+        reader = arrow_reader(table)
         while (part := reader.next()) is not None:
             parts.append(_arrow_batch(part, element, vector, id, ids is not None))
             done += len(part)

@@ -237,12 +237,20 @@ class PyCollection {
     options.field = field;
     options.vector_fields = vector_fields;
     SearchResult found;
+    // To the engine no filter for each means one for all.
+    const auto check_filters = [&](size_t asked) {
+      if (!PyList_Check(where.ptr()) || !options.where_each.empty() || asked == 0) return;
+      raise(StatusCode::kInvalidArgument,
+            "0 filters for " + std::to_string(asked) + " queries; expected one each");
+    };
     if (ids.is_none()) {
       VectorsIn in(queries, bits);
+      check_filters(in.view().count);
       found = unwrap(without_gil(
           [&] { return collection_.search(fitted_to_dim(in.view(), bits, field), options); }));
     } else {
       IdsIn in(ids);
+      check_filters(nb::len(ids));
       found = unwrap(without_gil([&] { return collection_.search_ids(in.view(), options); }));
     }
     return Rows({.points = std::move(found.points),

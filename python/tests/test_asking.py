@@ -47,6 +47,21 @@ def test_in_says_whether_a_point_has_the_id(shelf: omendb.Database) -> None:
             assert odd in shelf
 
 
+def test_an_id_without_a_utf8_form_is_refused_alone_as_among_others(db: omendb.Database) -> None:
+    names = db.collection("names")
+    names.add([[1.0]], ids=["a"])
+    assert "\ud800" not in names  # as every id that no point can have
+    for call in (
+        lambda: names.get("\ud800"),
+        lambda: names.get(["a", "\ud800"]),
+        lambda: names.delete("\ud800"),
+        lambda: names.search(id="\ud800"),
+        lambda: names.update("\ud800", metadata={"x": 1}),
+    ):
+        with pytest.raises(omendb.InvalidArgumentError, match=r"ud800.* UTF-8"):
+            call()
+
+
 def test_iterating_a_database_says_to_scan(shelf: omendb.Database) -> None:
     with pytest.raises(TypeError, match=r"walk it with scan\(\)"):
         list(shelf)
@@ -281,6 +296,11 @@ def test_each_query_of_a_batch_may_have_its_filter(shelf: omendb.Database) -> No
     assert shelf.search([0.0, 0.0], k=1, where=["lang = 'c'"])[0].id == 12
     with pytest.raises(omendb.InvalidArgumentError, match="2 filters for 4 queries"):
         shelf.search(queries, where=["true", "true"])
+    with pytest.raises(omendb.InvalidArgumentError, match="0 filters for 4 queries"):
+        shelf.search(queries, where=[])
+    with pytest.raises(omendb.InvalidArgumentError, match="0 filters for 1 queries"):
+        shelf.search(id=[10], where=[])
+    assert len(shelf.search(queries[:0], where=[])) == 0
     with pytest.raises(omendb.FilterError, match="the filter of query 2: "):
         shelf.search(queries, where=["true", "true", "lang > 3", "true"])
     with pytest.raises(omendb.FilterError, match="where is a int"):

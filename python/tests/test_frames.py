@@ -219,3 +219,20 @@ def test_an_index_that_would_be_lost_is_refused_with_what_to_do(db: omendb.Datab
     db.upsert(named, ids=named.index)
     db.upsert(ROWS, ids=named.index, metadata=named[["n"]])
     assert stored(db) == {"a": [[1, 2], {"n": 5}], "b": [[3, 4], {"n": 6}]}
+
+
+def test_a_list_of_lazy_frames_is_one_write(db: omendb.Database) -> None:
+    lazy = [pl.LazyFrame({"id": [i], "vector": [[1.0, float(i)]]}) for i in (4, 9)]
+    assert db.add(lazy).tolist() == [4, 9]
+
+
+def test_a_frame_without_an_arrow_form_is_refused_with_what_to_do(db: omendb.Database) -> None:
+    mixed = pd.DataFrame({"vector": [[1.0], [2.0]], "tag": [1, "a"]})
+    named = db.collection("named", vectors={"vector": 1})
+    for docs in (db, named):
+        with pytest.raises(omendb.TypeMismatchError, match=r"column tag.*astype\(str\)"):
+            docs.add(mixed)
+        ids = docs.add(mixed.assign(tag=mixed["tag"].astype(str)))
+        assert [point.metadata for point in docs.get_points(ids)] == [{"tag": "1"}, {"tag": "a"}]
+    with pytest.raises(omendb.TypeMismatchError, match="Duplicate column names"):
+        db.add(pd.DataFrame([[[1.0], 1, 2]], columns=["vector", "a", "a"]))
