@@ -40,6 +40,9 @@ DUMPS = {
     "put-operation-of-fields": ROOT / "src/collection/write/operation_test.cc",
     "rename-column-operation": ROOT / "src/collection/write/operation_test.cc",
     "drop-column-operation": ROOT / "src/collection/write/operation_test.cc",
+    "delete-operation": ROOT / "src/collection/write/operation_test.cc",
+    "create-operation": ROOT / "src/collection/write/operation_test.cc",
+    "drop-operation": ROOT / "src/collection/write/operation_test.cc",
 }
 FENCE = re.compile(r"^```(\S*)\s*$")
 LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")

@@ -363,5 +363,41 @@ TEST(OperationFormat, ThePutOfPointsThatLackAFieldInTheDocsIsWhatIsWrittenAndRea
                     "put-operation-of-fields");
 }
 
+/// An operation in the docs, decoded.
+struct Documented {
+  template <class Operation>
+  Documented(const Operation& same, const std::string& mark) : bytes(dump_in_docs(mark)) {
+    EXPECT_EQ(joined(EncodedOperation(same)), bytes);
+    EXPECT_TRUE(decode_operation(bytes, decoded).ok());
+  }
+  template <class Operation>
+  const Operation& as() const {
+    return std::get<Operation>(decoded.operation);
+  }
+  const Record bytes;  // to which the operation refers
+  DecodedOperation decoded;
+};
+
+TEST(OperationFormat, TheDeleteInTheDocsIsWhatIsWrittenAndRead) {
+  const std::vector<std::string_view> ids = {"a", "bc"};
+  const DeleteOperation erase{2, std::span<const std::string_view>(ids)};
+  const Documented read(erase, "delete-operation");
+  EXPECT_EQ(read.as<DeleteOperation>().collection_id, 2U);
+  const auto& read_ids =
+      std::get<std::span<const std::string_view>>(read.as<DeleteOperation>().ids);
+  EXPECT_TRUE(std::ranges::equal(read_ids, ids));
+}
+
+TEST(OperationFormat, TheCreationAndTheDropInTheDocsAreWhatIsWrittenAndRead) {
+  const segment::Fields fields = {{FieldId{1}, "title", {384, Metric::kCosine, Element::kF32}},
+                                  {FieldId{2}, "body", {0, Metric::kL2, Element::kI8}}};
+  const Documented create(CreateOperation{2, "docs", fields}, "create-operation");
+  EXPECT_EQ(create.as<CreateOperation>().collection_id, 2U);
+  EXPECT_EQ(create.as<CreateOperation>().name, "docs");
+  EXPECT_EQ(create.as<CreateOperation>().fields, fields);
+  const Documented drop(DropOperation{2}, "drop-operation");
+  EXPECT_EQ(drop.as<DropOperation>().collection_id, 2U);
+}
+
 }  // namespace
 }  // namespace omendb::collection
