@@ -1,8 +1,8 @@
 #include "collection/read/passes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -60,25 +60,52 @@ class Group {
   std::vector<Gathered*> out_;
 };
 
+/// How many rows have an estimate below `needed`, judged by the candidates: all rows below a lower
+/// value. Their number is taken to grow by a power of the distance from the least estimate, as it
+/// does around a point in a space of some dimension; the median says by which.
+double expected_below(float needed, std::span<const index::Candidate> candidates) {
+  if (candidates.empty()) return 0;
+  std::vector<float> estimates;
+  for (const index::Candidate& c : candidates) estimates.push_back(c.estimate);
+  const auto count = static_cast<double>(estimates.size());
+  const auto middle = estimates.begin() + static_cast<ptrdiff_t>(estimates.size() / 2);
+  std::nth_element(estimates.begin(), middle, estimates.end());
+  const double least = *std::min_element(estimates.begin(), middle + 1);
+  const double largest = *std::max_element(middle, estimates.end());
+  if (needed <= largest) return count;
+  if (*middle <= least || largest <= *middle) return HUGE_VAL;  // many are equal
+  const double power = std::log(2) / std::log((largest - least) / (*middle - least));
+  return count * std::pow((needed - least) / (largest - least), power);
+}
+
+/// The queries for which a pass was not enough.
+struct Left {
+  std::vector<Unsettled> again;         ///< with what they need at least
+  std::vector<Unsettled> by_measuring;  ///< every row: they need more than it pays to pick out
+};
+
 /// One pass over the legs that estimate.
 /// @param wanted  one a query of the group.
-/// @return those for which it was not enough, with what they need at least.
-Result<std::vector<Unsettled>> estimate(const SearchPlan& plan, const PassOptions& options,
-                                        Group& group, std::span<const Unsettled> wanted) {
+Result<Left> estimate(const SearchPlan& plan, const PassOptions& options, Group& group,
+                      std::span<const Unsettled> wanted) {
+  const bool share = wanted.size() >= kQueriesThatShare;
+  const size_t affordable = share ? plan.affordable_together : plan.affordable_alone;
   for (size_t i = 0; i < wanted.size(); ++i) group.out(i).open(wanted[i].budget);
   for (const Leg& leg : plan.legs) {
     if (leg.index->estimates()) OMEN_RETURN_IF_ERROR(group.search(*leg.index, leg.scope));
   }
-  std::vector<Unsettled> left;
+  Left left;
   for (size_t i = 0; i < wanted.size(); ++i) {
     const float dropped_from = group.out(i).candidates().threshold();
     OMEN_ASSIGN_OR_RETURN(const float needed,
                           rerank(plan, group.prepared(), i, options.recall, group.out(i)));
     const bool all_kept = dropped_from >= wanted[i].budget.below;
     if (options.once || all_kept || dropped_from > needed) continue;
-    // As many as it pays to measure one by one.
-    const Budget next{plan.matches / kRowsPerCandidate, std::nextafterf(needed, INFINITY)};
-    left.push_back({wanted[i].query, next});
+    const auto kept = group.out(i).candidates().kept();
+    const size_t most = affordable + kept.size();  // most of these are measured already
+    const Budget next{most, std::nextafterf(needed, INFINITY)};
+    const bool pays = expected_below(needed, kept) <= static_cast<double>(most);
+    (pays ? left.again : left.by_measuring).push_back({wanted[i].query, next});
   }
   return left;
 }
@@ -100,16 +127,18 @@ Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOpti
   }
   if (!plan.estimates()) return {};
 
-  constexpr int kPassesThatEstimate = 2;
   std::vector<Unsettled> wanted;
   for (size_t q = 0; q < queries.count; ++q) wanted.push_back({q, Budget{plan.effort}});
-  for (int pass = 0; pass < kPassesThatEstimate && !wanted.empty(); ++pass) {
-    std::unique_ptr<Group> some;
-    if (pass > 0) some = std::make_unique<Group>(plan.metric, queries, stop, out, wanted);
-    OMEN_ASSIGN_OR_RETURN(wanted, estimate(plan, options, pass > 0 ? *some : all, wanted));
+  OMEN_ASSIGN_OR_RETURN(Left left, estimate(plan, options, all, wanted));
+  if (!left.again.empty()) {
+    Group some(plan.metric, queries, stop, out, left.again);
+    OMEN_ASSIGN_OR_RETURN(const Left still, estimate(plan, options, some, left.again));
+    for (const std::vector<Unsettled>* more : {&still.again, &still.by_measuring}) {
+      left.by_measuring.insert(left.by_measuring.end(), more->begin(), more->end());
+    }
   }
-  if (wanted.empty()) return {};
-  Group rest(plan.metric, queries, stop, out, wanted);
+  if (left.by_measuring.empty()) return {};
+  Group rest(plan.metric, queries, stop, out, left.by_measuring);
   return measure_all(plan, rest);
 }
 

@@ -106,6 +106,7 @@ class PassesTest : public ::testing::Test {
     for (float& x : queries_) x = normal(rng_);
     plan_.matches = kRows;
     plan_.effort = 64;
+    plan_.affordable_alone = kRows / 8;
   }
   void add_leg(const index::PartIndex& index, uint32_t first, uint32_t end,
                const uint64_t* mask = nullptr) {
@@ -171,9 +172,10 @@ TEST_F(PassesTest, IndexesThatOverlapGiveEachHitOnce) {
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 25)) << q;
 }
 
-TEST_F(PassesTest, EstimatesTooPoorForTheFirstPassGetASecondAndThenEveryRowIsMeasured) {
+TEST_F(PassesTest, WhatNeedsMoreCandidatesGetsASecondPassIfThatPaysOrElseHasEveryRowMeasured) {
   const ShuffledIndex vague(rows_, 0.2F);  // more candidates needed than were kept
   add_leg(vague, 0, kRows);
+  plan_.affordable_alone = kRows;
   auto hits = answers(10, {.recall = 1 - 1e-9});
   EXPECT_EQ(vague.calls(), 2);
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 10)) << q;
@@ -181,8 +183,9 @@ TEST_F(PassesTest, EstimatesTooPoorForTheFirstPassGetASecondAndThenEveryRowIsMea
   const ShuffledIndex useless(rows_, 50.0F);
   plan_.legs.clear();
   add_leg(useless, 0, kRows);
+  plan_.affordable_alone = kRows / 8;
   hits = answers(10, {.recall = 1 - 1e-9});
-  EXPECT_EQ(useless.calls(), 2);
+  EXPECT_EQ(useless.calls(), 1);
   for (size_t q = 0; q < hits.size(); ++q) EXPECT_EQ(slots_of(hits[q]), truth(q, 10)) << q;
 }
 

@@ -14,9 +14,10 @@ namespace {
 
 /// Up to this many rows nothing is estimated: the exact scan is as fast, and it is exact.
 constexpr uint64_t kFlatRows = 16'384;
-/// As kRowsPerCandidate, where a batch of queries shares the stream.
+/// Measuring a candidate costs at least as much as scanning this many rows: it is a cache miss,
+/// they are a stream. In a batch the queries share the stream.
+constexpr size_t kRowsPerCandidate = 8;
 constexpr size_t kRowsPerCandidateInBatch = 20;
-constexpr size_t kBatchThatShares = 8;
 
 /// Of the candidates that are kept, those that get measured: data without structure has nearly all
 /// of them measured, embeddings and image descriptors a third.
@@ -45,7 +46,7 @@ bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& 
                    size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches,
                    std::span<const index::PartIndex* const> indexes) {
   if (options.effort != 0) {  // as many candidates as were asked for, unless those are most rows
-    const bool shares = queries >= kBatchThatShares;
+    const bool shares = queries >= kQueriesThatShare;
     return plan.matches / (shares ? kRowsPerCandidateInBatch : kRowsPerCandidate) > plan.effort;
   }
   const segment::VectorSpec& spec = snapshot.spec(field);
@@ -60,6 +61,22 @@ bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& 
     coded += indexed_rows(indexes[p]) > 0 ? cost.estimating(work) : cost.measuring(work);
   }
   return coded < exact && plan.matches > plan.effort;
+}
+
+/// See SearchPlan::affordable_alone.
+size_t affordable(const Snapshot& snapshot, size_t field, size_t queries,
+                  std::span<const uint64_t> matches,
+                  std::span<const index::PartIndex* const> indexes) {
+  const segment::VectorSpec& spec = snapshot.spec(field);
+  const SearchCost cost(spec.element, spec.dim, queries);
+  double saved = -cost.preparing();
+  for (size_t p = 0; p < snapshot.parts.size(); ++p) {
+    if (indexed_rows(indexes[p]) == 0) continue;
+    const index::Rows& rows = snapshot.parts[p].rows->field(field);
+    const PartWork work{rows.rows(), matches[p], rows.keeps_byte_codes()};
+    saved += cost.measuring(work) - cost.estimating(work);
+  }
+  return static_cast<size_t>(std::max(saved, 0.0) / cost.candidates(1));
 }
 
 /// Live rows that match and have a vector in the field; nothing if that is every row.
@@ -123,6 +140,10 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
   const bool estimate = !options.exact && options.recall < 1 && spec.coded() &&
                         spec.dim >= index::CodedIndex::kLeastDim && rows > kFlatRows &&
                         estimates_pay(snapshot, field, options, queries, plan, matches, indexes);
+  if (estimate) {
+    plan.affordable_alone = affordable(snapshot, field, 1, matches, indexes);
+    plan.affordable_together = affordable(snapshot, field, kQueriesThatShare, matches, indexes);
+  }
   for (uint32_t p = 0; p < snapshot.parts.size(); ++p) {
     const index::Rows& seen = snapshot.parts[p].rows->field(field);
     if (matches[p] > 0) add_legs(plan, p, seen, matches[p], estimate ? indexes[p] : nullptr);

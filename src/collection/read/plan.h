@@ -26,6 +26,9 @@ struct Leg {
   const index::PartIndex* exact = nullptr;
 };
 
+/// From this many queries on, they share what passes over the rows cost.
+inline constexpr size_t kQueriesThatShare = 8;
+
 /// What a search does, the same for all its queries. Owns the masks, and the indexes that measure;
 /// lives no longer than the snapshot.
 struct SearchPlan {
@@ -33,6 +36,10 @@ struct SearchPlan {
   std::vector<Leg> legs;
   uint64_t matches = 0;  ///< live rows that the filter lets through and that have a vector
   size_t effort = 0;     ///< candidates that a query keeps in its first pass
+  /// Candidates that it pays to measure one by one in another pass, rather than to measure every
+  /// row: for a query alone, and for queries that pass over the rows together.
+  size_t affordable_alone = 0;
+  size_t affordable_together = 0;
 
   std::vector<std::optional<Bitmap>> masks;
   std::vector<std::unique_ptr<const index::PartIndex>> indexes;
@@ -47,9 +54,5 @@ struct SearchPlan {
 /// @param stop     asked between parts, whose filters may take long.
 Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const SearchOptions& options,
                              size_t queries, const RowFilter& filter, const Stop& stop);
-
-/// Measuring a candidate costs as much as scanning this many rows exactly: it is a cache miss, they
-/// are a stream.
-inline constexpr size_t kRowsPerCandidate = 8;
 
 }  // namespace omendb::collection
