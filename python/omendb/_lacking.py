@@ -92,7 +92,7 @@ def _arrow_rows(data: Any, element: str, what: str) -> FieldRows:
         else:
             parts.append(part_of(batch, 0, element))
     if numbers:
-        return FieldRows(*vectors_in(np.concatenate(numbers, axis=1), element, what))
+        return FieldRows(*vectors_in(np.concatenate(numbers), element, what))
     return joined(parts, element, what)
 
 

@@ -361,6 +361,18 @@ def test_an_upsert_replaces_a_point_whole_and_a_late_field_takes_its_dimension(
                 docs.search([1, 2], field="late")
 
 
+def test_one_vector_of_a_field_may_be_an_arrow_array_of_numbers(db: omendb.Database) -> None:
+    docs = db.collection("docs", vectors={"title": 2, "body": 3})
+    for i, make in enumerate(
+        (pa.array, pl.Series, pd.Series, lambda row: pa.chunked_array([row[:1], row[1:]]))
+    ):
+        docs.add({"title": make([1.0, 2.0])}, ids=i)
+        point = docs.get(i)
+        assert point is not None and point.vectors["title"].tolist() == [1, 2]
+    with pytest.raises(omendb.InvalidArgumentError, match="coordinate 1 is null"):
+        docs.add({"title": pa.array([1.0, None])})
+
+
 def test_vectors_that_lack_a_point_are_refused_with_what_is_wrong(db: omendb.Database) -> None:
     docs = db.collection("docs", vectors={"title": 2, "body": 3})
     for data, says in (
