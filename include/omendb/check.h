@@ -1,4 +1,4 @@
-// Looking after a database folder that is not open: is it sound, and what can be saved of it.
+// Checks and repairs a database folder that no writer has open.
 #pragma once
 
 #include <cstdint>
@@ -12,48 +12,48 @@ namespace omendb {
 
 /// What check() found.
 struct CheckReport {
-  /// What is damaged or contradicts itself, one sentence each, which names the file; empty if the
-  /// database is sound.
+  /// Damage and contradictions: one sentence for each, which names the file. Empty if the database
+  /// is sound.
   std::vector<std::string> problems;
-  /// What is no damage and worth knowing: the torn tail of a log, files that nothing names.
+  /// Findings that are not damage: the torn tail of a log, files that nothing names.
   std::vector<std::string> notes;
   uint64_t collections = 0;
-  uint64_t points = 0;  ///< live, in segments and in the log; of sound files
-  uint64_t files = 0;   ///< that were read whole
-  uint64_t bytes = 0;   ///< of them
+  uint64_t points = 0;  ///< live points of sound files, in segments and in the log
+  uint64_t files = 0;   ///< files that were read whole
+  uint64_t bytes = 0;   ///< bytes of those files
 
   bool sound() const { return problems.empty(); }
 };
 
-/// Reads every byte of a database, verifies every checksum, and holds the files against one
-/// another: the manifest against the segments, tombstones and log that it names, ids against order
-/// and against those of other segments, the log's operations against their collections. Writes
-/// nothing, so that a folder that may only be read can be checked.
-/// @param path  a database folder. While a writer has it open the check is refused; check a
-///              snapshot of it.
-/// @return the report; damage is in it, not an error.
-/// @error kNotFound, kNotADatabase, kUnsupportedVersion, kLocked, kInvalidArgument, kIoError where
-///        the folder itself cannot be read.
+/// Reads every byte of a database, verifies every checksum, and compares the files with each other:
+/// the manifest with the segments, tombstones and log that it names, the ids of a segment with
+/// their order and with the ids of other segments, the log's operations with their collections.
+/// Writes nothing, so it also checks a read-only folder.
+/// @param path  a database folder. The check is refused while a writer has it open; check a
+///              snapshot of it instead.
+/// @return the report. Damage is reported there and is not an error of the call.
+/// @error kNotFound, kNotADatabase, kUnsupportedVersion, kLocked, kInvalidArgument; kIoError if the
+///        folder itself cannot be read.
 Result<CheckReport> check(std::string_view path);
 
 /// What repair() did.
 struct RepairReport {
   uint64_t collections = 0;
-  uint64_t points = 0;  ///< that the new database holds
-  /// What could not be saved, or may have come back wrongly: a sentence each, which names file and,
-  /// where they can be read, ids.
+  uint64_t points = 0;  ///< points that the new database holds
+  /// Losses, and points that may be out of date: one sentence for each, which names the file and,
+  /// where they can be read, the ids.
   std::vector<std::string> lost;
 
   bool complete() const { return lost.empty(); }
 };
 
-/// Copies what is sound of a damaged database into a new one: every point whose id and vector can
-/// be read, with those of its metadata that can, as the log's sound records left it. The damaged
-/// folder is not changed.
+/// Copies the sound parts of a damaged database into a new one: every point whose id and vector can
+/// be read, with the metadata that can be read, and with the changes of the log's sound records.
+/// Does not change the damaged folder.
 /// @param path  a database folder that no writer has open.
-/// @param into  a new folder, whose parent exists.
-/// @error kAlreadyExists if there is something at `into`, kCorruption if CURRENT or the manifest is
-///        damaged, which say what the other files are; kNotFound, kNotADatabase,
+/// @param into  the new folder; its parent must exist.
+/// @error kAlreadyExists if something exists at `into`; kCorruption if CURRENT or the manifest is
+///        damaged, without which the other files cannot be interpreted; kNotFound, kNotADatabase,
 ///        kUnsupportedVersion, kLocked, kInvalidArgument, kNoSpace, kIoError.
 Result<RepairReport> repair(std::string_view path, std::string_view into);
 

@@ -14,36 +14,36 @@
  *   omendb_database_free(db);
  *
  * Ownership
- *   - What you pass in is borrowed for the call and never kept: vectors, ids, columns, names,
- *     filters, options.
- *   - What comes back through a `T**` is yours; give it to the `_free` function of its type, once.
- *     Every `_free` accepts NULL. On failure `*out` is set to NULL.
- *   - A `const` pointer that an accessor returns belongs to the handle that it came from, and
- *     lives until that handle is freed.
+ *   - The library borrows arguments for the call and never keeps them: vectors, ids, columns,
+ *     names, filters, options.
+ *   - You own what a function returns through a `T**`: pass it to the `_free` function of its type,
+ *     once. Every `_free` accepts NULL. On failure `*out` is set to NULL.
+ *   - A `const` pointer that an accessor returns belongs to the handle that it came from, and is
+ *     valid until that handle is freed.
  *
  * Life cycle
  *   - Collections, scans and results may outlive omendb_database_close() and
  *     omendb_database_free(): they stay safe to free, results stay readable, and every call that
- *     needs the database fails with OMENDB_CLOSED. No order of freeing is wrong.
- *   - omendb_database_free() closes a database that is open. Errors of closing are lost there, so
- *     call omendb_database_close() first when they matter.
+ *     needs the database fails with OMENDB_CLOSED. Handles may be freed in any order.
+ *   - omendb_database_free() closes an open database and drops the errors of closing; call
+ *     omendb_database_close() first to see them.
  *
  * Threads
- *   - A database or a collection may be used from any number of threads at once. Writers are
- *     ordered among themselves; a search waits for no writer and no writer waits for a search.
+ *   - Any number of threads may use a database or a collection at once. Writers take turns;
+ *     searches and writers never wait for each other.
  *   - A scan belongs to one thread at a time. Results are immutable: share them freely.
- *   - Freeing a handle while another thread uses that same handle is a bug in the caller.
+ *   - The caller must not free a handle while another thread uses it.
  *
  * Errors
  *   - Each fallible function returns an omendb_status: OMENDB_OK (0) or the reason. A failed
  *     write changes nothing.
- *   - omendb_last_error() then holds a sentence that says what was wrong and what was expected.
- *     It belongs to the calling thread and lasts until that thread's next failing call.
+ *   - omendb_last_error() then returns a sentence that says what was wrong and what was expected.
+ *     It belongs to the calling thread and is valid until that thread's next failing call.
  *   - No C++ exception leaves this library, and bad input does not abort it.
  *
  * Compatibility
  *   - Numbers here are frozen. Structs that begin with `size` may gain members at the end: set
- *     `size` to sizeof the struct, and zero what you do not use; zero means the default.
+ *     `size` to sizeof the struct, and zero the members that you do not use; zero is the default.
  *     Structs without `size` never change.
  */
 #ifndef OMENDB_OMENDB_H_
@@ -77,7 +77,7 @@ enum {
   OMENDB_DIMENSION_MISMATCH = 2,   /* the vectors' dimension differs from the collection's */
   OMENDB_TYPE_MISMATCH = 3,        /* element type, id kind or column type conflicts */
   OMENDB_NOT_FOUND = 4,            /* no such database, collection or column */
-  OMENDB_ALREADY_EXISTS = 5,       /* add met an id that exists, or a schema that differs */
+  OMENDB_ALREADY_EXISTS = 5,       /* an id, a path, or a collection with another schema exists */
   OMENDB_INVALID_FILTER = 6,       /* a filter does not parse or does not fit the columns */
   OMENDB_LOCKED = 7,               /* another writer holds the database */
   OMENDB_CORRUPTION = 8,           /* stored bytes fail their checksum or make no sense */
@@ -87,15 +87,15 @@ enum {
   OMENDB_UNSUPPORTED_VERSION = 12, /* written by a newer OmenDB */
   OMENDB_NOT_A_DATABASE = 13,      /* the path is a file, or a folder that OmenDB did not make */
   OMENDB_CLOSED = 14,              /* the database was closed */
-  OMENDB_LIMIT_EXCEEDED = 15,      /* a stated maximum was passed */
+  OMENDB_LIMIT_EXCEEDED = 15,      /* a value is above its stated maximum */
   OMENDB_UNIMPLEMENTED = 16,       /* not available in this build */
-  OMENDB_INTERNAL = 17,          /* a broken invariant that could be contained; please report it */
-  OMENDB_DEADLINE_EXCEEDED = 18, /* the time that the caller gave ran out first */
-  OMENDB_CANCELLED = 19,         /* the caller stopped it */
-  OMENDB_OUT_OF_MEMORY = 20      /* the system gave no memory */
+  OMENDB_INTERNAL = 17,            /* a bug in OmenDB that did no damage; please report it */
+  OMENDB_DEADLINE_EXCEEDED = 18,   /* the call did not finish within the caller's timeout */
+  OMENDB_CANCELLED = 19,           /* the caller stopped the call */
+  OMENDB_OUT_OF_MEMORY = 20        /* the system gave no memory */
 };
 
-/* What the last failing call of this thread had to say; "" before the first. Never NULL. */
+/* The message of this thread's last failing call; "" before the first. Never NULL. */
 OMENDB_API const char* omendb_last_error(void) OMENDB_NOEXCEPT;
 
 /* "invalid_argument" for 1, and so on; "unknown" for a number that is no status. Static. */
@@ -103,15 +103,15 @@ OMENDB_API const char* omendb_status_name(omendb_status status) OMENDB_NOEXCEPT;
 
 /* ---- Words ----------------------------------------------------------------------------------- */
 
-/* A smaller distance is nearer, always. */
+/* The distance between two vectors. Smaller is nearer in every metric. */
 enum {
   OMENDB_METRIC_L2 = 1,            /* squared Euclidean distance */
   OMENDB_METRIC_COSINE = 2,        /* 1 - cos(q, x); zero vectors are refused */
   OMENDB_METRIC_INNER_PRODUCT = 3, /* -<q, x> */
-  OMENDB_METRIC_HAMMING = 4        /* differing bits; for binary vectors alone */
+  OMENDB_METRIC_HAMMING = 4        /* number of differing bits; only for binary vectors */
 };
 
-/* What one coordinate is. Binary: eight to a byte, lowest bit first; the dimension counts bits. */
+/* The type of one coordinate. Binary: eight to a byte, lowest bit first; dim counts bits. */
 enum {
   OMENDB_ELEMENT_F32 = 1,
   OMENDB_ELEMENT_F16 = 2,
@@ -135,11 +135,11 @@ enum {
   OMENDB_COLUMN_TIMESTAMP_ARRAY = 21
 };
 
-/* What a point has of a column. Filters take both kinds of nothing for NULL. */
+/* Whether a point has a value in a column. Filters treat ABSENT and EXPLICIT_NULL as NULL. */
 enum {
-  OMENDB_ABSENT = 0,       /* the point has no such key */
-  OMENDB_PRESENT = 1,      /* a value */
-  OMENDB_EXPLICIT_NULL = 2 /* the key is there, and its value is null */
+  OMENDB_ABSENT = 0,       /* the point does not have the key */
+  OMENDB_PRESENT = 1,      /* the point has a value */
+  OMENDB_EXPLICIT_NULL = 2 /* the point has the key, and its value is null */
 };
 
 enum {
@@ -165,7 +165,7 @@ typedef struct omendb_vectors {
   size_t stride;   /* bytes from one row to the next; 0 = no gaps */
 } omendb_vectors;
 
-/* A vector field of a collection that has several vectors a point. */
+/* A named vector field. */
 typedef struct omendb_vector_field {
   const char* name; /* [A-Za-z0-9_-]{1,64} */
   size_t dim;       /* 1..65,536; 0 = taken from the first add */
@@ -177,8 +177,8 @@ typedef struct omendb_vector_field {
 typedef struct omendb_field_vectors {
   const char* field;      /* its name */
   omendb_vectors vectors; /* one row a point */
-  /* One byte a point: 0 = it has no vector in this field, whose row above is not looked at (in
-   * results: is zeros). NULL: every point has one. */
+  /* One byte a point: 0 = the point has no vector in this field; then its row above is ignored (in
+   * results: holds zeros). NULL: every point has one. */
   const uint8_t* present;
 } omendb_field_vectors;
 
@@ -188,12 +188,12 @@ typedef struct omendb_ids {
   size_t count;
   const uint64_t* u64;          /* kind U64: count numbers */
   const char* const* strings;   /* kind STRING: count UTF-8 strings */
-  const size_t* string_lengths; /* bytes of each; NULL = they end at their NUL */
+  const size_t* string_lengths; /* bytes of each; NULL = each ends with NUL */
 } omendb_ids;
 
 /*
- * One metadata column, laid out as Arrow lays it out but with 64-bit offsets and one validity byte
- * a row. Only the members that `type` names are read:
+ * One metadata column, in Arrow's layout but with 64-bit offsets and one validity byte a row. Only
+ * the members for its type are read:
  *   BOOL: bools. I64, TIMESTAMP: ints. F64: doubles. STRING, JSON: string_offsets and bytes.
  * An array column holds its elements in the same members, and row r owns the elements
  * [list_offsets[r], list_offsets[r + 1]).
@@ -202,7 +202,7 @@ typedef struct omendb_column {
   const char* name;
   int32_t type; /* OMENDB_COLUMN_* */
   size_t rows;
-  size_t values;         /* elements held; equal to rows unless an array */
+  size_t values;         /* rows; for an array column, the elements of all rows */
   const uint8_t* valid;  /* rows bytes, OMENDB_PRESENT, …; NULL = every row has a value */
   const uint8_t* bools;  /* values bytes, 0 or 1 */
   const int64_t* ints;   /* values */
@@ -234,7 +234,7 @@ OMENDB_API omendb_status omendb_supported_isas(omendb_strings** out) OMENDB_NOEX
 
 enum {
   OMENDB_MODE_READ_WRITE = 1, /* one process at a time */
-  OMENDB_MODE_READ = 2        /* any number, beside a writer too; nothing is created or written */
+  OMENDB_MODE_READ = 2        /* any number of processes, also beside a writer; writes nothing */
 };
 
 typedef struct omendb_open_options {
@@ -242,32 +242,32 @@ typedef struct omendb_open_options {
   int32_t durability;           /* OMENDB_DURABILITY_*; 0 = SYNC */
   int32_t must_exist;           /* 1: fail with NOT_FOUND rather than create */
   uint64_t interval_ms;         /* 1..60,000 for DURABILITY_INTERVAL; 0 = 100 */
-  size_t memtable_bytes;        /* bytes gathered before a segment is sealed; 0 = 64 MiB */
-  size_t max_sealing_memtables; /* sealed but unwritten, before writers wait; 0 = 4 */
+  size_t memtable_bytes;        /* 64 KiB..4 GiB gathered before a seal; 0 = 64 MiB */
+  size_t max_sealing_memtables; /* 1..64: full ones, before writers wait for the disk; 0 = 4 */
   int32_t mode;                 /* OMENDB_MODE_*; 0 = READ_WRITE */
-  uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait for one that another holds */
-  size_t max_build_bytes;       /* memory that one merge of segments may hold; 0 = 1 GiB */
-  size_t max_writes_in_flight;  /* of those that complete by callback; 0 = 1,024 */
+  uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait while another holds the lock */
+  size_t max_build_bytes;       /* memory that one merge of segments may use; 0 = 1 GiB */
+  size_t max_writes_in_flight;  /* asynchronous writes whose callback has not come; 0 = 1,024 */
 } omendb_open_options;
 
 /*
- * Opens the folder `path`, making it if it is missing; ":memory:" lives with the process.
+ * Opens the folder `path`, and makes it if it is missing. ":memory:" is a database without one.
  * Fails with LOCKED, NOT_A_DATABASE, NOT_FOUND, UNSUPPORTED_VERSION, CORRUPTION, IO_ERROR or
- * INVALID_ARGUMENT. `options` may be NULL.
+ * INVALID_ARGUMENT. `options` may be NULL; options.h describes each in more words.
  */
 OMENDB_API omendb_status omendb_database_open(const char* path, const omendb_open_options* options,
                                               omendb_database** out) OMENDB_NOEXCEPT;
 
-/* Seals what is in memory and releases the folder. A second close is fine. */
+/* Seals the points in memory and releases the folder. A second close does nothing. */
 OMENDB_API omendb_status omendb_database_close(omendb_database* db) OMENDB_NOEXCEPT;
 
-/* Closes if need be, and frees. */
+/* Closes the database if it is open, and frees it. */
 OMENDB_API void omendb_database_free(omendb_database* db) OMENDB_NOEXCEPT;
 
-/* Makes every returned write durable, whatever the durability mode. */
+/* Makes every returned write durable, in any durability mode. */
 OMENDB_API omendb_status omendb_database_flush(omendb_database* db) OMENDB_NOEXCEPT;
 
-/* How far omendb_database_snapshot() has come. */
+/* The progress of omendb_database_snapshot(). */
 typedef struct omendb_snapshot_progress {
   uint64_t files_done;
   uint64_t files;
@@ -275,56 +275,55 @@ typedef struct omendb_snapshot_progress {
   uint64_t bytes;
 } omendb_snapshot_progress;
 
-/* Called on the calling thread; returns 0 to give the snapshot up, which then fails with CANCELLED.
- */
+/* Called on the calling thread. If it returns 0, the snapshot stops and fails with CANCELLED. */
 typedef int (*omendb_snapshot_callback)(const omendb_snapshot_progress* progress, void* context);
 
 /*
  * Makes a complete copy of the database, a folder that opens like any other, while reads and writes
- * go on. It holds every write that had returned before the call. Files are linked where the file
- * system can, and copied otherwise; the folder gets its name when all of it is on the disk.
- * `progress` may be NULL. Fails with ALREADY_EXISTS if there is something at `path`.
+ * go on. The copy holds every write that had returned before the call. Files are linked if the file
+ * system can do so, and copied otherwise; the folder gets its name when all of it is on the disk.
+ * `progress` may be NULL. Fails with ALREADY_EXISTS if something exists at `path`.
  */
 OMENDB_API omendb_status omendb_database_snapshot(omendb_database* db, const char* path,
                                                   omendb_snapshot_callback progress,
                                                   void* context) OMENDB_NOEXCEPT;
 
-/* omendb_collection_compact for each collection. */
+/* Calls omendb_collection_compact for each collection. */
 OMENDB_API omendb_status omendb_database_compact(omendb_database* db) OMENDB_NOEXCEPT;
 
-/* The path it was opened with; lives as long as `db`. NULL for NULL. */
+/* The path that the database was opened with; valid until `db` is freed. NULL for NULL. */
 OMENDB_API const char* omendb_database_path(const omendb_database* db) OMENDB_NOEXCEPT;
 
-/* What recovery had to say at open: a torn tail that was dropped. Empty after a clean start. */
+/* What recovery found at open, e.g. a torn tail that it dropped. Empty after a clean start. */
 OMENDB_API omendb_status omendb_database_recovery_notes(const omendb_database* db,
                                                         omendb_strings** out) OMENDB_NOEXCEPT;
 
 OMENDB_API omendb_status omendb_database_collection_names(const omendb_database* db,
                                                           omendb_strings** out) OMENDB_NOEXCEPT;
 
-/* What omendb_check() counted. */
+/* The counts of omendb_check(). */
 typedef struct omendb_check_counts {
   uint64_t collections;
-  uint64_t points; /* live, in segments and in the log */
-  uint64_t files;  /* that were read whole */
-  uint64_t bytes;  /* of them */
+  uint64_t points; /* live points, in segments and in the log */
+  uint64_t files;  /* files that were read whole */
+  uint64_t bytes;  /* bytes of those files */
 } omendb_check_counts;
 
 /*
- * Reads every byte of a database that no writer has open, verifies every checksum, and holds the
- * files against one another. Writes nothing. Damage is no error of the call: `problems` gets a
- * sentence for each, which names the file, and is empty if the database is sound. `notes` (what is
- * worth knowing and no damage) and `counts` may be NULL.
+ * Reads every byte of a database that no writer has open, verifies every checksum, and compares the
+ * files with each other. Writes nothing. Damage is not an error of the call: `problems` gets one
+ * sentence for each, which names the file, and is empty if the database is sound. `notes` (findings
+ * that are not damage) and `counts` may be NULL.
  */
 OMENDB_API omendb_status omendb_check(const char* path, omendb_strings** problems,
                                       omendb_strings** notes,
                                       omendb_check_counts* counts) OMENDB_NOEXCEPT;
 
 /*
- * Copies what is sound of a damaged database into a new one at `into`; the damaged folder is not
- * changed. `lost` gets a sentence for everything that could not be saved; `points`, which may be
- * NULL, how many points the new database holds. Fails with CORRUPTION if the manifest itself is
- * damaged, with ALREADY_EXISTS if there is something at `into`.
+ * Copies the sound parts of a damaged database into a new one at `into`. Does not change the
+ * damaged folder. `lost` gets one sentence for each loss; `points` (may be NULL) receives how many
+ * points the new database holds. Fails with CORRUPTION if the manifest itself is damaged, and with
+ * ALREADY_EXISTS if something exists at `into`.
  */
 OMENDB_API omendb_status omendb_repair(const char* path, const char* into, omendb_strings** lost,
                                        uint64_t* points) OMENDB_NOEXCEPT;
@@ -334,22 +333,22 @@ typedef struct omendb_collection_options {
   size_t dim;      /* 1..65,536; 0 = taken from the first add */
   int32_t metric;  /* OMENDB_METRIC_*; 0 = L2 */
   int32_t element; /* OMENDB_ELEMENT_*; 0 = F32 */
-  /* Several vectors a point, each in a field with a name, at most 16; dim, metric and element above
-   * stay 0 then. None: one vector a point, without a name. */
+  /* Declares several vectors a point, each in a named field, at most 16; dim, metric and element
+   * above must be 0 then. None: one vector a point, without a name. */
   const omendb_vector_field* fields;
   size_t field_count;
 } omendb_collection_options;
 
 /*
- * Gets the collection, or creates it. A NULL `name` is "default", which exists without being asked
- * for; NULL `options` take an existing collection as it is. Fails with ALREADY_EXISTS when it
+ * Gets the collection, or creates it. A NULL `name` is "default", which always exists. NULL
+ * `options` accept an existing collection as it is. Fails with ALREADY_EXISTS if the collection
  * exists with another dimension, metric or element type, or with other fields, than `options` say.
  */
 OMENDB_API omendb_status omendb_database_collection(omendb_database* db, const char* name,
                                                     const omendb_collection_options* options,
                                                     omendb_collection** out) OMENDB_NOEXCEPT;
 
-/* The same, but never creates one: fails with NOT_FOUND instead. */
+/* Gets the collection if it exists, and fails with NOT_FOUND otherwise. */
 OMENDB_API omendb_status omendb_database_find_collection(omendb_database* db, const char* name,
                                                          const omendb_collection_options* options,
                                                          omendb_collection** out) OMENDB_NOEXCEPT;
@@ -362,23 +361,23 @@ OMENDB_API omendb_status omendb_database_drop_collection(omendb_database* db,
 
 OMENDB_API void omendb_collection_free(omendb_collection* collection) OMENDB_NOEXCEPT;
 
-/* Columns are of one row a point; columns that are absent are NULL there. */
+/* Points to write. Columns have one row a point. */
 typedef struct omendb_batch {
   size_t size;
-  omendb_vectors vectors; /* of a collection without named fields */
+  omendb_vectors vectors; /* for a collection without named fields */
   omendb_ids ids;         /* one a point, or kind 0 */
   const omendb_column* columns;
   size_t column_count;
-  /* Of a collection with named fields: each at most once, in any order. In a field that is left
-   * out no point of the batch has a vector; each point needs one in some field. */
+  /* For a collection with named fields: each field at most once, in any order. If a field is left
+   * out, no point of the batch has a vector in it. Each point needs a vector in at least one. */
   const omendb_field_vectors* fields;
   size_t field_count;
 } omendb_batch;
 
 /*
- * Adds new points, all of them or none. When it returns OMENDB_OK the write is visible to every
- * later search and as durable as the database was opened to be. `out_ids` may be NULL; otherwise
- * it receives points that hold the ids alone, in order. A batch of nothing is written nowhere.
+ * Adds new points: all of them or none. When it returns OMENDB_OK, every later search sees the
+ * write, and the write is as durable as omendb_open_options.durability says. `out_ids` (may be
+ * NULL) receives points that hold only the ids, in order. An empty batch writes nothing.
  * Fails with ALREADY_EXISTS if an id exists; INVALID_ARGUMENT for NaN, Inf, ids given twice, a zero
  * vector under cosine or a point without a vector; NOT_FOUND for a field that the collection lacks;
  * DIMENSION_MISMATCH, TYPE_MISMATCH, LIMIT_EXCEEDED, READ_ONLY, NO_SPACE, IO_ERROR, CLOSED.
@@ -392,24 +391,24 @@ OMENDB_API omendb_status omendb_collection_upsert(omendb_collection* collection,
                                                   const omendb_batch* batch,
                                                   omendb_points** out_ids) OMENDB_NOEXCEPT;
 
-/* Deletes by id; ids that do not exist are passed over. `deleted` (may be NULL) counts the rest. */
+/* Deletes by id. Skips ids that do not exist. `deleted` (may be NULL) counts the deleted points. */
 OMENDB_API omendb_status omendb_collection_delete_ids(omendb_collection* collection,
                                                       const omendb_ids* ids,
                                                       uint64_t* deleted) OMENDB_NOEXCEPT;
 
 /*
- * Deletes every point that `where` matches. NULL is refused, so that emptying a collection takes
- * intent: say "true".
+ * Deletes every point that `where` matches. NULL is refused, so that nobody empties a collection by
+ * mistake; "true" matches every point.
  */
 OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* collection,
                                                         const char* where,
                                                         uint64_t* deleted) OMENDB_NOEXCEPT;
 
 /*
- * Called once with the outcome of a write that was begun by one of the functions below, from a
- * thread of the database. `message` says what failed and lives for the call; "" on success. `ids`
- * holds the points' ids and is the callback's to free; NULL on failure. The callback takes
- * milliseconds and does not close the database, which waits for it.
+ * A thread of the database calls it once with the outcome of a write that one of the functions
+ * below began. `message` says what failed and is valid during the call; "" on success. `ids` holds
+ * the points' ids, which the callback must free; NULL on failure. The callback must not take longer
+ * than milliseconds and must not close the database: omendb_database_close() waits for it.
  */
 typedef void (*omendb_ids_callback)(void* context, omendb_status status, const char* message,
                                     omendb_points* ids);
@@ -417,11 +416,11 @@ typedef void (*omendb_count_callback)(void* context, omendb_status status, const
                                       uint64_t count);
 
 /*
- * The same writes for callers that wait for no disk. The arguments are the caller's again when
- * these return; `callback` comes when the write is visible and durable, or has failed. Unless they
- * return OMENDB_OK nothing was written and the callback does not come: what add and the like say of
- * their arguments, and LIMIT_EXCEEDED when too many writes are in flight (max_writes_in_flight) or
- * too many full memtables on their way to the disk; try again when a callback has come.
+ * The same writes for callers that must not wait for the disk. The caller may reuse the arguments
+ * when these return. `callback` is called when the write is visible and durable, or has failed. If
+ * they do not return OMENDB_OK, nothing was written and the callback is not called. They fail as
+ * add and its siblings do for bad arguments, and with LIMIT_EXCEEDED if max_writes_in_flight writes
+ * are in flight or too many full memtables wait for the disk; try again after the next callback.
  */
 OMENDB_API omendb_status omendb_collection_add_async(omendb_collection* collection,
                                                      const omendb_batch* batch,
@@ -440,21 +439,22 @@ OMENDB_API omendb_status omendb_collection_delete_where_async(omendb_collection*
                                                               omendb_count_callback callback,
                                                               void* context) OMENDB_NOEXCEPT;
 
-/* Members that choose what comes back with points. All columns: columns = NULL, no_columns = 0. */
+/* Chooses which columns and vectors points carry. All columns: columns = NULL, no_columns = 0. */
 typedef struct omendb_fields {
   size_t size;
   const char* const* columns; /* names; NULL = every column */
   size_t column_count;        /* ignored when columns is NULL */
   int32_t no_columns;         /* 1: no metadata at all */
   int32_t no_vectors;         /* 1: no vectors */
-  /* Of a collection with named fields: those whose vectors come back; NULL = all. */
+  /* For a collection with named fields: the fields whose vectors to return; NULL = all. */
   const char* const* vector_fields;
   size_t vector_field_count;
 } omendb_fields;
 
 /*
- * Looks points up. `found` (ids->count bytes of the caller's, or NULL) receives 1 for each id that
- * exists; `out` holds one row for each such id, in the order of the request. `fields` may be NULL.
+ * Looks up points by id. `found` (ids->count bytes that the caller provides, or NULL) receives 1
+ * for each id that exists, 0 for the others. `out` holds one row for each id that exists, in the
+ * order of the request. `fields` may be NULL.
  */
 OMENDB_API omendb_status omendb_collection_get(const omendb_collection* collection,
                                                const omendb_ids* ids, const omendb_fields* fields,
@@ -465,23 +465,23 @@ OMENDB_API omendb_status omendb_collection_count(const omendb_collection* collec
                                                  const char* where, uint64_t* out) OMENDB_NOEXCEPT;
 
 /*
- * A filter is text everywhere in this header, as docs/filters.md describes it; a path such as
+ * A filter is text everywhere in this header; docs/filters.md describes it. A path such as
  * author.name leads into a JSON column. The text has SQL's logic: a test of a missing field is
- * NULL, and neither it nor its negation matches. What the dicts of the Python package mean can be
- * written in it: their $ne, $nin and $not are `(...) is not true`, $exists is `is not null`, $size
- * is size(...), $all is `contains all (...)`, $any is `in`.
+ * NULL, and neither it nor its negation matches. The operators of Python's dict filters have these
+ * forms: $ne, $nin and $not are `(...) is not true`, $exists is `is not null`, $size is size(...),
+ * $all is `contains all (...)`, $any is `in`.
  *
- * What is doubtful about a filter, a sentence each: names of columns that no point has, which a
- * call takes for NULL in all of them. It evaluates nothing; ask before a call whose filter somebody
- * typed.
+ * omendb_collection_filter_warnings finds columns in the filter that no point has, and which are
+ * therefore NULL in all points: one sentence for each. It does not evaluate the filter; it is
+ * useful before a call whose filter a person typed.
  */
 OMENDB_API omendb_status omendb_collection_filter_warnings(const omendb_collection* collection,
                                                            const char* where,
                                                            omendb_strings** out) OMENDB_NOEXCEPT;
 
 /*
- * Stops calls that it was given to, from any thread: they fail with CANCELLED. For good; make a new
- * one for the next call. Free it when no call uses it any more.
+ * Stops the calls that it was passed to, from any thread: they fail with CANCELLED. Once set it
+ * stays set; make a new one for the next call. Free it when no call uses it any more.
  */
 typedef struct omendb_cancel omendb_cancel;
 OMENDB_API omendb_status omendb_cancel_new(omendb_cancel** out) OMENDB_NOEXCEPT;
@@ -494,16 +494,16 @@ typedef struct omendb_search_options {
   int32_t exact;        /* 1: equal to brute force, ties by id */
   int32_t with_vectors; /* 1: hits carry their vectors */
   double recall;        /* 0 < recall <= 1: wanted share of true neighbours; 0 = 0.95 */
-  size_t effort;        /* candidates to rerank a query; 0 = chosen from recall */
+  size_t effort;        /* candidates to rerank for a query; 0 = chosen from recall */
   int32_t has_radius;   /* 1: only hits with distance <= radius */
   int32_t all_columns;  /* 1: hits carry every metadata column */
   double radius;
   const char* const* columns; /* names of the metadata columns that hits carry */
   size_t column_count;
   uint64_t timeout_ms;         /* the search fails with DEADLINE_EXCEEDED after it; 0 = no limit */
-  const omendb_cancel* cancel; /* borrowed; NULL = nobody cancels */
-  const char* field;           /* the vector field to search; may be NULL where there is one */
-  const char* const* vector_fields; /* those whose vectors with_vectors means; NULL = all */
+  const omendb_cancel* cancel; /* borrowed; NULL = the search cannot be cancelled */
+  const char* field;           /* the vector field to search; NULL only if there is just one */
+  const char* const* vector_fields; /* fields that with_vectors returns; NULL = all */
   size_t vector_field_count;
   const char* const* where_each; /* one filter a query, instead of `where`; NULL = none */
   size_t where_each_count;       /* as many as there are queries */
@@ -511,8 +511,8 @@ typedef struct omendb_search_options {
 
 /*
  * Finds the k nearest live points to each query.
- * queries: n x dim; f32 against f32, f16 and i8 vectors, or the field's own element type.
- * k: 1..65,536; more than there are points returns them all. `options` may be NULL.
+ * queries: n x dim, row-major; f32 for f32, f16 and i8 vectors, or the field's own element type.
+ * k: 1..65,536; if fewer points match, all of them are hits. `options` may be NULL.
  * Fails with INVALID_ARGUMENT, DIMENSION_MISMATCH, TYPE_MISMATCH, INVALID_FILTER, LIMIT_EXCEEDED,
  * DEADLINE_EXCEEDED, CANCELLED, CORRUPTION, CLOSED.
  */
@@ -522,8 +522,8 @@ OMENDB_API omendb_status omendb_collection_search(const omendb_collection* colle
                                                   omendb_result** out) OMENDB_NOEXCEPT;
 
 /*
- * Finds the k nearest other points to each of these points, by its vector in the field that is
- * searched; its own hit is left out.
+ * Finds the k nearest other points to each of these points, by its vector in the searched field. A
+ * point is not its own hit.
  * k: 1..65,535. Fails as omendb_collection_search does, with NOT_FOUND for an id that no point has,
  * and with INVALID_ARGUMENT for a point that has no vector in the field. `options` may be NULL.
  */
@@ -533,19 +533,19 @@ OMENDB_API omendb_status omendb_collection_search_ids(const omendb_collection* c
                                                       omendb_result** out) OMENDB_NOEXCEPT;
 
 enum {
-  OMENDB_JOB_SEAL = 1,  /* vectors move from memory to a segment */
-  OMENDB_JOB_MERGE = 2, /* segments become one, without the dead */
-  OMENDB_JOB_INDEX = 3  /* an index of a segment is built */
+  OMENDB_JOB_SEAL = 1,  /* moves points from memory to a segment */
+  OMENDB_JOB_MERGE = 2, /* merges segments into one, without deleted points */
+  OMENDB_JOB_INDEX = 3  /* builds an index of a segment */
 };
 
-/* What a collection is having done. */
+/* A job that runs in the background or in a compact. */
 typedef struct omendb_job {
   int32_t kind; /* OMENDB_JOB_* */
   uint64_t rows_done;
   uint64_t rows_total;
 } omendb_job;
 
-/* What a collection holds, as one snapshot saw it. Made by the library; may gain members. */
+/* The state of a collection in one snapshot. Made by the library; may gain members. */
 typedef struct omendb_collection_info {
   size_t size;
   const char* name;
@@ -562,10 +562,10 @@ typedef struct omendb_collection_info {
   uint64_t segment_points; /* rows in segments, dead ones included */
   uint64_t indexed_points; /* of those, rows with an index of at least one vector field */
   uint64_t segment_bytes;  /* on disk, indexes included */
-  uint64_t waiting_seals;  /* full memtables that are to become segments, or are becoming one */
+  uint64_t waiting_seals;  /* full memtables that are not segments yet */
   size_t job_count;
-  const omendb_job* jobs; /* running in the background, or in a compact */
-  size_t field_count; /* vector fields that have names; dim, metric and element are theirs then */
+  const omendb_job* jobs;
+  size_t field_count; /* named vector fields; each has its own dim, metric and element */
   const omendb_vector_field* fields;
 } omendb_collection_info;
 
@@ -574,18 +574,18 @@ OMENDB_API omendb_status omendb_collection_get_info(const omendb_collection* col
 OMENDB_API void omendb_collection_info_free(omendb_collection_info* info) OMENDB_NOEXCEPT;
 
 /*
- * Waits until the background has nothing left to do for the collection: no full memtable is to be
- * sealed, no merge would pay. `timeout_ms` 0 waits as long as it takes, which may be for ever
- * beside writers. Fails with DEADLINE_EXCEEDED, with what the work failed with meanwhile, or with
+ * Waits until the background work for the collection is done: no full memtable waits for its seal,
+ * and no merge would pay. `timeout_ms` 0 is no limit; while others write, that may be for ever.
+ * Fails with DEADLINE_EXCEEDED, with the error of the work if that fails while it waits, or with
  * CLOSED.
  */
 OMENDB_API omendb_status omendb_collection_optimize(omendb_collection* collection,
                                                     uint64_t timeout_ms) OMENDB_NOEXCEPT;
 
 /*
- * Seals what is in memory and merges all segments into one, without the dead; into several where
- * there are more than 2,147,483,647 points or than max_build_bytes allows. Waits; a close or a drop
- * ends it early.
+ * Seals the points in memory and merges all segments into one without deleted points; into several
+ * if there are more than 2,147,483,647 points or more than max_build_bytes allows. Returns when
+ * that is done; a close or a drop ends it early.
  */
 OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection) OMENDB_NOEXCEPT;
 

@@ -1,4 +1,4 @@
-// What the calls of database.h return: plain structs that own what they hold.
+// The results of the calls of database.h: plain structs that own their data.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@
 
 namespace omendb {
 
-/// What a collection has done in the background.
+/// The kinds of background work.
 enum class JobKind : uint8_t {
-  kSeal = 1,   ///< vectors move from memory to a segment
-  kMerge = 2,  ///< segments become one, without the dead
-  kIndex = 3,  ///< an index of a segment is built
+  kSeal = 1,   ///< moves points from memory to a segment
+  kMerge = 2,  ///< merges segments into one, without deleted points
+  kIndex = 3,  ///< builds an index of a segment
 };
 
 struct JobInfo {
@@ -25,13 +25,13 @@ struct JobInfo {
   uint64_t rows_total = 0;
 };
 
-/// What a collection holds, as one consistent snapshot saw it.
+/// The state of a collection in one consistent snapshot.
 struct CollectionInfo {
   std::string name;
-  size_t dim = 0;  ///< 0 until the first add, and where the vector fields have names
+  size_t dim = 0;  ///< 0 until the first add, and if the vector fields have names
   Metric metric = Metric::kL2;
   Element element = Element::kF32;
-  std::vector<VectorField> fields;  ///< the vector fields that have names
+  std::vector<VectorField> fields;  ///< the named vector fields
   std::optional<IdKind> id_kind;    ///< none until the first add
   std::vector<std::pair<std::string, ColumnType>> columns;
   uint64_t points = 0;         ///< live points
@@ -40,8 +40,8 @@ struct CollectionInfo {
   uint64_t segment_points = 0;  ///< rows in segments, dead ones included
   uint64_t indexed_points = 0;  ///< of those, rows with an index of at least one vector field
   uint64_t segment_bytes = 0;   ///< on disk, indexes included
-  uint64_t waiting_seals = 0;   ///< full memtables that are to become segments, or are becoming one
-  std::vector<JobInfo> jobs;    ///< running in the background, or in a call of compact()
+  uint64_t waiting_seals = 0;   ///< full memtables that are not segments yet
+  std::vector<JobInfo> jobs;    ///< that run in the background or in a compact()
 };
 
 /// The vectors of points in one field.
@@ -50,7 +50,7 @@ struct PointVectors {
   size_t dim = 0;
   Element element = Element::kF32;
   std::vector<std::byte> vectors;  ///< row-major; zeros for points that have none
-  /// One byte a point: 0 = it has no vector in this field. Empty: every point has one.
+  /// One byte a point: 0 = the point has no vector in this field. Empty: every point has one.
   std::vector<uint8_t> present;
 
   bool has(size_t point) const { return present.empty() || present[point] != 0; }
@@ -62,7 +62,7 @@ struct Points {
   std::vector<std::byte> vectors;    ///< row-major; empty unless asked for
   size_t dim = 0;                    ///< of these vectors; 0 until the first add
   Element element = Element::kF32;   ///< of these vectors
-  std::vector<PointVectors> fields;  ///< instead, where the vector fields have names
+  std::vector<PointVectors> fields;  ///< used instead if the vector fields have names
   std::vector<Column> metadata;
 };
 
@@ -71,14 +71,14 @@ struct SearchResult {
   std::vector<uint64_t> offsets;
   std::vector<float> distances;
   Points points;                ///< one row a hit
-  Metric metric = Metric::kL2;  ///< of the distances; with `dim`, what score() takes
+  Metric metric = Metric::kL2;  ///< of the distances; score() takes it and `dim`
   size_t dim = 0;               ///< of the vectors that were searched
 };
 
-/// What is doubtful about a filter, though it is no error: a column that no point has.
+/// A filter names a column that no point has. That is allowed, but may be a typing mistake.
 struct FilterWarning {
   std::string column;   ///< as the filter names it
-  std::string message;  ///< a sentence, with the nearest name that there is
+  std::string message;  ///< a sentence; suggests the most similar name of a column
 };
 
 struct GetResult {

@@ -1,4 +1,4 @@
-// What runs here: version and instruction sets.
+// The version of the library and the instruction sets that it uses.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// Errors as values. Every fallible call of OmenDB returns a Status or a Result<T>; neither can be
-// dropped by accident. Exceptions are never thrown across this API.
+// Errors as values. Every fallible call of OmenDB returns a Status or a Result<T>, and the compiler
+// warns if the caller ignores it. This API never throws.
 #pragma once
 
 #include <cstdint>
@@ -11,29 +11,29 @@
 
 namespace omendb {
 
-/// What went wrong, coarsely enough to act on. The values are frozen: the C ABI exposes them.
+/// The kind of an error, for callers to act on. The values are frozen: the C ABI exposes them.
 enum class StatusCode : int32_t {
   kOk = 0,
   kInvalidArgument = 1,      ///< A parameter is malformed: k = 0, NaN, a bad name, duplicate ids.
   kDimensionMismatch = 2,    ///< The vectors' dimension differs from the collection's.
   kTypeMismatch = 3,         ///< Element type, id kind or column type conflicts with the schema.
   kNotFound = 4,             ///< No such database, collection or column.
-  kAlreadyExists = 5,        ///< add() met an id that exists, or a schema that differs.
+  kAlreadyExists = 5,        ///< An id that add() gets exists, or a collection with another schema.
   kInvalidFilter = 6,        ///< A filter does not parse or does not fit the columns.
   kLocked = 7,               ///< Another writer holds the database.
   kCorruption = 8,           ///< Stored bytes fail their checksum or make no sense.
   kIoError = 9,              ///< The operating system refused a file operation.
-  kNoSpace = 10,             ///< The disk is full; try again when it is not.
+  kNoSpace = 10,             ///< The disk is full; try again when it has space.
   kReadOnly = 11,            ///< Opened for reading, or a flush failed: reopen to write again.
   kUnsupportedVersion = 12,  ///< Written by a newer OmenDB.
   kNotADatabase = 13,        ///< The path is a file, or a folder that OmenDB did not make.
   kClosed = 14,              ///< The database was closed.
-  kLimitExceeded = 15,       ///< A stated maximum (dimension, k, batch, name length) was passed.
+  kLimitExceeded = 15,       ///< A value is above its stated maximum (dimension, k, batch, name).
   kUnimplemented = 16,       ///< Not available in this build.
-  kInternal = 17,            ///< A broken invariant that could be contained; please report it.
-  kDeadlineExceeded = 18,    ///< The time that the caller gave ran out first.
-  kCancelled = 19,           ///< The caller stopped it.
-  kOutOfMemory = 20,         ///< The system gave no memory; nothing was changed by the call.
+  kInternal = 17,            ///< A bug in OmenDB that did no damage; please report it.
+  kDeadlineExceeded = 18,    ///< The call did not finish within the caller's timeout.
+  kCancelled = 19,           ///< The caller stopped the call.
+  kOutOfMemory = 20,         ///< The system gave no memory; the call changed nothing.
 };
 
 /// The frozen, lower-case name of a code, e.g. "invalid_argument".
@@ -53,7 +53,7 @@ class [[nodiscard]] Status {
   /// "invalid_argument: k is 0; expected 1..65536", or "ok".
   std::string to_string() const;
 
-  /// States on purpose that a failure here changes nothing.
+  /// Says at the call that a failure does not matter there.
   void ignore() const {}
 
  private:
@@ -61,7 +61,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-/// A value, or the Status that says why there is none.
+/// A value, or the error that explains why there is none.
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -73,7 +73,7 @@ class [[nodiscard]] Result {
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
 
-  /// The value; the caller has checked ok().
+  /// The value. The caller must have checked ok(): without a value these abort.
   T& value() & { return check(), *value_; }
   const T& value() const& { return check(), *value_; }
   T&& value() && { return check(), std::move(*value_); }

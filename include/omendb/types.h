@@ -1,5 +1,5 @@
 // The vocabulary of OmenDB: metrics, element types, ids, and the columnar form in which vectors and
-// metadata cross the API. Plain data; no call here does work.
+// metadata cross the API. Plain data.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace omendb {
 
 // Limits. Beyond one, a call fails with kLimitExceeded and changes nothing.
 inline constexpr size_t kMaxDimension = 65'536;
-inline constexpr size_t kMaxVectorFields = 16;    ///< of a collection
+inline constexpr size_t kMaxVectorFields = 16;    ///< in a collection
 inline constexpr size_t kMaxFieldNameBytes = 64;  ///< [A-Za-z0-9_-]{1,64}
 inline constexpr size_t kMaxK = 65'536;
 inline constexpr size_t kMaxBatchBytes = size_t{1} << 30;  ///< one add/upsert, vectors + metadata
@@ -23,25 +23,27 @@ inline constexpr size_t kMaxStringIdBytes = 1'024;
 inline constexpr size_t kMaxColumns = 1'024;
 inline constexpr size_t kMaxColumnNameBytes = 256;
 inline constexpr size_t kMaxStringBytes = size_t{16} << 20;  ///< one metadata string or JSON text
-inline constexpr size_t kMaxJsonDepth = 128;  ///< arrays and objects inside each other
+inline constexpr size_t kMaxJsonDepth = 128;                 ///< of nested arrays and objects
 inline constexpr size_t kMaxCollections = 4'096;
 inline constexpr size_t kMaxCollectionNameBytes = 64;  ///< [A-Za-z0-9_-]{1,64}
 
-/// How near two vectors are. A smaller distance is nearer, always.
+/// The distance between two vectors. Smaller is nearer in every metric.
 enum class Metric : uint8_t {
   kL2 = 1,            ///< squared Euclidean distance
   kCosine = 2,        ///< 1 - cos(q, x); zero vectors are refused
   kInnerProduct = 3,  ///< -<q, x>
-  kHamming = 4,       ///< differing bits; for Element::kBinary alone
+  kHamming = 4,       ///< number of differing bits; only for Element::kBinary
 };
 
-/// How alike two vectors at a distance are. A larger score is nearer, always: of kCosine the
-/// cosine, of kInnerProduct the inner product, of kL2 1 / (1 + distance), of kHamming the share of
-/// equal bits, 1 - distance / dim.
-/// @param dim  of the vectors; used by kHamming.
+/// Converts a distance to a similarity. Larger is nearer in every metric.
+///   kCosine        the cosine
+///   kInnerProduct  the inner product
+///   kL2            1 / (1 + distance)
+///   kHamming       the share of equal bits, 1 - distance / dim
+/// @param dim  dimension of the vectors; only kHamming uses it.
 double score(Metric metric, size_t dim, float distance);
 
-/// What one coordinate is.
+/// The type of one coordinate.
 enum class Element : uint8_t {
   kF32 = 1,
   kF16 = 2,
@@ -49,7 +51,7 @@ enum class Element : uint8_t {
   kBinary = 4,  ///< one bit; eight to a byte, lowest bit first; the dimension counts bits
 };
 
-/// Bytes that one vector of `dim` coordinates takes.
+/// Size of one vector of `dim` coordinates, in bytes.
 constexpr size_t vector_bytes(Element element, size_t dim) {
   switch (element) {
     case Element::kF32: return dim * 4;
@@ -60,7 +62,7 @@ constexpr size_t vector_bytes(Element element, size_t dim) {
   return 0;
 }
 
-/// The type of a metadata column, fixed by its first use.
+/// The type of a metadata column. The first batch with a value chooses it.
 enum class ColumnType : uint8_t {
   kBool = 1,
   kI64 = 2,
@@ -86,7 +88,7 @@ constexpr ColumnType array_of(ColumnType scalar) {
   return static_cast<ColumnType>(static_cast<uint8_t>(scalar) | 16);
 }
 
-/// Whether it is one of the types above: what comes from files and foreign callers may be none.
+/// Whether it is one of the types above; files and foreign callers may hold other numbers.
 constexpr bool is_column_type(ColumnType type) {
   const auto element = static_cast<uint8_t>(element_type(type));
   const bool known = static_cast<uint8_t>(type) < 32 && element >= 1 && element <= 6;
@@ -101,8 +103,8 @@ std::string_view metric_name(Metric metric);         ///< "l2", "cosine", "ip", 
 std::string_view element_name(Element element);      ///< "f32", "f16", "i8", "binary"
 std::string_view column_type_name(ColumnType type);  ///< "i64", "string[]", ...
 
-/// Borrowed row-major vectors: `count` rows, the first at `data`, each `stride` bytes after the one
-/// before it. stride 0 means rows without gaps.
+/// Borrowed row-major vectors: `count` rows, the first at `data`, each `stride` bytes after the
+/// previous one. stride 0 means rows without gaps.
 struct VectorsView {
   const void* data = nullptr;
   size_t count = 0;
@@ -116,7 +118,7 @@ struct VectorsView {
   size_t row_stride() const { return stride != 0 ? stride : vector_bytes(element, dim); }
 };
 
-/// A vector field of a collection that has several.
+/// A named vector field.
 struct VectorField {
   std::string name;  ///< [A-Za-z0-9_-]{1,64}
   size_t dim = 0;    ///< 1..kMaxDimension; 0 = taken from the first add
@@ -137,14 +139,14 @@ inline size_t id_count(const Ids& ids) {
   return std::visit([](const auto& v) { return v.size(); }, ids);
 }
 
-/// What a point has of a column: the bytes of Column::valid. Filters take both kinds of nothing for
-/// NULL.
-inline constexpr uint8_t kAbsent = 0;        ///< the point has no such key
-inline constexpr uint8_t kPresent = 1;       ///< a value
-inline constexpr uint8_t kExplicitNull = 2;  ///< the key is there, and its value is null
+/// The bytes of Column::valid: whether a point has a value in a column. Filters treat kAbsent and
+/// kExplicitNull as NULL.
+inline constexpr uint8_t kAbsent = 0;        ///< the point does not have the key
+inline constexpr uint8_t kPresent = 1;       ///< the point has a value
+inline constexpr uint8_t kExplicitNull = 2;  ///< the point has the key, and its value is null
 
-/// One metadata column for a batch of rows, laid out as Arrow lays it out but with 64-bit offsets
-/// and one validity byte a row. Only the members that `type` names are filled:
+/// One metadata column for a batch of rows, in Arrow's layout but with 64-bit offsets and one
+/// validity byte a row. Only the members for its type are filled:
 ///   kBool → bools; kI64, kTimestamp → ints; kF64 → doubles;
 ///   kString, kJson → string_offsets + bytes.
 /// An array column holds its elements in the same members, and row r owns elements
@@ -152,7 +154,7 @@ inline constexpr uint8_t kExplicitNull = 2;  ///< the key is there, and its valu
 struct Column {
   std::string name;
   ColumnType type = ColumnType::kI64;
-  std::vector<uint8_t> valid;  ///< rows bytes of kAbsent, …; empty = every row has a value
+  std::vector<uint8_t> valid;  ///< one byte a row, kAbsent, …; empty = every row has a value
   std::vector<uint8_t> bools;
   std::vector<int64_t> ints;
   std::vector<double> doubles;
@@ -166,7 +168,7 @@ struct Column {
     return std::string_view(bytes).substr(string_offsets[value],
                                           string_offsets[value + 1] - string_offsets[value]);
   }
-  /// Elements held (rows, unless an array column).
+  /// @return the number of rows; for an array column, the number of elements of all rows.
   size_t value_count() const;
   size_t row_count() const;
 };
