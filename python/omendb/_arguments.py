@@ -1,4 +1,4 @@
-"""Arguments of the verbs, checked before the engine sees them."""
+"""Checks the arguments of the calls before the engine gets them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking after a database folder that is not open: is it sound, and what can be saved of it."""
+"""Checks and repairs a database folder that no writer has open."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from omendb._values import path_text
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What :func:`omendb.check` found."""
+    """The report of :func:`omendb.check`."""
 
-    #: What is damaged or contradicts itself, a sentence each, which names the file.
+    #: Damage and contradictions: one sentence for each, which names the file.
     problems: list[str]
-    #: What is no damage and worth knowing: the torn tail of a log, files that nothing names.
+    #: Findings that are not damage: the torn tail of a log, files that nothing names.
     notes: list[str]
     collections: int
     #: Live points, in segments and in the log.
@@ -32,12 +32,12 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What :func:`omendb.repair` did."""
+    """The report of :func:`omendb.repair`."""
 
     collections: int
     #: Points that the new database holds.
     points: int
-    #: What could not be saved, or may have come back wrongly, a sentence each.
+    #: Losses, and points that may be out of date: one sentence for each.
     lost: list[str]
 
     @property
@@ -47,11 +47,11 @@ class RepairReport:
 
 
 def check(path: str | os.PathLike[str]) -> CheckReport:
-    """Reads every byte of a database that no writer has open, and says what is wrong with it.
+    """Reads every byte of a database that no writer has open, and reports damage.
 
-    Verifies every checksum and holds the files against one another: the manifest against the
-    segments, tombstones and log that it names, ids against their order, the log's operations
-    against their collections. Writes nothing. Damage is in the report, not an exception.
+    Verifies every checksum and compares the files with each other: the manifest with the segments,
+    tombstones and log that it names, the ids with their order, the log's operations with their
+    collections. Writes nothing. Damage is in the report and raises no exception.
 
     Raises NotFoundError, NotADatabaseError, VersionError, LockedError.
     """
@@ -59,12 +59,12 @@ def check(path: str | os.PathLike[str]) -> CheckReport:
 
 
 def repair(path: str | os.PathLike[str], into: str | os.PathLike[str]) -> RepairReport:
-    """Copies what is sound of a damaged database into a new one at ``into``.
+    """Copies the sound parts of a damaged database into a new one at ``into``.
 
-    Every point whose id and vector can be read is copied, with those of its metadata that can, and
-    what the log's whole records did since is done again. The damaged folder is not changed.
+    Copies every point whose id and vector can be read, with the metadata that can be read, and
+    then applies the whole records of the log. Does not change the damaged folder.
 
-    Raises AlreadyExistsError if there is something at ``into``, CorruptionError if the manifest
+    Raises AlreadyExistsError if something exists at ``into``, CorruptionError if the manifest
     itself is damaged, NotFoundError, NotADatabaseError, VersionError, LockedError, NoSpaceError.
     """
     return RepairReport(**_core.repair(path_text(path), path_text(into)))

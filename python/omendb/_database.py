@@ -35,7 +35,7 @@ DType = Literal["f32", "f16", "i8", "binary", "float32", "float16", "int8", "boo
 
 
 class Collection(Verbs):
-    """A named set of points with one schema; from :meth:`Database.collection`."""
+    """A named set of points with one schema. :meth:`Database.collection` returns it."""
 
     __slots__ = ("_core_collection", "_database", "_name", "_warned")
 
@@ -47,12 +47,12 @@ class Collection(Verbs):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the collection."""
         return self._name
 
     @property
     def database(self) -> Database:
-        """The database that it is in."""
+        """The database of the collection."""
         return self._database
 
     def __repr__(self) -> str:
@@ -69,9 +69,9 @@ class Collection(Verbs):
 
 
 class Database(Verbs):
-    """An open database folder; from :func:`omendb.open`.
+    """An open database folder. :func:`omendb.open` returns it.
 
-    Its own verbs act on the collection "default". Use it as a context manager, or close it.
+    Its own verbs act on the collection "default". Use it as a context manager, or call close().
     """
 
     __slots__ = (
@@ -94,13 +94,13 @@ class Database(Verbs):
     def _open(self) -> _core.Collection:
         drops = self._drops
         core = self._core.collection("default", 0, None, None, [], True)
-        if drops is self._drops:  # or a thread dropped it meanwhile, and it would stay so
+        if drops is self._drops:  # not if another thread has dropped the collection since
             self._core_collection = core
         return core
 
     @property
     def path(self) -> str:
-        """The folder, as it was given."""
+        """The folder, as it was passed to open()."""
         return self._path
 
     @property
@@ -110,7 +110,7 @@ class Database(Verbs):
 
     @property
     def recovery_notes(self) -> list[str]:
-        """What recovery had to say at open: a torn tail that was dropped. Empty after a clean
+        """What recovery found at open, e.g. a torn tail that it dropped. Empty after a clean
         start."""
         return list(self._core.recovery_notes)
 
@@ -126,17 +126,17 @@ class Database(Verbs):
     ) -> Collection:
         """Gets the collection, or creates it; ``create=False`` raises NotFoundError instead.
 
-        ``dim`` is taken from the first add if absent. ``metric`` is "l2" (squared Euclidean),
-        "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` "f32", "f16", "i8" or "binary".
-        Other common names are taken, too: "euclidean" (squared all the same), "dot",
-        "inner_product", "float32", np.float32 and so on.
-        What is not said is as in the collection that exists, or "l2" and "f32" in a new one.
+        ``dim`` is taken from the first add if it is None. ``metric`` is "l2" (squared Euclidean),
+        "cosine" (1 - cos), "ip" (-<q, x>) or "hamming"; ``dtype`` is "f32", "f16", "i8" or
+        "binary". Other common names work too: "euclidean" (also squared), "dot", "inner_product",
+        "float32", np.float32 and so on. An option that is None accepts what an existing collection
+        has; a new one gets "l2" and "f32".
 
-        ``vectors`` declares several vectors a point, each in a field with a name and with a
-        dimension, metric and dtype of its own: ``vectors={"title": 384, "body": {"dim": 768,
-        "metric": "cosine"}}``. At most 16; names are ``[A-Za-z0-9_-]{1,64}``.
+        ``vectors`` declares several vectors a point, each in a named field with its own dimension,
+        metric and dtype: ``vectors={"title": 384, "body": {"dim": 768, "metric": "cosine"}}``. At
+        most 16; names are ``[A-Za-z0-9_-]{1,64}``.
 
-        Raises AlreadyExistsError if it exists with another schema than is asked for here.
+        Raises AlreadyExistsError if the collection exists with another schema.
         """
         if dim is not None:
             dim = natural(dim, "dim")
@@ -146,7 +146,8 @@ class Database(Verbs):
         if vectors is not None:
             if (dim, metric, dtype) != (None, None, None):
                 raise InvalidArgumentError(
-                    "dim=, metric= or dtype= beside vectors=; each vector field says its own"
+                    "dim=, metric= or dtype= is given beside vectors=; give it for each vector "
+                    "field instead"
                 )
             fields = declared_fields(vectors)
         create = flag(create, "create")
@@ -174,7 +175,7 @@ class Database(Verbs):
                 self._core_collection = None
 
     def stats(self) -> DatabaseStats:
-        """What all collections hold together, and each: points, rows in memory, files, bytes."""
+        """Points, rows in memory, files and bytes: of each collection, and the sum of all."""
         infos = {}
         for name in self.collections():
             with suppress(NotFoundError):  # dropped meanwhile
@@ -196,7 +197,7 @@ class Database(Verbs):
         self._core.compact()
 
     def flush(self) -> None:
-        """Makes every returned write durable, whatever the durability mode."""
+        """Makes every returned write durable, in any durability mode."""
         self._core.flush()
 
     def snapshot(
@@ -208,22 +209,23 @@ class Database(Verbs):
         """Makes a complete copy of the database at ``path`` while reads and writes go on.
 
         The copy is a folder that opens like any other and holds every write that had returned
-        before the call. Files are linked where the file system can, and copied otherwise. The
-        folder gets its name when all of it is on the disk; what a crash leaves is called
-        ``<path>.partial-…`` and may be removed. A ":memory:" database is copied to the disk.
+        before the call. Files are linked if the file system can do so, and copied otherwise. The
+        folder gets its name when all of it is on the disk; a crash leaves a folder
+        ``<path>.partial-…``, which may be removed. A ":memory:" database is copied to the disk.
 
-        ``progress(bytes_done, bytes_total)`` is called now and then, on this thread; if it returns
-        False the snapshot is given up with CancelledError, and what it raises comes out of here.
-        Raises AlreadyExistsError if there is something at ``path``.
+        ``progress(bytes_done, bytes_total)`` is called now and then, on this thread. If it returns
+        False, the snapshot stops with CancelledError; if it raises, this call raises the same.
+        Raises AlreadyExistsError if something exists at ``path``.
         """
         if progress is not None and not callable(progress):
             raise TypeMismatchError(f"progress is {progress!r}; expected a callable or None")
         self._core.snapshot(path_text(path), progress)
 
     def close(self) -> None:
-        """Releases the folder. Later calls raise ClosedError; a second close is fine.
+        """Writes the points in memory to files and releases the folder.
 
-        It is closed also if this raises, because what was in memory could not be written.
+        Later calls raise ClosedError; a second close does nothing. If this raises, because the
+        points in memory could not be written, the database is closed all the same.
         """
         self._closed = True
         self._core.close()
@@ -263,17 +265,17 @@ def open(
     memtable_mb: float | None = None,
     timeout: float = 0,
 ) -> Database:
-    """Opens a database folder, making it if it is missing; ":memory:" lives with the process.
+    """Opens a database folder, and makes it if it is missing; ":memory:" needs no folder.
 
     ``mode``: "rw" (read and write; one process at a time) or "r" (read only; any number of
-    processes, beside a writer too). A reader needs a folder that it can read and nothing else: it
-    creates and writes nothing. Each of its calls sees every write that was acknowledged before it
-    began; whatever would write raises ReadOnlyError.
+    processes, also beside a writer). A reader creates and writes nothing, so a read-only folder is
+    enough. Each of its calls sees every write that was acknowledged before the call began; calls
+    that would write raise ReadOnlyError.
     ``durability``: "sync" (a write that returned survives a power cut), "interval(100)" (a power
     cut loses at most the last 100 ms, always a suffix) or "none" (until flush or close).
     ``create=False`` raises NotFoundError instead of making a folder. ``memtable_mb``: megabytes of
     vectors that a collection gathers in memory before it writes a segment file; 64 by default.
-    ``timeout``: seconds to wait for a database that another process holds, before LockedError.
+    ``timeout``: seconds to wait for the lock while another process holds it; then LockedError.
 
     Raises LockedError, NotADatabaseError, NotFoundError, VersionError, CorruptionError.
     """

@@ -1,4 +1,4 @@
-"""Points of a collection with named vector fields, made into batches."""
+"""Converts points of a collection with named vector fields to batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids, made into a uint64 array or a tuple of str."""
+"""Converts ids to a uint64 array or a tuple of str."""
 
 from __future__ import annotations
 

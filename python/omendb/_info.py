@@ -1,4 +1,4 @@
-"""What ``info()`` tells of a collection, and ``stats()`` of a database."""
+"""The results of ``info()`` of a collection and ``stats()`` of a database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Job(NamedTuple):
-    """What a collection is having done: in the background, or by a call of ``compact``."""
+    """A job of a collection that runs in the background or in a call of ``compact``."""
 
     #: "seal" (vectors move from memory to a file), "merge" (files become one) or "index" (an index
     #: of a file is built)
@@ -18,14 +18,14 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """What a collection holds, as one snapshot saw it."""
+    """The state of a collection in one snapshot."""
 
     name: str
     dim: int  #: 0 until the first add
     metric: str
     dtype: str
-    #: Where the vector fields have names: each one's dim, metric and dtype, as
-    #: ``db.collection(vectors=)`` takes them. Empty where a point has one vector.
+    #: The dim, metric and dtype of each named vector field, as ``db.collection(vectors=)`` takes
+    #: them. Empty if points have one vector without a name.
     vectors: dict[str, dict[str, Any]]
     id_type: str | None  #: "u64" or "str"; None until the first add
     columns: dict[str, str]  #: metadata columns and their types
@@ -41,7 +41,7 @@ class CollectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStats:
-    """What all collections of a database hold together, and each of them."""
+    """The state of all collections of a database: their sums, and each collection's own."""
 
     collections: dict[str, CollectionInfo]
     points: int  #: live points

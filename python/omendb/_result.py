@@ -1,6 +1,6 @@
-"""What search, get and scan return.
+"""The results of search, get and scan.
 
-Rows stay in the engine's columns. A :class:`Hit` or :class:`Point` is made when it is looked at.
+Rows stay in the engine's columns. A :class:`Hit` or :class:`Point` is made on access.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-#: A point's name: an int of 64 bits without a sign, or a str.
+#: A point's id: an unsigned 64-bit int, or a str.
 Id = int | str
 
 _NO_ID = np.iinfo(np.uint64).max
@@ -39,7 +39,7 @@ class Point:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The keys that the point has, of the columns that were asked for."""
+        """The keys and values of the point, limited to the requested columns."""
         try:
             return self._metadata
         except AttributeError:
@@ -48,18 +48,17 @@ class Point:
 
     @property
     def vector(self) -> NDArray[Any] | None:
-        """The vector in the collection's element type, or None if vectors were not asked for.
+        """The vector in the collection's element type, or None if vectors were not requested.
 
-        A point with several vectors has ``vectors``; asked for the one, it raises.
+        Raises for a point of a collection with vector fields; use ``vectors`` there.
         """
         vector: NDArray[Any] | None = self._rows.vector(self._row)
         return vector
 
     @property
     def vectors(self) -> dict[str, Any]:
-        """The vectors of the fields that were asked for, by the fields' names, None for a field
-        in which the point has none; empty in a collection whose points have one vector without a
-        name."""
+        """The vectors of the requested fields by the fields' names; None for a field in which the
+        point has no vector. Empty in a collection whose points have one vector without a name."""
         return self._rows.fields(self._row)
 
     def __getitem__(self, name: str) -> Any:
@@ -68,11 +67,11 @@ class Point:
     def __contains__(self, name: object) -> bool:
         return name in self.metadata
 
-    #: Not by way of __getitem__, whose KeyError: 0 would be a riddle.
+    #: Else Python would iterate with __getitem__ and raise KeyError: 0.
     __iter__ = None
 
     def keys(self) -> KeysView[str]:
-        """The names of the metadata columns, so that ``dict(hit)`` is its metadata."""
+        """The keys of the metadata, so that ``dict(hit)`` is its metadata."""
         return self.metadata.keys()
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -97,7 +96,7 @@ class Point:
 
 
 class Hit(Point):
-    """A point that a search found, and its ``distance`` to the query: smaller is nearer."""
+    """A point that a search found, with its ``distance`` to the query: smaller is nearer."""
 
     __slots__ = ("distance",)
 
@@ -110,8 +109,8 @@ class Hit(Point):
 
     @property
     def score(self) -> float:
-        """How alike hit and query are: larger is nearer. cosine: the cosine; ip: the inner product;
-        l2: 1 / (1 + distance); hamming: the share of equal bits."""
+        """The similarity of hit and query: larger is nearer. cosine: the cosine; ip: the inner
+        product; l2: 1 / (1 + distance); hamming: the share of equal bits."""
         return self._rows.score(self._row)
 
     def __eq__(self, other: object) -> bool:
@@ -126,7 +125,7 @@ class Hit(Point):
 
 
 class _Frames:
-    """What can be had of an Arrow stream."""
+    """Converts an Arrow stream to tables and frames."""
 
     __slots__ = ()
 
@@ -171,10 +170,10 @@ class _Table(_Frames):
 
     @property
     def vectors(self) -> Any:
-        """n x dim in the collection's element type (a view, read-only); None if not asked for.
+        """n x dim in the collection's element type (a view, read-only); None if not requested.
 
-        Where points have several vectors: a dict of such arrays, by the fields' names. If some of
-        the points lack a field, its array is a masked one, in which their rows are masked.
+        In a collection with vector fields: a dict of such arrays by the fields' names. If some of
+        the points have no vector in a field, its array is a masked array that masks their rows.
         """
         vectors = self._rows.vectors(self._start, self._stop)
         if isinstance(vectors, dict):
@@ -185,11 +184,11 @@ class _Table(_Frames):
 
     @property
     def columns(self) -> list[str]:
-        """The names of the metadata columns that came back."""
+        """The names of the returned metadata columns."""
         return self._rows.columns
 
     def column(self, name: str) -> list[Any]:
-        """One metadata column, None where a point has no value."""
+        """The values of one metadata column; None where a point has no value."""
         return self._rows.column(name, self._start, self._stop)
 
     @property
@@ -198,7 +197,7 @@ class _Table(_Frames):
         return [self._rows.metadata(row) for row in range(self._start, self._stop)]
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """One Arrow record batch; numbers, strings and vectors are lent without a copy."""
+        """One Arrow record batch; shares numbers, strings and vectors without a copy."""
         return self._rows.arrow_stream(self._start, self._stop, self._with_query)
 
     _with_query = False
@@ -208,7 +207,7 @@ class _Table(_Frames):
 
 
 class _Stream:
-    """The Arrow stream of a table alone, for readers that would rather see its sequence of rows."""
+    """Only the Arrow stream of a table, for libraries that would prefer its sequence of rows."""
 
     def __init__(self, table: _Frames) -> None:
         self._table = table
@@ -246,8 +245,8 @@ class Points(_Table, Sequence[Point]):
 class Scan(_Frames, Iterator[Points]):
     """Walks the points of one snapshot: an iterator of :class:`Points`.
 
-    It is an Arrow stream, too: libraries that read ``__arrow_c_stream__`` take what is left of it,
-    batch by batch, and so do ``to_arrow``, ``to_pandas`` and ``to_polars``.
+    It is also an Arrow stream: libraries that read ``__arrow_c_stream__`` read the remaining
+    batches one by one, and so do ``to_arrow``, ``to_pandas`` and ``to_polars``.
     """
 
     __slots__ = ("_scan",)
@@ -262,7 +261,7 @@ class Scan(_Frames, Iterator[Points]):
         return Points(rows, 0, len(rows))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The batches that are left, as one stream."""
+        """The remaining batches, as one stream."""
         return self._scan.arrow_stream()
 
     def __repr__(self) -> str:
@@ -275,9 +274,9 @@ class Scan(_Frames, Iterator[Points]):
 class Result(_Table, Sequence[Hit]):
     """The hits of one query, nearest first; a sequence of :class:`Hit`.
 
-    ``ids`` and ``distances`` are NumPy views. ``to_arrow``, ``to_pandas`` and ``to_polars`` give
-    the columns id, distance, vector (if asked for; where vectors have fields, one a field, with
-    its name) and the metadata.
+    ``ids`` and ``distances`` are NumPy views. ``to_arrow``, ``to_pandas`` and ``to_polars`` return
+    the columns id, distance, vector (if requested; with vector fields one column a field, with its
+    name) and the metadata.
     """
 
     __slots__ = ()
@@ -346,7 +345,7 @@ class Results(_Table, Sequence[Result]):
 
     @property
     def offsets(self) -> NDArray[np.uint64]:
-        """Query q owns the rows offsets[q] up to offsets[q + 1] of ids and distances."""
+        """Query q owns the rows [offsets[q], offsets[q + 1]) of ids and distances."""
         offsets: NDArray[np.uint64] = self._rows.offsets
         return offsets
 
@@ -369,8 +368,8 @@ class Results(_Table, Sequence[Result]):
     def to_numpy(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """(ids, distances), both queries x hits.
 
-        Rows that are shorter than the longest are padded: ids with the largest uint64 (which no
-        point has; None for string ids), distances with NaN. Without padding both are views.
+        Rows that are shorter than the longest are padded: ids with the largest uint64 (no point has
+        it; None for string ids), distances with NaN. Without padding both are views.
         """
         offsets = self.offsets.astype(np.int64)
         counts = np.diff(offsets)

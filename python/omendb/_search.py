@@ -1,4 +1,4 @@
-"""The uncommon ways to ask: queries that are not float32 arrays, odd options."""
+"""Converts queries that are not float32 arrays, and checks uncommon options."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def queries_in(query: Any, element: str) -> tuple[NDArray[Any], int, bool]:
 def stored_queries(query: Any, id: Any) -> tuple[None, int, bool, Any]:
     """(no queries, 0, whether it is one point, ids that the engine can borrow)"""
     if query is not None:
-        raise InvalidArgumentError("search takes a query or id=, one of the two")
+        raise InvalidArgumentError("search takes a query or id=, one of the two; both were given")
     return None, 0, isinstance(id, int | str | np.integer), ids_in(id)
 
 
 def search_options(k: Any, effort: Any) -> tuple[int, int]:
-    """k and effort as the engine takes them; what is no natural number is refused here."""
+    """k and effort as the engine takes them; refuses all but natural numbers."""
     for name, value in (("k", k), ("effort", effort)):
         if value is None and name == "effort":
             continue
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
         if value >= 2**63:
-            raise LimitError(f"{name} is {value}; it has to fit in 63 bits")
+            raise LimitError(f"{name} is {value}; expected at most 2^63 - 1")
     return int(k), 0 if effort is None else int(effort)
 
 
 def milliseconds(timeout: Any) -> int:
-    """A timeout in seconds as the engine takes it, rounded up; what is none is refused here."""
+    """A timeout in seconds as milliseconds, rounded up; refuses all but positive numbers."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float | np.number):
         raise TypeMismatchError(f"timeout is {timeout!r}; expected a number of seconds")
     if not timeout > 0:
@@ -54,7 +54,7 @@ def milliseconds(timeout: Any) -> int:
 
 
 def wrong_option(error: TypeError, exact: Any, recall: Any, radius: Any, field: Any) -> OmendbError:
-    """What to raise for a TypeError of the engine's call: the option that is to blame, by name."""
+    """The error to raise for a TypeError of the engine's call; it names the wrong option."""
     if isinstance(error, OmendbError):
         return error
     if not isinstance(exact, bool):

@@ -1,4 +1,4 @@
-"""update: a part of points that are there."""
+"""update: changes parts of existing points."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ _MAX_K = 65_536
 
 
 class Verbs:
-    """What a collection can do; a database does it to its collection "default".
+    """The calls of a collection. A database has them too, for its collection "default".
 
-    Safe to call from any number of threads. Each call that writes is atomic, each that reads sees
-    one snapshot, and the GIL is released while the engine works.
+    Thread-safe. Each write is atomic, each read sees one snapshot, and the GIL is released while
+    the engine works.
     """
 
     __slots__ = ("__weakref__",)
@@ -62,17 +62,18 @@ class Verbs:
         "vector", maybe "id", and metadata; or an iterator of any of these. ``ids``: ints or strs,
         generated if absent. ``metadata``: a list of dicts, a dict of sequences, or a table.
 
-        Where points have several vectors, ``vectors`` is a dict of matrices by field
-        (``{"title": A, "body": B}``), dicts with one vector a field, or a table whose columns are
-        named like the fields. A point has a vector in one or more of the fields: where it lacks
-        one, its key or its column is missing, or the vector is None (Arrow: null).
+        In a collection with vector fields, ``vectors`` is a dict of matrices by field
+        (``{"title": A, "body": B}``), dicts with one vector a field, or a table whose columns have
+        the fields' names. Each point needs a vector in at least one field. If it lacks one, leave
+        out the key or the column, or pass None as the vector (Arrow: null).
 
         Returns a uint64 array, or a list of str for string ids.
 
-        All or nothing, up to 100,000 rows or 256 MiB. More is written in batches of 32,768 rows,
-        each all or nothing, after a check of the whole for NaN, Inf and ids given twice. An
-        iterator's batches are writes of their own. ``progress=True`` shows a bar (tqdm), False
-        never does; by default a long add shows one on a terminal, if tqdm is installed.
+        Below 100,000 rows and up to 256 MiB, all points are added or none. A larger add first
+        checks all rows for NaN, Inf and ids given twice; then it writes parts of up to 32,768
+        rows, each all or nothing. Each batch of an iterator is a write of its own.
+        ``progress=True`` shows a bar (tqdm), False shows none; by default a long add shows one on a
+        terminal, if tqdm is installed.
 
         Raises AlreadyExistsError, DimensionError, TypeMismatchError, InvalidArgumentError,
         LimitError, ReadOnlyError, NoSpaceError, ClosedError. A failed write changes nothing.
@@ -122,9 +123,10 @@ class Verbs:
             raise FilterError(f"the filter of query {query}: {error}") from None
 
     def delete(self, ids: Any = None, *, where: Where = None) -> int:
-        """Deletes by id (ids that do not exist are passed over) or by filter; returns how many.
+        """Deletes points by id or by filter, and returns how many it deleted.
 
-        Exactly one of the two is given. ``where="true"`` deletes everything.
+        Pass ``ids`` (those that do not exist are skipped) or ``where=``, exactly one of the two.
+        ``where="true"`` deletes everything.
         """
         if (ids is None) == (where is None):
             raise InvalidArgumentError("delete takes ids or where=, exactly one of the two")
@@ -134,10 +136,12 @@ class Verbs:
         return core.delete_where(self._meant(core, where, "delete"))
 
     def _meant(self, core: _core.Collection, where: Where, verb: str) -> _core.Filter:
-        """The filter of a write, which takes all points for no other word than "true"."""
+        """The filter of a write. Only the text "true" may mean all points."""
         compiled = self._filter(core, where)
         if compiled is None or (not isinstance(where, str) and compiled.empty):
-            raise InvalidArgumentError(f'an empty filter; to {verb} everything say where="true"')
+            raise InvalidArgumentError(
+                f'where is {where!r}, an empty filter; to {verb} everything pass where="true"'
+            )
         return compiled
 
     def update(
@@ -149,38 +153,38 @@ class Verbs:
         vectors: Any = None,
         missing: Literal["error", "ignore"] = "error",
     ) -> int:
-        """Changes a part of points that are there, and leaves the rest of each point as it is.
+        """Changes parts of existing points, and leaves the rest of each point as it is.
 
-        ``ids`` or ``where=``, exactly one of the two, says which points. ``metadata`` is one dict
-        for all of them, or with ids a list of one dict a point (or what else :meth:`add` takes): a
-        value takes the place of the old one, ``None`` removes the key, and keys that are not named
-        stay. ``vectors``, with ids: one a point; where points have several vectors, a dict of
-        those that change (``{"title": A}``).
+        ``ids`` or ``where=``, exactly one of the two, chooses the points. ``metadata`` is one dict
+        for all of them, or with ids one dict a point (a list, or another form that :meth:`add`
+        takes). A value replaces the old one, ``None`` removes the key, and other keys stay.
+        ``vectors``, only with ids, has one vector a point; in a collection with vector fields it
+        is a dict of the fields that change (``{"title": A}``).
 
         Returns how many points were updated. All of the points change or none; together they may
         take 1 GiB.
 
-        Raises NotFoundError for an id that does not exist, unless ``missing="ignore"`` passes over
-        it; and what :meth:`upsert` raises.
+        Raises NotFoundError for an id that does not exist (``missing="ignore"`` skips it), and the
+        errors of :meth:`upsert`.
         """
         core = self._core_collection or self._open()
         meant = None if where is None else self._meant(core, where, "update")
         return update(core, core.element, core.fields, ids, meant, metadata, vectors, missing)
 
     def rename_column(self, column: str, name: str) -> None:
-        """Gives a metadata key another name, in every point, at once and however many there are.
+        """Renames a metadata key in every point, in the same time for any number of points.
 
-        Raises NotFoundError if no point ever had the key, AlreadyExistsError if there is one of
+        Raises NotFoundError if no point ever had the key, AlreadyExistsError if another key has
         the new name; InvalidArgumentError, LimitError, ReadOnlyError, NoSpaceError, ClosedError.
         """
         core = self._core_collection or self._open()
         core.rename_column(column, name)
 
     def drop_column(self, column: str) -> None:
-        """Takes a metadata key from every point, at once and however many there are.
+        """Removes a metadata key from every point, in the same time for any number of points.
 
-        Its values never come back, also if there is a key of that name later, which may have
-        values of another type. :meth:`compact` frees the room that they take.
+        Its values never come back, even if points get a key of that name later, which may have
+        values of another type. :meth:`compact` frees their space.
 
         Raises NotFoundError if no point ever had the key; ReadOnlyError, NoSpaceError,
         ClosedError.
@@ -222,14 +226,14 @@ class Verbs:
         vectors: bool | Sequence[str] = True,
         fields: Sequence[str] | None = None,
     ) -> Any:
-        """The points of these ids in the order asked for, None for an id that does not exist; or,
-        without ids, the :class:`Points` that ``where`` matches.
+        """Returns the points of these ids in the order of the ids, None for an id that does not
+        exist; or, without ids, the :class:`Points` that ``where`` matches.
 
-        One id (an int or a str) gives one :class:`Point` or None. ``limit``, ``offset`` and
+        One id (an int or a str) returns one :class:`Point` or None. ``limit``, ``offset`` and
         ``order_by`` choose among the points that match: ``order_by="year"``, ``"-year"`` (the
-        largest first), ``["lang", "-year"]``; "id" is the point's id, ties go by id, and what has
-        no value comes last. Without an order points come as they are stored, which later writes
-        may change.
+        largest first), ``["lang", "-year"]``. "id" is the point's id; ties are sorted by id; points
+        without a value come last. Without an order points come as they are stored, which later
+        writes may change.
         """
         if ids is None:
             return self._matching(where, limit, offset, order_by, vectors, fields)
@@ -245,7 +249,7 @@ class Verbs:
     def get_points(
         self, ids: Any, *, vectors: bool | Sequence[str] = True, fields: Sequence[str] | None = None
     ) -> Points:
-        """Like :meth:`get`, column by column; ids that do not exist are left out."""
+        """Like :meth:`get`, but column by column and without ids that do not exist."""
         if ids is None:
             raise InvalidArgumentError("get_points needs ids")
         _, rows = self._get(ids, vectors, fields)
@@ -269,7 +273,8 @@ class Verbs:
         core = self._core_collection or self._open()
         if where is None and limit is None and order_by is None:
             raise InvalidArgumentError(
-                'get needs ids, where= or limit=; for every point say where="true", or scan()'
+                'get needs ids, where=, limit= or order_by=; for every point pass where="true", '
+                "or call scan()"
             )
         most, skip = page_in(limit, offset)
         rows = core.get_where(
@@ -293,10 +298,10 @@ class Verbs:
             return False  # no id of this collection looks so
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(f"an omendb.{type(self).__name__} is no sequence; walk it with scan()")
+        raise TypeError(f"an omendb.{type(self).__name__} is not a sequence; walk it with scan()")
 
     def count(self, where: Where = None) -> int:
-        """How many points there are, or how many ``where`` matches."""
+        """Returns how many points there are, or how many ``where`` matches."""
         core = self._core_collection or self._open()
         return core.count(self._filter(core, where))
 
@@ -317,11 +322,11 @@ class Verbs:
         vectors: bool | Sequence[str] = True,
         fields: Sequence[str] | None = None,
     ) -> Scan:
-        """Walks the points of one snapshot in batches; writes made later do not show.
+        """Walks the points of one snapshot in batches. It does not see later writes.
 
-        An iterator of :class:`Points` and one Arrow stream at once. ``limit``, ``offset`` and
-        ``order_by`` are as in :meth:`get`; with an order, all matching points are put in order
-        before the first batch.
+        The :class:`Scan` is an iterator of :class:`Points` and also one Arrow stream. ``limit``,
+        ``offset`` and ``order_by`` are as in :meth:`get`; with an order, this call sorts all
+        matching points before the first batch.
         """
         core = self._core_collection or self._open()
         most, skip = page_in(limit, offset)
@@ -389,16 +394,16 @@ class Verbs:
         """Finds the k nearest points: a :class:`Result` for one vector, :class:`Results` for a
         matrix of them. There are k hits whenever k points match.
 
-        ``id``: instead of a query, a stored point (or several) whose neighbours are wanted; the
-        point itself is left out. ``where``: a filter, as text (``"year > 2020 and lang in ('en',
-        'de')"``) or as a dict; or a list of filters, one a query.
-        ``exact``: equal to brute force, ties by id. ``recall``: the wanted share of the true
-        neighbours, from which the engine chooses its effort; ``effort``: candidates to rerank,
-        instead. ``radius``: only hits with distance <= radius. ``fields``: the metadata columns
-        that hits carry, by default all. ``vectors``: hits carry their vectors too, all of them or
-        those of the vector fields in a list. ``field``: the vector field to search, which has to
-        be said where points have several vectors. ``timeout``: seconds after which the search
-        gives up with :class:`DeadlineError`, a ``TimeoutError``.
+        ``id``: the id of a stored point, or several; finds their neighbours instead of a query's,
+        and leaves out the point itself. ``where``: a filter, as text (``"year > 2020 and lang in
+        ('en', 'de')"``) or as a dict; or a list of filters, one a query.
+        ``exact``: the same answer as brute force, ties by id. ``recall``: the wanted share of the
+        true neighbours, from which the engine chooses its effort. ``effort``: the number of
+        candidates to rerank, instead of ``recall``. ``radius``: only hits with distance <= radius.
+        ``fields``: the metadata columns that hits carry, by default all. ``vectors``: whether hits
+        carry their vectors, or a list of the vector fields that they carry. ``field``: the vector
+        field to search; required if the collection has several. ``timeout``: seconds after which
+        the search raises :class:`DeadlineError`, a ``TimeoutError``.
         """
         core = self._core_collection or self._open()
         ids = None
@@ -435,20 +440,20 @@ class Verbs:
         return Result(rows, 0, len(rows)) if single else Results(rows)
 
     def info(self) -> CollectionInfo:
-        """What the collection holds: dimension, metric, columns, points, bytes on disk."""
+        """Returns the collection's dimension, metric, columns, points, bytes on disk and so on."""
         core = self._core_collection or self._open()
         info = core.info()
         info["jobs"] = tuple(Job(*job) for job in info["jobs"])
         return CollectionInfo(**info)
 
     def optimize(self, timeout: float | None = None) -> None:
-        """Waits until the background has nothing left to do: no file to write, no files to merge.
+        """Waits until the background work is done: no file to write, no files to merge.
 
-        Searches are as fast then as the engine makes them by itself. ``info().jobs`` tells how far
-        it is; the work goes on whether anybody waits or not. ``compact()`` does more: it merges all
-        files into one.
+        ``info().jobs`` shows its progress; the work also goes on when nobody waits. ``compact()``
+        does more: it merges all files into one.
 
-        Raises DeadlineError after ``timeout`` seconds, and whatever the work fails with meanwhile.
+        Raises DeadlineError after ``timeout`` seconds, and the error of the work if that fails
+        while this call waits.
         """
         if timeout is not None and not timeout >= 0:
             raise InvalidArgumentError(
@@ -458,26 +463,26 @@ class Verbs:
         (self._core_collection or self._open()).optimize(milliseconds)
 
     def compact(self) -> None:
-        """Writes what is in memory to disk and merges small files. Waits until it is done."""
+        """Writes the points in memory to disk and merges all files into one. Returns when done."""
         (self._core_collection or self._open()).compact()
 
     def __reduce__(self) -> NoReturn:
         name = type(self).__name__
         raise TypeError(
-            f"omendb.{name} cannot be pickled: it holds an open folder, which one process at a "
-            "time may do. Pass data to the process that opened it"
+            f"omendb.{name} cannot be pickled: an open database belongs to one process. Open the "
+            'folder in the other process, with mode="r" to read it'
         )
 
 
 def _refuse_paging(where: Where, limit: int | None, offset: int, order_by: OrderBy | None) -> None:
     if where is not None:
-        raise InvalidArgumentError("get takes ids or where=, one of the two")
+        raise InvalidArgumentError("get takes ids or where=, one of the two; both were given")
     if limit is not None or offset != 0 or order_by is not None:
         raise InvalidArgumentError("limit=, offset= and order_by= go with where=, not with ids")
 
 
 def _element_of(core: _core.Collection, field: str | None) -> str:
-    """The element type of the field that is searched; the engine refuses one that is not."""
+    """The element type of the searched field. The engine refuses a field that does not exist."""
     fields = core.fields
     if not fields:
         return core.element

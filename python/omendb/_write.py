@@ -1,4 +1,4 @@
-"""add and upsert: batches in, ids out, long ones in parts with a progress bar."""
+"""add and upsert. Long batches are written in parts, with a progress bar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omendb._batch import Batch, FieldBatch
 from omendb._input import batches_in
 from omendb.errors import InvalidArgumentError
 
-#: One write is all or nothing up to this many rows and bytes; beyond, it is split.
+#: A batch below this many rows, and up to this many bytes, is one write; a larger one is split.
 WHOLE_ROWS = 100_000
 WHOLE_BYTES = 256 << 20
 PART_ROWS = 32_768
@@ -56,7 +56,7 @@ def write(
                 rows += len(part)
                 if bar is not None:
                     bar.update(len(part))
-    except BaseException as error:  # of the engine, or of the caller's generator
+    except BaseException as error:  # from the engine or from the caller's generator
         if rows:
             error.add_note(f"{rows:,} rows were written before this one failed, and stay")
         elif _is_stream(data):
@@ -69,7 +69,7 @@ def write(
 
 
 def _parts(batch: Batch | FieldBatch) -> list[tuple[int, int]]:
-    """Where to cut a batch that is too long to be one write."""
+    """The row ranges of the writes that a batch is cut into."""
     rows = len(batch)
     if rows < WHOLE_ROWS and (batch.nbytes <= WHOLE_BYTES or rows <= 1):
         return [(0, rows)]
@@ -78,12 +78,12 @@ def _parts(batch: Batch | FieldBatch) -> list[tuple[int, int]]:
 
 
 def _check_whole(batch: Batch | FieldBatch) -> None:
-    """Bad input must change nothing, also where one add takes several writes."""
+    """Checks all rows first: bad input must change nothing, even if one add is several writes."""
     rows = len(batch)
     if batch.ids is not None:
         if len(batch.ids) != rows:
             raise InvalidArgumentError(
-                f"{len(batch.ids)} ids for {rows} vectors; expected one each"
+                f"{len(batch.ids)} ids for {rows} vectors; expected one id for each vector"
             )
         if (twice := _given_twice(batch.ids)) is not None:
             raise InvalidArgumentError(f"id {twice!r} is given twice; ids must be unique")
@@ -105,7 +105,7 @@ def _check_finite(vectors: NDArray[Any], of_field: str) -> None:
 
 
 def _given_twice(ids: Any) -> Any:
-    """An id that is there more than once, or None."""
+    """An id that the batch holds more than once, or None."""
     if isinstance(ids, tuple):
         seen: set[str] = set()
         for one in ids:

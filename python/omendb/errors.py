@@ -1,7 +1,7 @@
 """The exceptions of OmenDB.
 
-Each is an :class:`OmendbError` and also the built-in exception that a Python programmer would
-expect in its place, so that both ``except omendb.DimensionError`` and ``except ValueError`` work.
+Each is an :class:`OmendbError` and also the built-in exception that Python raises in such a case,
+so that both ``except omendb.DimensionError`` and ``except ValueError`` work.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OmendbError(Exception):
     """Everything that OmenDB raises."""
 
     def __str__(self) -> str:
-        # KeyError would show the repr of its message, OSError wants an errno first.
+        # KeyError would show the repr of its message, and OSError expects an errno first.
         return str(self.args[0]) if self.args else ""
 
 
@@ -49,10 +49,10 @@ class OmendbWarning(UserWarning):
 
 
 class FilterWarning(OmendbWarning):
-    """A filter names a column that no point has. It is NULL in all of them.
+    """A filter names a column that no point has. The column is NULL in all points.
 
-    Given once for each collection and name, before the call does anything: turned into an error
-    (``warnings.simplefilter("error", omendb.FilterWarning)``), it keeps the call from running.
+    Issued once for each collection and name, before the call does anything. As an error
+    (``warnings.simplefilter("error", omendb.FilterWarning)``) it stops the call.
     """
 
 
@@ -65,7 +65,7 @@ class DimensionError(OmendbError, ValueError):
 
 
 class TypeMismatchError(OmendbError, TypeError):
-    """Element type, id kind or column type conflicts with what is there."""
+    """Element type, id kind or column type conflicts with the schema."""
 
 
 class NotFoundError(OmendbError, LookupError):
@@ -73,7 +73,7 @@ class NotFoundError(OmendbError, LookupError):
 
 
 class AlreadyExistsError(OmendbError, ValueError):
-    """add() met an id that exists, or a collection has another schema."""
+    """An id that add() gets exists, a path exists, or a collection has another schema."""
 
 
 class FilterError(OmendbError, ValueError):
@@ -81,7 +81,7 @@ class FilterError(OmendbError, ValueError):
 
     @property
     def column(self) -> int | None:
-        """Where in the filter's text the mistake is, counted from 1; None if it has no text."""
+        """The column of the mistake in the filter's text, from 1; None if there is no text."""
         found = re.search(r"\bcolumn (\d+)", str(self))
         return int(found[1]) if found else None
 
@@ -89,8 +89,8 @@ class FilterError(OmendbError, ValueError):
 class LockedError(OmendbError, BlockingIOError):
     """Another process holds the database.
 
-    A BlockingIOError, because that is what ``fcntl.flock`` with LOCK_NB raises in the same place:
-    nothing is wrong with the caller, and trying again later may work.
+    It is a BlockingIOError because ``fcntl.flock`` with LOCK_NB raises that for a lock that another
+    process holds. Trying again later may work.
     """
 
 
@@ -123,7 +123,7 @@ class ClosedError(OmendbError, ValueError):
 
 
 class LimitError(OmendbError, ValueError):
-    """A stated maximum (dimension, k, batch, name length) was passed."""
+    """A value is above its stated maximum (dimension, k, batch, name length)."""
 
 
 class UnimplementedError(OmendbError, NotImplementedError):
@@ -131,15 +131,15 @@ class UnimplementedError(OmendbError, NotImplementedError):
 
 
 class InternalError(OmendbError, RuntimeError):
-    """A broken invariant that could be contained; please report it."""
+    """A bug in OmenDB that did no damage; please report it."""
 
 
 class DeadlineError(OmendbError, TimeoutError):
-    """The time that the caller gave ran out first. ``errno`` is ETIMEDOUT."""
+    """The call did not finish within the caller's timeout. ``errno`` is ETIMEDOUT."""
 
 
 class CancelledError(OmendbError, RuntimeError):
-    """The caller stopped it."""
+    """The caller stopped the call."""
 
 
 class OutOfMemoryError(OmendbError, MemoryError):
@@ -182,7 +182,7 @@ _ERRNO = {
 
 
 def from_status(code: int, message: str) -> OmendbError:
-    """The exception for a status of the engine; called by the extension module."""
+    """Makes the exception for a status of the engine. The extension module calls it."""
     kind = _BY_CODE.get(code, InternalError)
     error = kind(message)
     if isinstance(error, OSError):
