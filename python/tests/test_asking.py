@@ -119,7 +119,9 @@ def test_odd_pages_are_refused_by_name(shelf: omendb.Database) -> None:
         shelf.get([10], where="true")  # type: ignore[call-overload]
     with pytest.raises(omendb.InvalidArgumentError, match="go with where=, not with ids"):
         shelf.get([10], limit=3)  # type: ignore[call-overload]
-    with pytest.raises(omendb.InvalidArgumentError, match="get needs ids, where=, limit= or order_by="):
+    with pytest.raises(
+        omendb.InvalidArgumentError, match="get needs ids, where=, limit= or order_by="
+    ):
         shelf.get()
 
 

@@ -108,7 +108,7 @@ def test_a_killed_process_leaves_its_database_free_though_a_forked_child_lives(
             assert len(db) == 1
 
 
-def test_opening_waits_for_the_lock_as_long_as_it_was_told(tmp_path: Path) -> None:
+def test_opening_waits_for_the_lock_up_to_the_timeout(tmp_path: Path) -> None:
     db = omendb.open(tmp_path / "db")
     with pytest.raises(omendb.LockedError, match="after 20 ms"):
         omendb.open(tmp_path / "db", timeout=0.02)

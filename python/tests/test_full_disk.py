@@ -82,7 +82,7 @@ with omendb.open(sys.argv[1]) as again:
 """
 
 
-def test_a_file_size_limit_is_named_and_kills_nobody(tmp_path: Path) -> None:
+def test_a_file_size_limit_is_named_and_kills_no_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FILE_SIZE_LIMIT, str(tmp_path / "db")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

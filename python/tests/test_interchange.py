@@ -65,7 +65,7 @@ def test_every_real_dtype_is_taken(db: omendb.Database, dtype: str) -> None:
     assert db.search(np.array([3, 4], dtype=dtype), k=1)[0].id == 2
 
 
-def test_float32_rows_are_borrowed_whatever_their_stride() -> None:
+def test_float32_rows_are_borrowed_with_any_stride() -> None:
     base = np.arange(60, dtype=np.float32).reshape(6, 10)
     for view in (base, base[::2], base[1:, :4], base[:, 2:5], base[3], base[:1]):
         borrowed, _ = vectors_in(view, "f32")

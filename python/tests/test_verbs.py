@@ -223,7 +223,7 @@ def test_collections_are_apart_and_named(path: Path) -> None:
         assert info.points == 1
 
 
-def test_what_is_not_said_of_a_collection_is_as_it_was(db: omendb.Database) -> None:
+def test_options_that_are_left_out_accept_the_existing_collection(db: omendb.Database) -> None:
     codes = db.collection("codes", dtype="binary")
     again = db.collection("codes", dim=16)
     assert (again.info().dtype, again.info().metric) == ("binary", "hamming")

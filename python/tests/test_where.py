@@ -343,7 +343,7 @@ def test_what_cannot_be_meant_is_an_error(
 # --- names that no point has -------------------------------------------------------------------
 
 
-def test_a_first_run_deletes_nothing_and_nobody_is_warned(db: omendb.Database) -> None:
+def test_a_first_run_deletes_nothing_and_gives_no_warning(db: omendb.Database) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert db.delete(where={"source": "a.txt"}) == 0

@@ -83,7 +83,7 @@ static void PagesComeInOrder(omendb_collection* docs) {
   omendb_points_free(points);
 }
 
-static void OrdersThatAreNoneAreRefused(omendb_collection* docs) {
+static void InvalidOrdersAreRefused(omendb_collection* docs) {
   omendb_points* points = NULL;
   omendb_scan* scan = NULL;
   const omendb_order nowhere[] = {{"nowhere", 0}};
@@ -172,7 +172,7 @@ int main(int argc, char** argv) {
   omendb_collection_free(found);
   fill(docs);
   PagesComeInOrder(docs);
-  OrdersThatAreNoneAreRefused(docs);
+  InvalidOrdersAreRefused(docs);
   NeighboursOfAPointAreThoseOfItsVectorInTheFieldThatIsSearched(docs);
   EachQueryHasAFilterOfItsOwn(docs);
   ABatchOfNothingIsNoMistake(docs);

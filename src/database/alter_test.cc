@@ -185,7 +185,7 @@ TEST_F(AlterTest, ListsOfIntsBecomeListsOfFloatsAndEmptyOnesStayEmpty) {
   expect_for_good("1: years=[1.0,2.0,]; 2: years=[]; 3: years=[0.5,]; ");
 }
 
-TEST_F(AlterTest, AnIntThatNoFloatIsKeepsItsColumnOneOfIntsAndIsNamedWhereverItLies) {
+TEST_F(AlterTest, AnIntThatNoFloatEqualsKeepsItsColumnIntAndTheErrorNamesIt) {
   ASSERT_TRUE(put({1, 7}, {ints("year", {2019, kNoFloat})}).ok());
   for (const bool sealed : {false, true}) {
     if (sealed) {

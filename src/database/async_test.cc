@@ -168,7 +168,7 @@ TEST(AsyncTest, AFlushThatFailsIsToldToEveryCallbackThatItConcerns) {
   EXPECT_EQ(collection.count().value(), 1U);
 }
 
-TEST(AsyncTest, BadInputIsSaidAtOnceAndCallsNobody) {
+TEST(AsyncTest, BadInputIsReportedAtOnceAndCallsNoCallback) {
   auto database = Database::open(":memory:");
   Collection collection = *database->default_collection();
   const auto never = [](Result<Ids>) { ADD_FAILURE() << "called"; };

@@ -115,7 +115,7 @@ TEST_F(CutFileTest, EveryReadOfAFileThatWasCutWhileMappedFailsAndNamesTheFile) {
   }
 }
 
-TEST_F(CutFileTest, AnIndexThatWasCutWhileMappedCostsNoAnswerAndIsBuiltAnew) {
+TEST_F(CutFileTest, AnIndexThatWasCutWhileMappedCostsNoAnswerAndIsRebuilt) {
   const Database sizing = open_warm("size");
   const auto bytes = fs::file_size(file_of("size", ".idx"));
   for (const uintmax_t place :

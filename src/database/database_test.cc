@@ -71,7 +71,7 @@ std::vector<Hit> hits_of(const SearchResult& result, size_t query) {
   return hits;
 }
 
-TEST_F(DatabaseTest, OpeningWaitsAsLongAsItWasToldForOneThatAnotherHolds) {
+TEST_F(DatabaseTest, OpeningWaitsUpToTheTimeoutForALockThatAnotherHolds) {
   std::optional<Database> holder = open();
   const auto refused = Database::open(folder_.string(), {.lock_timeout_ms = 10});
   ASSERT_EQ(refused.status().code(), StatusCode::kLocked);
@@ -151,7 +151,7 @@ TEST_F(DatabaseTest, SealsMergesAndStaysExactWhileItGrows) {
   EXPECT_EQ(hits_of(*found, 0), brute_force(rows, ids, query.data(), kDim, 15));
 }
 
-TEST_F(DatabaseTest, LargeBatchesFromManyThreadsAreWholeWhoeverFillsThem) {
+TEST_F(DatabaseTest, LargeBatchesFromManyThreadsAreWholeWhicheverThreadFillsThem) {
   constexpr size_t kDim = 128;
   constexpr size_t kThreads = 4;
   constexpr size_t kBatches = 8;

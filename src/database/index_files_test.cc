@@ -149,13 +149,13 @@ TEST_F(IndexFileTest, IsSearchedAndFindsWhatMeasuringFinds) {
   EXPECT_EQ(answer(impl), truth_);
 }
 
-TEST_F(IndexFileTest, ThatIsLostCostsNoAnswerAndIsBuiltAnew) {
+TEST_F(IndexFileTest, ThatIsLostCostsNoAnswerAndIsRebuilt) {
   const std::string path = index_path();
   ASSERT_TRUE(env_->remove_file(path).ok());
   expect_rebuilt(path);
 }
 
-TEST_F(IndexFileTest, WhoseHeaderIsDamagedCostsNoAnswerAndIsBuiltAnew) {
+TEST_F(IndexFileTest, WithADamagedHeaderCostsNoAnswerAndIsRebuilt) {
   for (const size_t at : {size_t{0}, size_t{9}, size_t{4'100}, size_t{8'200}, good_.size() - 1}) {
     auto bytes = good_;
     bytes[at] ^= std::byte{0x40};
@@ -164,7 +164,7 @@ TEST_F(IndexFileTest, WhoseHeaderIsDamagedCostsNoAnswerAndIsBuiltAnew) {
   }
 }
 
-TEST_F(IndexFileTest, ThatIsCutCostsNoAnswerAndIsBuiltAnew) {
+TEST_F(IndexFileTest, ThatIsCutCostsNoAnswerAndIsRebuilt) {
   for (const size_t size : {size_t{0}, size_t{4'096}, good_.size() / 2, good_.size() - 1}) {
     store(index_path(), std::span(good_).first(size));
     expect_rebuilt(index_path());
@@ -172,7 +172,7 @@ TEST_F(IndexFileTest, ThatIsCutCostsNoAnswerAndIsBuiltAnew) {
 }
 
 /// Opening does not read the codes.
-TEST_F(IndexFileTest, WhoseCodesAreFoundDamagedByASearchCostsNoAnswerAndIsBuiltAnew) {
+TEST_F(IndexFileTest, WithCodesThatASearchFindsDamagedCostsNoAnswerAndIsRebuilt) {
   auto bytes = good_;
   bytes[bytes.size() / 2] ^= std::byte{1};
   store(index_path(), bytes);

@@ -195,7 +195,7 @@ TEST_F(ReaderTest, CollectionsComeAndGo) {
   EXPECT_EQ(*read.count(), 7U);
 }
 
-TEST_F(ReaderTest, WhatReadsIsTheSameAsTheWritersThroughSealsMergesAndRestarts) {
+TEST_F(ReaderTest, AReaderSeesWhatTheWriterSeesThroughSealsMergesAndRestarts) {
   SCOPED_TRACE("seed " + std::to_string(seed_));
   std::optional<Database> writer = open(kSmall);
   Database reader = open(kReader);
@@ -242,7 +242,7 @@ TEST_F(ReaderTest, ALogFileThatIsMissingIsReportedAndNotReadAsAnEmptierDatabase)
       << reader.status().to_string();
 }
 
-TEST_F(ReaderTest, WhatAReaderWalksStaysAsItWas) {
+TEST_F(ReaderTest, AReadersSnapshotDoesNotChange) {
   Database writer = open(kSmall);
   Collection written = *writer.default_collection();
   ASSERT_TRUE(add(written, 500).ok());

@@ -285,7 +285,7 @@ class OpenersTest : public testing::Test {
   const std::filesystem::path folder_;
 };
 
-TEST_F(OpenersTest, AnOpenerThatRacesTheHoldersManifestsHearsThatItIsLocked) {
+TEST_F(OpenersTest, AnOpenerThatRacesTheHoldersManifestsGetsLocked) {
   auto database = Database::open(folder_.string());
   ASSERT_TRUE(database.ok());
   std::atomic<bool> stop{false};
@@ -303,7 +303,7 @@ TEST_F(OpenersTest, AnOpenerThatRacesTheHoldersManifestsHearsThatItIsLocked) {
   publisher.join();
 }
 
-TEST_F(OpenersTest, OfTwoThatCreateADatabaseAtOnceOneHoldsItAndTheOtherHearsThatItIsLocked) {
+TEST_F(OpenersTest, IfTwoCreateADatabaseAtOnceOneHoldsItAndTheOtherGetsLocked) {
   for (int i = 0; i < 30; ++i) {
     const std::string path = (folder_ / std::to_string(i)).string();
     std::filesystem::create_directories(folder_);

@@ -179,7 +179,7 @@ TEST_F(VerbsTest, FiltersApplyBeforeLimits) {
   EXPECT_EQ(got(options), std::vector<uint64_t>(wanted.begin() + 2, wanted.begin() + 7));
 }
 
-TEST_F(VerbsTest, OrdersThatAreNoneAreRefused) {
+TEST_F(VerbsTest, InvalidOrdersAreRefused) {
   const auto code = [&](std::vector<OrderBy> order) {
     const auto scan = collection_->scan({.order_by = order});
     const auto get = collection_->get_where({.order_by = order});

@@ -45,7 +45,7 @@ TEST(ByteCodes, AreThoseOfTheRowsHoweverTheyGrow) {
   }
 }
 
-TEST(ByteCodes, OfVectorsThatWouldSaveLittleOrTakeTooMuchThereAreNone) {
+TEST(ByteCodes, AreNotMadeForVectorsThatWouldSaveLittleOrTakeTooMuch) {
   const auto useful = [](size_t dim, Element element, uint32_t rows) {
     return ByteCodes({dim, Metric::kL2, element}, rows).useful();
   };
@@ -58,7 +58,7 @@ TEST(ByteCodes, OfVectorsThatWouldSaveLittleOrTakeTooMuchThereAreNone) {
   EXPECT_FALSE(useful(128, Element::kI8, 1'000));
 }
 
-TEST(ByteCodes, ThreadsThatAskAtOnceGetTheRightOnesOrNone) {
+TEST(ByteCodes, ThreadsThatAskAtTheSameTimeGetTheRightCodesOrNone) {
   for (uint32_t round = 0; round < 20; ++round) {
     const Fixture data(round);
     ByteCodes codes(kSpec, kRows);

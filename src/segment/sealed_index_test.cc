@@ -229,7 +229,7 @@ TEST_F(SealedIndexTest, AFlippedByteIsReportedAndTheIndexIsSoundNoMore) {
   EXPECT_GT(reported, 1'000U);
 }
 
-TEST_F(SealedIndexTest, WhatCannotBeOpenedIsListedWithItsReasonAndSearchedByNobody) {
+TEST_F(SealedIndexTest, AnIndexThatCannotBeOpenedIsListedWithItsReasonAndNotSearched) {
   ASSERT_TRUE(env_->make_directory("d").ok());
   SegmentStore files(env_, "d");
   JobControl control;

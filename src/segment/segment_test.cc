@@ -332,7 +332,7 @@ TEST_F(DamagedSegment, AFlippedByteIsReportedOrChangesNoAnswer) {
   EXPECT_GT(reported, 1'000U);
 }
 
-TEST(Segment, DamageBetweenTheRowsThatAMaskNamesIsNobodysConcern) {
+TEST(Segment, DamageInRowsThatTheMaskLeavesOutIsNotReported) {
   constexpr uint32_t kRows = 200;
   const Shape shape{unnamed_field({1'024, Metric::kL2, Element::kF32}),
                     IdKind::kU64};  // a page a row

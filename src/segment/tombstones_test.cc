@@ -52,7 +52,7 @@ RC_GTEST_PROP(Tombstones, ClearingTheDeadLeavesAMaskOfTheLiving, ()) {
   }
 }
 
-TEST(Tombstones, NothingAddedIsTheSameVersion) {
+TEST(Tombstones, AddingNothingKeepsTheVersion) {
   EXPECT_EQ(Tombstones::with(nullptr, {}), nullptr);
   const std::vector<uint32_t> slots = {5};
   const Shared dead = Tombstones::with(nullptr, slots);

@@ -351,7 +351,7 @@ INSTANTIATE_TEST_SUITE_P(Each, EnvTest,
                          testing::Values(Kind::kPosix, Kind::kMemory, Kind::kFault, Kind::kOverlay),
                          kind_name);
 
-TEST(OverlayEnvTest, WhateverIsDoneTheFilesBelowStayAsTheyWere) {
+TEST(OverlayEnvTest, NoOperationChangesTheFilesBelow) {
   const auto base = Env::in_memory();
   ASSERT_TRUE(base->make_directory("d").ok());
   for (const char* name : {"d/a", "d/b", "d/c"}) {

@@ -48,7 +48,7 @@ TEST(FormatTest, TheSectionFileInTheDocsIsWhatTheWriterWrites) {
   EXPECT_EQ(*env->read_file("f.seg"), dump_in_docs("section-file"));
 }
 
-TEST(FormatTest, TheLogInTheDocsIsReadAndButForTheNonceIsWhatTheLogWrites) {
+TEST(FormatTest, TheLogInTheDocsCanBeReadAndIsWhatTheLogWritesExceptTheNonce) {
   const auto documented = dump_in_docs("wal-file");
   const auto env = Env::in_memory();
   ASSERT_TRUE(env->make_directory("wal").ok());

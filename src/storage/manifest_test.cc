@@ -130,7 +130,7 @@ TEST_F(ManifestTest, AFileNameThatLeadsOutOfTheFolderIsRefused) {
   }
 }
 
-TEST_F(ManifestTest, IndexesOfKindsToComeAreKeptAndNoneMayBeThereTwice) {
+TEST_F(ManifestTest, IndexesOfUnknownKindsAreKeptAndDuplicatesAreRefused) {
   const auto code = [](storage::IndexMeta index) {
     Manifest manifest = example();
     manifest.collections[0].segments[0].indexes.push_back(std::move(index));

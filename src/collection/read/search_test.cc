@@ -221,7 +221,7 @@ TEST_P(SearchTest, FiltersThatLeaveManyFewOrNoRowsAllEqualBruteForce) {
   }
 }
 
-TEST_P(SearchTest, ARadiusCutsTheSameHitsOffWhateverThePlan) {
+TEST_P(SearchTest, ARadiusCutsOffTheSameHitsInEveryPlan) {
   const auto query = random_query();
   const auto expected = found(query.data(), {.k = 500, .exact = true});
   const float limit = expected[100].distance;

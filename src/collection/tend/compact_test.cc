@@ -30,7 +30,7 @@ TEST_F(CompactTest, CountsTheLivingAlone) {
   EXPECT_EQ(segment_rows(), (Rows{130}));
 }
 
-TEST_F(CompactTest, WritesASegmentAnewOnlyIfThatDoesSomething) {
+TEST_F(CompactTest, RewritesASegmentOnlyIfThatRemovesSomething) {
   add_segment(130);
   add_segment(100);
   const auto before = host_.state().segments;
@@ -59,7 +59,7 @@ TEST_F(BuildMemoryTest, AMergeTakesNoMoreRowsThanItsShareOfMemoryHolds) {
   EXPECT_EQ(on_disk(), ids_without(320, 0, 0));
 }
 
-TEST_F(BuildMemoryTest, ASegmentThatIsTooLargeToBeWrittenAnewIsLeftAsItIsAndSaidToBe) {
+TEST_F(BuildMemoryTest, ASegmentThatIsTooLargeToRewriteStaysAndTheErrorSaysSo) {
   add_segment(150);
   erase(0, 10);
   const Status refused = core_->compact();

@@ -38,7 +38,7 @@ TEST(LaneTest, ACollectionWithMuchWorkLetsTheOthersComeBetween) {
   for (size_t i = 0; i < turns.size(); ++i) EXPECT_EQ(turns[i], cores[i % 3].get()) << "turn " << i;
 }
 
-TEST(LaneTest, ACollectionWhoseWorkFailedComesAgainAndHoldsUpNobody) {
+TEST(LaneTest, ACollectionWhoseWorkFailedIsTriedAgainAndDelaysNoOther) {
   const Lane::Core bad = stand_in();
   const Lane::Core good = stand_in();
   std::atomic<int> failures{0};

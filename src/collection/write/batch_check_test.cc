@@ -167,7 +167,7 @@ StatusCode ids_code(const std::vector<std::string_view>& ids) {
   return check_ids(std::span<const std::string_view>(ids), ids.size()).code();
 }
 
-TEST(BatchCheck, AnIdGivenTwiceIsFoundWhateverTheOrder) {
+TEST(BatchCheck, AnIdGivenTwiceIsFoundInAnyOrder) {
   EXPECT_EQ(ids_code({1, 2, 3}, 3), StatusCode::kOk);
   EXPECT_EQ(ids_code({3, 1, 2}, 3), StatusCode::kOk);
   EXPECT_EQ(ids_code({1, 2, 2, 3}, 4), StatusCode::kInvalidArgument);

@@ -35,7 +35,7 @@ int syncs_of(int threads, int each) {
   return env->syncs();
 }
 
-TEST(LogGroupCommit, ALoneWriterSyncsEachRecordAndWaitsForNobody) {
+TEST(LogGroupCommit, ALoneWriterSyncsEachRecordAndWaitsForNoOther) {
   EXPECT_EQ(syncs_of(1, 10), 10 + 1);  // and the new file's header
 }
 
