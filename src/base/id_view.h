@@ -20,7 +20,8 @@ IdView id_at(const IdsView& ids, size_t i);
 size_t id_count(const IdsView& ids);
 /// A copy of borrowed ids; empty for std::monostate.
 Ids owned(const IdsView& ids);
-/// Lends ids, which stay where they are meanwhile. `views` holds what a view of strings needs.
+/// @param ids    borrowed for as long as the view is used.
+/// @param views  holds the string views that the result points to.
 IdsView view_of(const Ids& ids, std::vector<std::string_view>& views);
 /// "42" or "\"doc-42\"", for messages.
 std::string describe(const IdView& id);

@@ -29,11 +29,11 @@
 //                  where the vector's range exceeds 2^40 or its mean 2^50
 //   16      P      codes, P = dim rounded up to a multiple of 16; padding is 0
 //
-// Error, while no squared length exceeds 2^100 and but for the rounding of a few f32 operations:
+// Error, if no squared length exceeds 2^100, and without the rounding of a few f32 operations:
 //   l2, cosine   |sqrt(d') - sqrt(d)| <= |x - x'| + |q - q'|, cosine with 2 d and 2 d' for d and d'
 //   ip           |d' - d| <= |q| |x - x'| + |x'| |q - q'|
-// Kernels::bounds takes that from d', and what rounding there is, so that an exact search need not
-// read the vector of a row whose bound exceeds its threshold.
+// Kernels::bounds subtracts that and the rounding from d', so that an exact search need not read
+// the vector of a row whose bound exceeds its threshold.
 #pragma once
 
 #include <cstddef>

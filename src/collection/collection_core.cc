@@ -129,8 +129,8 @@ Result<CollectionCore::Staged<Ids>> CollectionCore::stage_batch(const WriteBatch
       OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, mode, wait));
     }
   }
-  // The collection was declared anew meanwhile, or a memtable had to begin: once more, with what is
-  // there now.
+  // Another thread declared the collection anew, or another memtable had to begin: start again from
+  // the present state.
   if (staged.pending == nullptr) return stage_batch(batch, mode, wait);
   fill(*staged.pending, put, wait);
   staged.value = std::move(ids);
@@ -195,7 +195,7 @@ Status CollectionCore::choose_ids(PutOperation& put, Ids& ids) {
 }
 
 /// @return null if another memtable had to begin: the caller starts again, since other writers may
-///         have come meanwhile.
+///         have staged in between.
 Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(const PutOperation& put,
                                                                    PutMode mode, Wait wait) {
   OMEN_RETURN_IF_ERROR(check_dimensions(put));
@@ -459,7 +459,7 @@ Status CollectionCore::finish_later(Result<Staged<T>> staged, Done<T> done) {
   try {
     publication_.finish_later(pending, std::move(told));
     host_.when_durable(shared_from_this(), pending->lsn);
-  } catch (const std::bad_alloc&) {  // as in or_fail(); `done` hears of it
+  } catch (const std::bad_alloc&) {  // as in or_fail(); `done` gets the error
     publication_.fail(Status(StatusCode::kOutOfMemory, "out of memory"));
   }
   return {};

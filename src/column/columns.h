@@ -81,8 +81,8 @@ enum class ColumnSection : uint32_t {
 };
 
 /// The columns of a segment file. Opening reads the directory; values are checked, page by page,
-/// when they are first read, and handed out where they lie. Offsets are trusted no further than
-/// their sections reach, whatever the file says. Thread-safe.
+/// when they are first read, and returned as views of the mapped file. Offsets are checked against
+/// the size of their sections. Thread-safe.
 class SealedColumns final : public ColumnSource {
  public:
   /// @param rows  of the segment. A file without columns is fine.

@@ -37,7 +37,8 @@ bool is_i64_to_f64(ColumnType from, ColumnType to);
 /// An empty list as JSON.
 inline constexpr std::string_view kEmptyList = "[]";
 
-/// A batch whose columns have the types of a schema, but for those that give the schema theirs.
+/// A batch whose columns have the types of the schema's columns. Columns that are new to the schema
+/// keep their own types.
 class FittedBatch {
  public:
   /// @param batch  borrowed for as long as this lives; copied only if something is converted.
@@ -51,7 +52,8 @@ class FittedBatch {
 };
 
 /// Whether a column could get another type, which holds all values that the points have.
-/// @error kTypeMismatch if not, whose message says which point has what; others end what asks.
+/// @error kTypeMismatch if not; its message names the point and the value. Any other error ends the
+///        caller's operation too.
 using MayBecome = std::function<Status(const ColumnSchema&, ColumnType)>;
 
 /// Makes a checked batch fit the columns that exist. The values of a batch are converted:

@@ -1,4 +1,4 @@
-// An array that grows without moving: what one writer appends, readers may read meanwhile.
+// An array that grows without moving, so that readers may read it while one writer appends.
 #pragma once
 
 #include <algorithm>

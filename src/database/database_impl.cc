@@ -258,7 +258,7 @@ Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::declare(
   if (follower_ != nullptr) return core;  // the writer will see to it
   // Nothing was ever added, unless just now: this declaration replaces the first one.
   OMEN_ASSIGN_OR_RETURN(const auto position, core->redeclare(declared));
-  if (!position) {  // it took its first points meanwhile
+  if (!position) {  // another thread has added its first points
     const segment::Fields fields = core->staged_fields();
     if (satisfies(fields, *options)) return core;
     return differs(fields);

@@ -20,8 +20,9 @@ struct CodedRows {
   const uint64_t* mask = nullptr;
 };
 
-/// Offers all (unmasked) rows to the queue. Pure but for the queue: any number of threads may scan
-/// the same rows, each with its own queue. Blocks that the mask rules out whole are not read.
+/// Offers all (unmasked) rows to the queue. It changes nothing but the queue, so any number of
+/// threads may scan the same rows, each with its own queue. It does not read blocks whose rows are
+/// all masked out.
 void coded_scan(const codec::rabitq::PreparedQuery& query, const CodedRows& rows,
                 CandidateQueue& queue);
 

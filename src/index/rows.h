@@ -24,8 +24,8 @@ class Rows : public SlotOrder {
  public:
   virtual uint32_t rows() const = 0;
 
-  /// Whether every row has a vector. The vector of a row that has none is zeros and means nothing:
-  /// whoever searches rows that are not complete leaves such rows out of the Scope's mask.
+  /// Whether every row has a vector. A row without one reads as zeros, which mean nothing: if not
+  /// all rows have a vector, a search must leave those without one out of the Scope's mask.
   virtual bool complete() const = 0;
   virtual Result<bool> has(uint32_t slot) const = 0;
   /// Clears the bits of rows that have no vector. @param mask  rows() bits, bit 0 is row 0.

@@ -173,7 +173,7 @@ std::optional<uint32_t> GrowingIds::find(const IdView& id, uint32_t watermark) c
     slot = table_[number != nullptr ? probe(*number) : probe(std::get<std::string_view>(id))];
     while (slot != kNone && slot >= watermark) slot = older_[slot];
   }
-  // A run's number was new when it came, so whatever the table holds of it is newer.
+  // An id was new when its run came, so a row of it in the table is newer: look there first.
   if (slot == kNone && number != nullptr) slot = find_in_runs(*number);
   if (slot == kNone || slot >= watermark) return std::nullopt;
   return slot;

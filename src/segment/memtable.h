@@ -21,8 +21,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   static constexpr uint32_t kBlockRows = GrowingVectors::kBlockRows;
 
   /// @param capacity  rows that fit; memory is touched as they arrive.
-  /// @param encoders  of the segments before this memtable; where there is none, a field makes its
-  ///                  own when there are rows.
+  /// @param encoders  of older segments. A field that gets none makes its own when it has rows.
   Memtable(const Fields& fields, IdKind id_kind, uint32_t capacity, const Encoders& encoders);
 
   uint32_t capacity() const { return capacity_; }
@@ -34,12 +33,13 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// @return the batch's first slot.
   uint32_t reserve(const IdsView& ids, std::span<const Column> columns,
                    const column::Schema& schema, uint32_t rows);
-  /// The same for ids first_id, first_id + 1, …
+  /// Reserves rows for the ids first_id, first_id + 1, …
   uint32_t reserve_sequence(uint64_t first_id, std::span<const Column> columns,
                             const column::Schema& schema, uint32_t rows);
 
-  /// Which rows of a reserved batch have a vector in a field. Before they are filled, in the order
-  /// of reserve() calls, and for each field in which some row ever has none.
+  /// Notes which rows of a reserved batch have a vector in a field.
+  /// @pre called before the rows are filled, in the order of the reserve() calls, and for each
+  ///      field in which some row of the memtable lacks a vector.
   /// @param field    the field's place.
   /// @param present  null: all of them.
   void reserve_vectors(uint32_t first, uint32_t rows, size_t field, const Bitmap* present) {
@@ -51,7 +51,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
 
   /// @param field    the field's place.
   /// @param vectors  in the field's element type, finite; one row each, also of rows without one.
-  /// @return whether the batch's whole blocks were encoded; publish() wants to know, of all fields.
+  /// @return whether the batch's whole blocks were encoded; publish() takes that, of all fields.
   bool fill(uint32_t first, size_t field, const VectorsView& vectors) {
     return fields_[field]->fill(first, vectors);
   }
@@ -61,8 +61,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
     return fields_[field]->fill_none(first, rows);
   }
 
-  /// Readies memory past `rows` for the next batch, which is thought to be as large as this one.
-  /// Any thread, at any time; of use where nobody waits for it.
+  /// Asks the system for the memory of the next batch, past `rows`, which it expects to be as large
+  /// as this one. Any thread, at any time; best called when no writer waits for it.
   void populate_ahead(uint32_t rows, uint32_t batch);
 
   /// @param encoded  whether every fill() of the batch said so.

@@ -25,8 +25,8 @@ class RowSource {
   /// The rows as an index sees them: by their vectors in one field.
   /// @param field  the field's place in the collection's Fields.
   virtual const index::Rows& field(size_t field) const = 0;
-  /// The index that the rows bring with them, by their vectors in a field; null if there is none.
-  /// Those of a segment lie in files of their own: sealed_index.h.
+  /// @return the index that a memtable keeps of its vectors in a field; null if there is none. The
+  ///         indexes of a segment are files of their own: sealed_index.h.
   virtual const index::PartIndex* index(size_t field) const = 0;
 
   virtual Result<IdView> id(uint32_t slot) const = 0;
@@ -40,8 +40,8 @@ class RowSource {
 
   virtual const column::ColumnSource& columns() const = 0;
 
-  /// Says whether the rows are still what they were. Whoever answers from them asks after the last
-  /// read: a file that was cut meanwhile reads as zeros.
+  /// Checks that the rows have not changed. Callers check after their last read and before they
+  /// answer, because a file that is cut during the reads reads as zeros.
   /// @error kIoError, kCorruption; each names the file.
   virtual Status check() const = 0;
 };

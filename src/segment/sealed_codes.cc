@@ -43,7 +43,7 @@ class MappedCodes final : public index::Codes {
   bool sound() const override {
     if (damaged_.load(std::memory_order_relaxed)) return false;
     if (file_->check().ok()) return true;
-    damaged_.store(true, std::memory_order_relaxed);  // for good, whatever becomes of the file
+    damaged_.store(true, std::memory_order_relaxed);  // stays so, even if the file becomes sound
     return false;
   }
   std::shared_ptr<const codec::rabitq::Encoder> shared_encoder() const { return encoder_; }

@@ -62,17 +62,17 @@ uint16_t index_version(IndexKind kind);
 
 /// Rows that have a vector; 0 if that cannot be read.
 uint64_t count_vectors(const index::Rows& rows);
-/// Whether a search could gain by an index of 1-bit codes.
-/// @param vectors  that the segment has in the field; from `least` on codes pay.
+/// Whether an index of 1-bit codes could make searches faster.
+/// @param vectors  how many the segment has in the field.
+/// @param least    codes pay from this number of vectors on.
 bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
 
 /// Writes and syncs an index file (not its folder). It reads the rows once, by chunks, and holds no
 /// more of them, or of the index, in memory.
-/// @param control  told of each chunk of rows; may stop the work between two.
-/// @return what a manifest has to say of it, but for its name.
+/// @param control  gets each chunk of rows as progress; may stop the work between two chunks.
+/// @return the index's entry for the manifest, without its name.
 /// @error kCorruption if the segment is damaged; kCancelled; kInvalidArgument if it has no vector
-/// in
-///        the field; whatever the disk says. No file is left behind.
+///        in the field; kNoSpace, kIoError. No file is left behind.
 Result<storage::IndexMeta> write_index(std::shared_ptr<storage::Env> env, const std::string& path,
                                        IndexKind kind, const IndexedRows& of, JobControl& control);
 

@@ -27,12 +27,14 @@ class SegmentIndexes {
   explicit SegmentIndexes(std::vector<NamedIndex> all) : all_(std::move(all)) {}
 
   std::span<const NamedIndex> all() const { return all_; }
-  /// The index by which to search a field, given its place; null if there is none of use.
+  /// @param place  of the field.
+  /// @return the index for searches of the field; null if there is no usable one.
   const index::PartIndex* searcher(size_t place) const;
-  /// @return null if there is none of that field and kind that can be used.
+  /// @return null if there is no usable index of that field and kind.
   const NamedIndex* usable(FieldId field, IndexKind kind) const;
   uint64_t file_bytes() const;
-  /// See SealedIndex::encoder(): puts those that there are into `encoders`, by the field's place.
+  /// Puts the encoders of the indexes into `encoders`, by the field's place;
+  /// SealedIndex::encoder().
   /// @param fields  how many the collection has.
   void add_encoders(Encoders& encoders, size_t fields) const;
 

@@ -17,7 +17,7 @@ struct WriteSource {
 };
 
 struct WriteOptions {
-  /// Told of each chunk of rows; may stop the work between two chunks. Null: nobody watches.
+  /// Gets each chunk of rows as progress; may stop the work between two chunks. Null: no progress.
   JobControl* control = nullptr;
   /// Passes over the rows that the job has before it once the segment is written.
   uint64_t passes_to_follow = 0;
@@ -32,15 +32,14 @@ struct WrittenSegment {
   std::vector<std::vector<uint32_t>> new_slots;
 };
 
-/// What write_segment() holds in memory for each row: the row's place in the source
-/// and in the segment, and the offsets of one column's strings or arrays. What the elements of
-/// string arrays need comes on top.
+/// @return the bytes that write_segment() holds in memory for each row: the row's place in the
+///         source and in the segment, and the offsets of one column's strings or arrays. The
+///         elements of string arrays need more.
 size_t write_bytes_per_row(const column::Schema& schema);
 
 /// Writes and syncs the file (not its folder), rows in the order of their ids, and opens it.
 /// @error kCorruption if a source is damaged; kLimitExceeded for more than kMaxSegmentRows live
-///        rows; kCancelled by WriteOptions::control; whatever the disk says. No file is left
-///        behind.
+///        rows; kCancelled by WriteOptions::control; kNoSpace, kIoError. No file is left behind.
 Result<WrittenSegment> write_segment(std::shared_ptr<storage::Env> env, const std::string& path,
                                      const Fields& fields, IdKind id_kind,
                                      const column::Schema& schema,

@@ -14,7 +14,7 @@ namespace omendb::collection {
 struct PassOptions {
   /// The share of the k nearest rows that is wanted; 1: every candidate is measured.
   double recall = 1;
-  /// The first pass is the only one, whatever it leaves out.
+  /// Stop after the first pass, even if a query needs more candidates.
   bool once = false;
 };
 

@@ -63,7 +63,7 @@ Status CollectionCore::seal_all() {
 Status CollectionCore::seal() {
   OMEN_RETURN_IF_ERROR(check_open());
   const MutexLock seal_lock(seal_mutex_);
-  size_t wanted = 0;  // not what writers fill meanwhile: they may be faster than this is
+  size_t wanted = 0;  // without memtables that fill during the seal: writers may be faster
   {
     MutexLock lock(write_mutex_);
     if (growing_first_lsn_ != Lsn{}) freeze_locked();
@@ -116,8 +116,8 @@ Result<bool> CollectionCore::seal_oldest(Jobs::By by) {
 Status CollectionCore::commit_seal(const Replacement& replacement, NewFiles& files) {
   const MutexLock commit_lock(commit_mutex_);
   OMEN_RETURN_IF_ERROR(publication_.log_error());
-  // As it is now: merges that were committed meanwhile have replaced parts of it. None but this
-  // thread takes a frozen memtable away.
+  // Read the state now: merges may have replaced parts of it during the seal. Only this thread
+  // removes frozen memtables.
   const std::shared_ptr<const Snapshot> at = oldest_frozen()->at_freeze;
   CollectionState state = durable_state();
   state.fields = *at->fields;

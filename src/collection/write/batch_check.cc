@@ -244,7 +244,7 @@ struct GivenField {
   std::shared_ptr<const Bitmap> present;
 };
 
-/// A copy of the bytes of FieldVectors::present, which the caller may change meanwhile.
+/// Copies the bytes of FieldVectors::present, which the caller may change during the call.
 Result<GivenField> given_field(const FieldVectors& from) {
   GivenField given{from.vectors, nullptr};
   const size_t rows = from.vectors.count;

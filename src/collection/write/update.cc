@@ -281,8 +281,8 @@ Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_update(const Upda
       OMEN_ASSIGN_OR_RETURN(staged.pending, log_and_stage_put(put, PutMode::kUpsert, wait));
     }
   }
-  // The collection was declared anew meanwhile, or a memtable had to begin: once more, with what is
-  // there now.
+  // Another thread declared the collection anew, or another memtable had to begin: start again from
+  // the present state.
   if (staged.pending == nullptr) return stage_update(target, update, wait);
   fill(*staged.pending, put, wait);
   return staged;

@@ -174,7 +174,7 @@ Status FaultEnv::step(Operation operation, std::string_view what, const std::str
   return error(StatusCode::kIoError, what, path, "Input/output error");
 }
 
-// The end of an operation that changed something: if the power goes now, its caller never hears.
+// Ends an operation that changed something. If the power fails here, its caller gets an error.
 Status FaultEnv::finish(const std::string& path) {
   if (!crashing_) return {};
   crashed_ = true;
