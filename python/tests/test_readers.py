@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,40 @@ def test_the_error_of_a_second_writer_tells_of_readers(tmp_path: Path) -> None:
         pytest.raises(omendb.LockedError, match=r'held by pid .*mode "r"'),
     ):
         omendb.open(tmp_path / "db")
+
+
+def test_a_reader_goes_over_to_a_folder_that_takes_the_place_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with omendb.open(path) as old, omendb.open(tmp_path / "next") as new:
+        old.add(np.full((5, 2), 1.0), ids=range(5))
+        new.add(np.full((2, 2), 2.0), ids=[100, 101])
+    with omendb.open(path, mode="r") as reader:
+        assert len(reader) == 5
+        path.rename(tmp_path / "old")
+        with pytest.raises(omendb.NotFoundError, match=str(path)):
+            len(reader)
+        (tmp_path / "next").rename(path)
+        with omendb.open(path) as writer:
+            writer.add(np.full((1, 2), 3.0), ids=[102])
+            ids = [point.id for batch in reader.scan() for point in batch]
+            assert sorted(ids) == [100, 101, 102]
+
+
+def test_a_reader_goes_back_to_a_backup_that_is_restored(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with omendb.open(path) as writer:
+        writer.add(np.ones((5, 2)))
+    with omendb.open(path) as writer:
+        writer.snapshot(tmp_path / "backup")
+        writer.add(np.ones((3, 2)))
+        reader = omendb.open(path, mode="r")
+        assert len(reader) == 8
+    shutil.rmtree(path)
+    shutil.copytree(tmp_path / "backup", path)
+    with omendb.open(path) as writer:
+        writer.add(np.ones((1, 2)))
+        assert len(reader) == len(writer) == 6
+    reader.close()
 
 
 def test_readers_in_other_processes_see_each_write(tmp_path: Path) -> None:

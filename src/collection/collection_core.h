@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
@@ -101,8 +102,10 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// Goes over to the state that a manifest of the writer's names: its segments in place of those
   /// that they were merged from, and of the rows in memory that they hold. No point changes. After
   /// an error nothing has changed. One caller at a time with replay(), beside reads.
+  /// @param check  called when the files are open and before anything shows; its error is the
+  /// call's.
   /// @pre follow(); every operation that the segments hold, or miss a row by, was replayed.
-  Status adopt(const CollectionState& state);
+  Status adopt(const CollectionState& state, const std::function<Status()>& check);
 
   /// The state that every acknowledged write is part of.
   Result<std::shared_ptr<const Snapshot>> snapshot() const;

@@ -17,6 +17,13 @@ namespace {
 /// has written a segment, which takes longer than opening it.
 constexpr int kMaxAttempts = 1'000;
 
+// Whether a manifest is a later one of the writer that published the other. A copy of the folder
+// has the same UUID; then its generation is not higher, or it holds all that the other one holds.
+bool continues(const storage::Manifest& manifest, const std::array<uint8_t, 16>& opening_uuid,
+               uint64_t generation) {
+  return manifest.opening_uuid == opening_uuid && manifest.generation > generation;
+}
+
 Status read_only() {
   return {StatusCode::kReadOnly, "the database was opened with mode \"r\", for reading only"};
 }
@@ -67,33 +74,43 @@ Status Follower::refresh() {
 
 // Asks the log first: records that it loses after that are in a manifest by then.
 Status Follower::look() {
-  if (current_ == nullptr || view_.log == nullptr) return build();
+  if (!settled_) return build();
   OMEN_ASSIGN_OR_RETURN(const bool news, view_.log->has_news());
   OMEN_ASSIGN_OR_RETURN(const bool in_force, current_->still_named());
   if (!news && in_force) return {};
-  std::optional<storage::Manifest> manifest;
-  if (!in_force) {
-    OMEN_ASSIGN_OR_RETURN(manifest, load_manifest());
-  }
-  // Read the log to its end before taking over the manifest: a merge leaves out rows that died
-  // after the manifest's state, and the records that say so are in the log by now.
+  settled_ = false;
   const Lsn catalogue = view_.replay.catalogue();
-  const auto outcome = follow_log(view_);
-  if (outcome.status().code() == StatusCode::kCorruption) return build();
-  OMEN_RETURN_IF_ERROR(outcome.status());
-  if (*outcome == LogFollower::Outcome::kLost) return build();
-  if (manifest) {
-    // Build anew if the log ends before the manifest, or if a file cannot be opened. A file that
-    // was merged away is not in the next manifest; damage is found again and reported.
-    const bool whole = view_.log->position() >= durable_mark(*manifest);
-    if (!whole || !adopt(*manifest).ok()) return build();
-  }
+  OMEN_ASSIGN_OR_RETURN(const bool kept_up, keep_up(in_force));
+  if (!kept_up) return build();
   if (view_.replay.catalogue() != catalogue) show();
+  settled_ = true;
   return {};
 }
 
-// Loads the manifest that is in force, and holds the CURRENT that names it or an older one.
-Result<storage::Manifest> Follower::load_manifest() {
+// @return false if the view has to be built anew.
+Result<bool> Follower::keep_up(bool in_force) {
+  std::optional<storage::Manifest> manifest;
+  if (!in_force) {
+    OMEN_ASSIGN_OR_RETURN(InForce loaded, load_manifest());
+    if (!continues(loaded.manifest, view_.opening_uuid, view_.generation)) return false;
+    current_ = std::move(loaded.current);
+    manifest = std::move(loaded.manifest);
+    view_.generation = manifest->generation;
+  }
+  // Read the log to its end before taking over the manifest: a merge leaves out rows that died
+  // after the manifest's state, and the records that say so are in the log by now.
+  const auto outcome = follow_log(view_);
+  if (outcome.status().code() == StatusCode::kCorruption) return false;
+  OMEN_RETURN_IF_ERROR(outcome.status());
+  if (*outcome == LogFollower::Outcome::kLost) return false;
+  if (!manifest) return true;
+  // Build anew if the log ends before the manifest, or if a file cannot be opened. A file that was
+  // merged away is not in the next manifest; damage is found again and reported.
+  return view_.log->position() >= durable_mark(*manifest) && adopt(*manifest).ok();
+}
+
+// Loads the manifest that is in force, with the CURRENT that names it.
+Result<Follower::InForce> Follower::load_manifest() {
   const std::string path = manifests_.current_path();
   for (int attempt = 0;; ++attempt) {
     auto file = env_->open_file(path);
@@ -102,29 +119,44 @@ Result<storage::Manifest> Follower::load_manifest() {
     if (manifest.ok() && !*manifest) {
       return Status(StatusCode::kNotFound, "there is no database at \"" + path_ + "\"");
     }
-    if (manifest.ok() && file.ok()) {
-      current_ = *std::move(file);
-      return **std::move(manifest);
-    }
+    const bool last = attempt >= kMaxAttempts;
     if (file.ok()) {
       OMEN_ASSIGN_OR_RETURN(const bool in_force, (*file)->still_named());
-      if (in_force) return manifest.status();
+      if (in_force && !manifest.ok()) return manifest.status();
+      if ((in_force || last) && manifest.ok()) {
+        return InForce{**std::move(manifest), *std::move(file)};
+      }
     }
-    if (attempt >= kMaxAttempts) return manifest.ok() ? file.status() : manifest.status();
+    if (last) return manifest.ok() ? file.status() : manifest.status();
   }
 }
 
-// Opens the database anew: the first time, and when records were lost on the way.
+// Files are opened by their paths. Finds out whether those that were opened until now belong to the
+// view's database.
+// @error kCorruption if the path leads to another database, or to another state of this one.
+Status Follower::check_same_database(const View& view) {
+  OMEN_ASSIGN_OR_RETURN(const bool in_force, current_->still_named());
+  if (in_force) return {};
+  OMEN_ASSIGN_OR_RETURN(const InForce loaded, load_manifest());
+  if (continues(loaded.manifest, view.opening_uuid, view.generation)) return {};
+  return {StatusCode::kCorruption,
+          "\"" + path_ + "\" was exchanged for another database while it was read"};
+}
+
+// Opens the database anew: the first time, when records were lost on the way, and when the path
+// leads to another database.
 Status Follower::build() {
   if (empty_default_ == nullptr) {
     OMEN_ASSIGN_OR_RETURN(empty_default_, open_core({.name = "default"}));
   }
   for (int attempt = 0;; ++attempt) {
-    OMEN_ASSIGN_OR_RETURN(const storage::Manifest manifest, load_manifest());
-    auto view = view_of(manifest);
+    OMEN_ASSIGN_OR_RETURN(InForce loaded, load_manifest());
+    current_ = std::move(loaded.current);
+    auto view = view_of(loaded.manifest);
     if (view.ok()) {
       view_ = *std::move(view);
       show();
+      settled_ = true;
       return {};
     }
     OMEN_ASSIGN_OR_RETURN(const bool in_force, current_->still_named());
@@ -134,6 +166,8 @@ Status Follower::build() {
 
 Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
   View view;
+  view.opening_uuid = manifest.opening_uuid;
+  view.generation = manifest.generation;
   OMEN_ASSIGN_OR_RETURN(
       view.replay, Replay::of(manifest, [this](const auto& state) { return open_core(state); }));
   const std::string folder = storage::join(path_, kLogFolder);
@@ -143,6 +177,7 @@ Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
     storage::LogMark mark = manifest.log;
     mark.durable = durable_mark(manifest);
     OMEN_RETURN_IF_ERROR(view.log->check_end(mark));
+    OMEN_RETURN_IF_ERROR(check_same_database(view));
     return view;
   }
   return Status(StatusCode::kCorruption,
@@ -157,9 +192,16 @@ Result<std::shared_ptr<collection::CollectionCore>> Follower::open_core(
   return core;
 }
 
+// Applies the records that are new, those of another database never.
 Result<LogFollower::Outcome> Follower::follow_log(View& view) {
-  return view.log->read(
-      [&](const storage::LogRecord& record) { return view.replay.apply(record); });
+  uint64_t checked = view.log->files_opened();
+  return view.log->read([&](const storage::LogRecord& record) OMEN_REQUIRES(mutex_) -> Status {
+    if (view.log->files_opened() != checked) {
+      OMEN_RETURN_IF_ERROR(check_same_database(view));
+      checked = view.log->files_opened();
+    }
+    return view.replay.apply(record);
+  });
 }
 
 // Every record that the manifest's segments hold was applied by now.
@@ -169,7 +211,9 @@ Status Follower::adopt(const storage::Manifest& manifest) {
     const auto core = cores.find(meta.id);
     if (core == cores.end()) continue;  // dropped, by a record that the manifest is without
     if (meta_from_state(core->second->durable_state()) == meta) continue;
-    OMEN_RETURN_IF_ERROR(core->second->adopt(state_from_meta(meta)));
+    OMEN_RETURN_IF_ERROR(core->second->adopt(state_from_meta(meta), [this]() OMEN_REQUIRES(mutex_) {
+      return check_same_database(view_);
+    }));
   }
   return {};
 }

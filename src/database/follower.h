@@ -1,6 +1,7 @@
 // A database that another process writes, as a reader sees it: docs/adr, "Followers without locks".
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -22,7 +23,8 @@ namespace omendb::internal {
 ///
 /// The writer may remove a file of an older manifest before the follower opens it, and trim records
 /// before the follower reads them. Then a later manifest is in force, and the follower builds its
-/// collections anew from that. Thread-safe.
+/// collections anew from that. It does the same if the path leads to another database, or to
+/// another state of this one: somebody exchanged the folder or brought a copy back. Thread-safe.
 class Follower final : public collection::Host {
  public:
   using Core = collection::CollectionCore;
@@ -32,7 +34,8 @@ class Follower final : public collection::Host {
 
   /// Brings the collections up to date: every write that was acknowledged before the call began is
   /// visible when it returns. The first call opens the database.
-  /// @error kNotFound if there is no database, kCorruption, kUnsupportedVersion, kIoError.
+  /// @error kNotFound if there is no database, kCorruption, kUnsupportedVersion, kIoError. A later
+  ///        call that finds a database succeeds.
   Status refresh() OMEN_EXCLUDES(mutex_);
 
   std::vector<std::shared_ptr<Core>> cores() const OMEN_EXCLUDES(map_mutex_);
@@ -60,10 +63,19 @@ class Follower final : public collection::Host {
   struct View {
     Replay replay;
     std::unique_ptr<storage::LogFollower> log;
+    // Of the manifest that was taken over last.
+    std::array<uint8_t, 16> opening_uuid{};
+    uint64_t generation = 0;
+  };
+  struct InForce {
+    storage::Manifest manifest;
+    std::unique_ptr<storage::ReadableFile> current;  ///< the CURRENT that names it
   };
 
   Status look() OMEN_REQUIRES(mutex_);
-  Result<storage::Manifest> load_manifest() OMEN_REQUIRES(mutex_);
+  Result<bool> keep_up(bool in_force) OMEN_REQUIRES(mutex_);
+  Result<InForce> load_manifest() OMEN_REQUIRES(mutex_);
+  Status check_same_database(const View& view) OMEN_REQUIRES(mutex_);
   Status build() OMEN_REQUIRES(mutex_);
   Result<View> view_of(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
   Result<storage::LogFollower::Outcome> follow_log(View& view) OMEN_REQUIRES(mutex_);
@@ -84,6 +96,8 @@ class Follower final : public collection::Host {
   /// The CURRENT that was read. It stays open, so that no other file is mistaken for it.
   std::unique_ptr<storage::ReadableFile> current_ OMEN_GUARDED_BY(mutex_);
   View view_ OMEN_GUARDED_BY(mutex_);
+  /// Whether view_ is whole, and is that of current_. If not, the next look() builds it anew.
+  bool settled_ OMEN_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Core> empty_default_ OMEN_GUARDED_BY(mutex_);
 
   mutable Mutex map_mutex_;

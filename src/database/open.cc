@@ -1,7 +1,6 @@
 // Opens a database: takes the lock, loads the manifest, and replays the log.
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <set>
 #include <thread>
 
@@ -165,11 +164,11 @@ Status DatabaseImpl::open_folder() {
   OMEN_RETURN_IF_ERROR(env_->sync_directory(path_));
   if (manifest) {
     manifest_ = std::move(*manifest);
+    manifest_.opening_uuid = storage::random_uuid();
   } else {
     // Even if the folder existed: its maker may not have synced its name.
     OMEN_RETURN_IF_ERROR(env_->sync_directory(storage::parent_directory(path_)));
-    std::random_device random;
-    for (uint8_t& byte : manifest_.database_uuid) byte = static_cast<uint8_t>(random());
+    manifest_.opening_uuid = storage::random_uuid();
     OMEN_RETURN_IF_ERROR(manifest_store_.publish(manifest_));
   }
   next_file_number_ = manifest_.next_file_number;

@@ -262,6 +262,163 @@ TEST_F(ReaderTest, AReadersSnapshotDoesNotChange) {
   EXPECT_EQ(seen, 500U);
 }
 
+/// Ways to have another database at a path under an open reader.
+class ExchangedFolderTest : public ReaderTest {
+ protected:
+  ~ExchangedFolderTest() override {
+    for (const char* other : {".next", ".old", ".a", ".b"}) fs::remove_all(beside(other));
+  }
+  fs::path beside(const std::string& suffix) const { return folder_.string() + suffix; }
+
+  static Database open_at(const fs::path& path, const OpenOptions& options = {}) {
+    auto database = Database::open(path.string(), options);
+    EXPECT_TRUE(database.ok()) << database.status().to_string();
+    return std::move(database).value();
+  }
+  /// A database with rows in a segment and a log, as a crash leaves it.
+  void make(const fs::path& path, size_t rows) {
+    const fs::path live = beside(".b");
+    {
+      Database writer = open_at(live);
+      Collection points = *writer.default_collection();
+      ASSERT_TRUE(add(points, rows).ok());
+      ASSERT_TRUE(points.compact().ok());
+      ASSERT_TRUE(add(points, rows).ok());
+      fs::copy(live, path, fs::copy_options::recursive);
+    }
+    fs::remove_all(live);
+  }
+  /// The reader shows what a new opening does, before and after a writer has written there.
+  void expect_new(const Collection& read) {
+    EXPECT_EQ(everything(read), everything(*open(kReader).default_collection()));
+    Database writer = open();
+    Collection written = *writer.default_collection();
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(add(written, 1).ok());
+      ASSERT_EQ(everything(read), everything(written));
+      if (i == 1) {
+        ASSERT_TRUE(written.compact().ok());
+      }
+    }
+  }
+};
+
+TEST_F(ExchangedFolderTest, AnotherDatabaseInTheFoldersPlaceIsReadInItsStead) {
+  make(folder_, 50);
+  make(beside(".next"), 20);
+  Database reader = open(kReader);
+  Collection read = *reader.default_collection();
+  ASSERT_EQ(*read.count(), 100U);
+  fs::rename(folder_, beside(".old"));
+  EXPECT_EQ(read.count().status().code(), StatusCode::kNotFound);
+  EXPECT_NE(read.count().status().message().find(folder_.string()), std::string::npos);
+  fs::rename(beside(".next"), folder_);
+  EXPECT_EQ(*read.count(), 40U);
+  expect_new(read);
+}
+
+TEST_F(ExchangedFolderTest, AWriterThatComesBetweenTwoCallsOfTheReaderChangesNothing) {
+  for (const size_t rows : {5U, 50U, 300U}) {  // the log ends before, at and after the other's
+    make(folder_, 50);
+    make(beside(".next"), rows);
+    Database reader = open(kReader);
+    Collection read = *reader.default_collection();
+    ASSERT_EQ(*read.count(), 100U);
+    fs::remove_all(folder_);
+    fs::rename(beside(".next"), folder_);
+    Database writer = open();
+    Collection written = *writer.default_collection();
+    ASSERT_TRUE(add(written, 1).ok());
+    EXPECT_EQ(everything(read), everything(written)) << rows;
+    ASSERT_TRUE(writer.close().ok());
+    fs::remove_all(folder_);
+  }
+}
+
+TEST_F(ExchangedFolderTest, ASymbolicLinkThatIsSwitchedIsFollowed) {
+  make(beside(".a"), 50);
+  make(beside(".next"), 50);
+  fs::create_directory_symlink(beside(".a"), folder_);
+  Database reader = open(kReader);
+  Collection read = *reader.default_collection();
+  ASSERT_EQ(*read.count(), 100U);
+  fs::create_directory_symlink(beside(".next"), beside(".old"));
+  fs::rename(beside(".old"), folder_);
+  expect_new(read);
+}
+
+TEST_F(ExchangedFolderTest, AStateThatIsBroughtBackIsReadThoughItsWriterHasPublishedBeyondIt) {
+  for (const bool snapshot : {false, true}) {
+    for (const bool in_place : {false, true}) {
+      SCOPED_TRACE(std::string(snapshot ? "snapshot" : "copy") + (in_place ? ", in place" : ""));
+      {
+        Database writer = open();
+        Collection written = *writer.default_collection();
+        ASSERT_TRUE(add(written, 50).ok());
+        ASSERT_TRUE(written.compact().ok());
+        ASSERT_TRUE(add(written, 10).ok());
+        if (snapshot) {
+          ASSERT_TRUE(writer.snapshot(beside(".next").string()).ok());
+        } else {
+          fs::copy(folder_, beside(".next"), fs::copy_options::recursive);
+        }
+        ASSERT_TRUE(add(written, 20).ok());
+      }
+      Database reader = open(kReader);
+      Collection read = *reader.default_collection();
+      ASSERT_EQ(*read.count(), 80U);
+      if (!in_place) fs::remove_all(folder_);
+      if (in_place) {
+        for (const auto& entry : fs::directory_iterator(folder_)) fs::remove_all(entry);
+      }
+      fs::copy(beside(".next"), folder_, fs::copy_options::recursive);
+      {
+        Database writer = open();
+        Collection written = *writer.default_collection();
+        for (int i = 0; i < 5; ++i) {  // to and beyond the generation that the reader has seen
+          ASSERT_TRUE(add(written, 1).ok());
+          ASSERT_TRUE(written.compact().ok());
+        }
+        EXPECT_EQ(everything(read), everything(written));
+      }
+      expect_new(read);
+      fs::remove_all(folder_);
+      fs::remove_all(beside(".next"));
+    }
+  }
+}
+
+TEST_F(ExchangedFolderTest, ACopyThatIsNotWholeYetIsAnErrorAndLaterReadWhole) {
+  make(folder_, 50);
+  make(beside(".next"), 20);
+  Database reader = open(kReader);
+  Collection read = *reader.default_collection();
+  ASSERT_EQ(*read.count(), 100U);
+  fs::remove_all(folder_);
+  fs::create_directory(folder_);
+  for (const auto& entry : fs::directory_iterator(beside(".next"))) {
+    if (entry.is_regular_file()) fs::copy(entry, folder_ / entry.path().filename());
+  }
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(read.count().status().code(), StatusCode::kCorruption);
+  fs::copy(beside(".next"), folder_, fs::copy_options::recursive | fs::copy_options::skip_existing);
+  expect_new(read);
+}
+
+TEST_F(ExchangedFolderTest, ACollectionIsThatOfTheNewDatabase) {
+  {
+    Database writer = open();
+    Collection docs = *writer.collection("docs");
+    ASSERT_TRUE(add(docs, 5).ok());
+  }
+  Database reader = open(kReader);
+  Collection read = *reader.collection("docs");
+  fs::remove_all(folder_);
+  make(folder_, 3);
+  EXPECT_EQ(read.count().status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(*reader.collection_names(), std::vector<std::string>{"default"});
+  EXPECT_EQ(*reader.default_collection()->count(), 6U);
+}
+
 TEST_F(ReaderTest, EveryWriteIsRefused) {
   Database writer = open();
   Collection written = *writer.default_collection();

@@ -90,9 +90,11 @@ Status strike_lost_indexes(storage::Manifest& manifest, const std::string& folde
   return {};
 }
 
-/// @return the manifest of a copy that has no log.
+/// @return the manifest of a copy that has no log. The UUID is another one, so that a reader that
+///         finds the copy in the database's place does not take it for a later state.
 storage::Manifest without_log(storage::Manifest manifest) {
   manifest.log = {.trimmed = durable_mark(manifest), .epoch = manifest.log.epoch};
+  manifest.opening_uuid = storage::random_uuid();
   return manifest;
 }
 

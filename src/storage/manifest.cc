@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <random>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
@@ -47,6 +48,13 @@ bool is_ours_or_noise(std::string_view name) {
 }
 
 }  // namespace
+
+std::array<uint8_t, 16> random_uuid() {
+  std::random_device random;
+  std::array<uint8_t, 16> uuid{};
+  for (uint8_t& byte : uuid) byte = static_cast<uint8_t>(random());
+  return uuid;
+}
 
 std::string ManifestStore::current_path() const {
   return join(directory_, kCurrent);

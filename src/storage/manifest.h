@@ -71,7 +71,9 @@ struct CollectionMeta {
 
 struct Manifest {
   uint64_t generation = 0;  ///< counts publications
-  std::array<uint8_t, 16> database_uuid{};
+  /// Of the opening for writing that published it: each opening and each copy draws a new one. Of
+  /// two manifests with the same UUID, the higher generation continues the lower one.
+  std::array<uint8_t, 16> opening_uuid{};
   uint32_t next_collection_id = 1;
   uint64_t next_file_number = 1;
   LogMark log;
@@ -79,6 +81,8 @@ struct Manifest {
   std::vector<CollectionMeta> collections;
   bool operator==(const Manifest&) const = default;
 };
+
+std::array<uint8_t, 16> random_uuid();
 
 /// The bytes of a manifest file.
 std::vector<std::byte> encode_manifest(const Manifest& manifest);

@@ -78,13 +78,13 @@ class Decoder {
     uint32_t log_epoch = 0;
     uint64_t catalogue = 0;
     uint64_t count = 0;
-    if (!in_.u64(out.generation) || !in_.bytes(out.database_uuid.size(), uuid) ||
+    if (!in_.u64(out.generation) || !in_.bytes(out.opening_uuid.size(), uuid) ||
         !in_.u32(out.next_collection_id) || !in_.u64(out.next_file_number) ||
         !in_.u64(log_trimmed) || !in_.u64(log_durable) || !in_.u64(out.log.sequence) ||
         !in_.u32(log_epoch) || !in_.u64(catalogue) || !in_.varint(count)) {
       return fail("it ends too soon");
     }
-    std::memcpy(out.database_uuid.data(), uuid.data(), uuid.size());
+    std::memcpy(out.opening_uuid.data(), uuid.data(), uuid.size());
     out.log.trimmed = Lsn{log_trimmed};
     out.log.durable = Lsn{log_durable};
     out.log.epoch = Epoch{log_epoch};
@@ -275,7 +275,7 @@ std::vector<std::byte> encode_manifest(const Manifest& manifest) {
   std::vector<std::byte> payload;
   ByteWriter body(payload);
   body.u64(manifest.generation);
-  body.bytes(std::as_bytes(std::span(manifest.database_uuid)));
+  body.bytes(std::as_bytes(std::span(manifest.opening_uuid)));
   body.u32(manifest.next_collection_id);
   body.u64(manifest.next_file_number);
   body.u64(to_int(manifest.log.trimmed));

@@ -14,7 +14,7 @@ constexpr const char* kFolder = "db";
 
 Manifest example() {
   Manifest manifest;
-  manifest.database_uuid = {1, 2, 3};
+  manifest.opening_uuid = {1, 2, 3};
   manifest.next_collection_id = 9;
   manifest.next_file_number = 17;
   manifest.log = {.trimmed = Lsn{5}, .durable = Lsn{7}, .sequence = 2, .epoch = Epoch{3}};

@@ -141,13 +141,14 @@ Status CollectionCore::open_parts(const CollectionState& state, const Snapshot& 
   return {};
 }
 
-Status CollectionCore::adopt(const CollectionState& state) {
+Status CollectionCore::adopt(const CollectionState& state, const std::function<Status()>& check) {
   MutexLock lock(write_mutex_);
   OMEN_CHECK(journal_.has_value());
   const std::shared_ptr<const Snapshot> now = publication_.current();
   auto next = std::make_shared<Snapshot>(*now);
   next->parts.clear();
   OMEN_RETURN_IF_ERROR(open_parts(state, *now, next->parts));
+  OMEN_RETURN_IF_ERROR(check());
   std::map<const segment::Memtable*, uint32_t> covered;
   for (const Journal::Fill& fill : journal_->fills) {
     if (fill.lsn <= state.flushed) covered[fill.memtable.get()] = fill.end;

@@ -100,6 +100,7 @@ Result<LogFollower::Switch> LogFollower::find_source() {
       // The source again: it ends before the file that follows it begins.
       if (source_ && source_->header.nonce == opened->header.nonce) return Switch::kLost;
       source_ = std::move(opened);
+      ++files_opened_;
       buffer_.clear();
       return Switch::kMoved;
     }

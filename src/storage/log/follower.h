@@ -47,6 +47,8 @@ class LogFollower {
   Status check_end(const LogMark& mark);
 
   Lsn position() const { return position_; }  ///< of the last record that was visited
+  /// How many files were opened to be read. While read() visits a record it counts that one's file.
+  uint64_t files_opened() const { return files_opened_; }
 
  private:
   /// The file that is being read.
@@ -84,6 +86,7 @@ class LogFollower {
   Epoch epoch_{};  // of the record at position_, if it was visited
   bool visited_ = false;
   std::optional<Source> source_;
+  uint64_t files_opened_ = 0;
   std::vector<std::byte> buffer_;  // of the source, from buffer_offset_
   uint64_t buffer_offset_ = 0;
 };
