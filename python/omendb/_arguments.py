@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from omendb._shown import shown
 from omendb._values import has_utf8
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
@@ -25,35 +27,43 @@ def fields_in(fields: Sequence[str] | None) -> Sequence[str]:
     if fields is None:
         return ALL_COLUMNS
     if isinstance(fields, str):
-        raise InvalidArgumentError(f"fields is {fields!r}; expected a list of column names")
+        raise InvalidArgumentError(f"fields is {shown(fields)}; expected a list of column names")
     if not isinstance(fields, Iterable):
-        raise TypeMismatchError(f"fields is {fields!r}; expected a list of column names")
+        raise TypeMismatchError(f"fields is {shown(fields)}; expected a list of column names")
     names = list(fields)
     for name in names:
         if not isinstance(name, str):
-            raise TypeMismatchError(f"fields holds {name!r}; expected column names as str")
+            raise TypeMismatchError(f"fields holds {shown(name)}; expected column names as str")
         if not has_utf8(name):
-            raise InvalidArgumentError(f"fields holds {name!r}, which has no UTF-8 form")
+            raise InvalidArgumentError(f"fields holds {shown(name)}, which has no UTF-8 form")
     return names
 
 
 def flag(value: Any, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise TypeMismatchError(f"{name} is {value!r}; expected True or False")
+        raise TypeMismatchError(f"{name} is {shown(value)}; expected True or False")
     return bool(value)
 
 
 def collection_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise TypeMismatchError(f"a collection's name is a str, got {name!r}")
+        raise TypeMismatchError(f"a collection's name is a str, got {shown(name)}")
     if not has_utf8(name):
-        raise InvalidArgumentError(f"the collection's name {name!r} has no UTF-8 form")
+        raise InvalidArgumentError(f"the collection's name {shown(name)} has no UTF-8 form")
+    return name
+
+
+def column_name(name: Any, argument: str) -> str:
+    if not isinstance(name, str):
+        raise TypeMismatchError(f"{argument} is {shown(name)}; expected a column's name as str")
+    if not has_utf8(name):
+        raise InvalidArgumentError(f"{argument} is {shown(name)}, which has no UTF-8 form")
     return name
 
 
 def natural(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
+        raise InvalidArgumentError(f"{name} is {shown(value)}; expected a whole number from 1")
     return int(value)
 
 
@@ -64,7 +74,7 @@ def durability_of(text: str) -> tuple[int, int]:
     interval = re.fullmatch(r"interval(?:\((\d{1,9})\))?", text) if isinstance(text, str) else None
     if interval is None:
         raise InvalidArgumentError(
-            f'durability is {text!r}; expected "sync", "interval(milliseconds)" or "none"'
+            f'durability is {shown(text)}; expected "sync", "interval(milliseconds)" or "none"'
         )
     return 2, int(interval[1] or 100)
 
@@ -73,8 +83,20 @@ def lock_milliseconds(timeout: Any) -> int:
     """How long open() waits for the lock."""
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if not number or not 0 <= timeout <= 86_400:
-        raise InvalidArgumentError(f"timeout is {timeout!r}; expected 0..86400 seconds")
+        raise InvalidArgumentError(f"timeout is {shown(timeout)}; expected 0..86400 seconds")
     return int(timeout * 1000)
+
+
+def wait_milliseconds(timeout: Any) -> int:
+    """How long optimize() waits; -1 without end."""
+    if timeout is None:
+        return -1
+    number = isinstance(timeout, int | float | np.number) and not isinstance(timeout, bool)
+    if not number or not timeout >= 0:
+        raise InvalidArgumentError(
+            f"timeout is {shown(timeout)}; expected seconds, 0 or more, or None"
+        )
+    return math.ceil(float(min(timeout, 1e9)) * 1000)
 
 
 def schema_name(value: Any, option: str) -> str | None:
@@ -84,7 +106,7 @@ def schema_name(value: Any, option: str) -> str | None:
     if isinstance(value, type) and issubclass(value, np.generic | bool | float):
         return np.dtype(np.float32 if value is float else value).name
     if value is not None and not isinstance(value, str):
-        raise TypeMismatchError(f"{option} is {value!r}; expected a name as str")
+        raise TypeMismatchError(f"{option} is {shown(value)}; expected a name as str")
     return value
 
 
@@ -124,8 +146,8 @@ def _one_order(one: Any) -> tuple[str, bool]:
 
 def _wrong_order(one: Any) -> TypeMismatchError:
     return TypeMismatchError(
-        f'order_by is {one!r}; expected a column ("year"), "-year" or ("year", "desc") for the '
-        "largest first, or a list of these"
+        f'order_by is {shown(one)}; expected a column ("year"), "-year" or ("year", "desc") for '
+        "the largest first, or a list of these"
     )
 
 
@@ -136,5 +158,5 @@ def page_in(limit: Any, offset: Any) -> tuple[int | None, int]:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 0")
+        raise InvalidArgumentError(f"{name} is {shown(value)}; expected a whole number from 0")
     return min(int(value), 2**63)

@@ -23,6 +23,7 @@ from omendb._arguments import (
 from omendb._fields import declared_fields
 from omendb._info import CollectionInfo, DatabaseStats, Job, points_text, shape_text
 from omendb._result import Id
+from omendb._shown import shown
 from omendb._values import path_text
 from omendb._verbs import Verbs
 from omendb.errors import ClosedError, InvalidArgumentError, NotFoundError, TypeMismatchError
@@ -218,7 +219,7 @@ class Database(Verbs):
         Raises AlreadyExistsError if something exists at ``path``.
         """
         if progress is not None and not callable(progress):
-            raise TypeMismatchError(f"progress is {progress!r}; expected a callable or None")
+            raise TypeMismatchError(f"progress is {shown(progress)}; expected a callable or None")
         self._core.snapshot(path_text(path), progress)
 
     def close(self) -> None:
@@ -282,12 +283,14 @@ def open(
     text = path_text(path)
     create = flag(create, "create")
     if mode not in ("r", "rw"):
-        raise InvalidArgumentError(f'mode is {mode!r}; expected "r" or "rw"')
+        raise InvalidArgumentError(f'mode is {shown(mode)}; expected "r" or "rw"')
     level, interval = durability_of(durability)
     memtable = None
     if memtable_mb is not None:
         if not isinstance(memtable_mb, int | float) or not 0.0625 <= memtable_mb <= 4096:
-            raise InvalidArgumentError(f"memtable_mb is {memtable_mb!r}; expected 0.0625..4096")
+            raise InvalidArgumentError(
+                f"memtable_mb is {shown(memtable_mb)}; expected 0.0625..4096"
+            )
         memtable = int(memtable_mb * 2**20)
     wait = lock_milliseconds(timeout)
     return Database(_core.open(text, mode == "r", level, interval, create, memtable, wait), text)

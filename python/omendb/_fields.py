@@ -15,6 +15,7 @@ from omendb._frames import arrow_reader, tables_in
 from omendb._ids import ids_in
 from omendb._lacking import FieldRows, Part, field_rows, joined, lacks_all, part_of
 from omendb._metadata import metadata_in
+from omendb._shown import shown
 from omendb._tables import id_column
 from omendb._values import has_utf8, is_missing
 from omendb.errors import (
@@ -30,35 +31,36 @@ def declared_fields(vectors: Any) -> list[Declared]:
     """(name, dim or 0, metric, dtype) of each field in ``vectors={"title": 384, ...}``."""
     if not isinstance(vectors, Mapping) or not vectors:
         raise TypeMismatchError(
-            f'vectors is {vectors!r}; expected a dict such as {{"title": 384, "body": {{"dim": '
-            '768, "metric": "cosine"}}}}'
+            f"vectors is {shown(vectors)}; expected a dict such as "
+            '{"title": 384, "body": {"dim": 768, "metric": "cosine"}}'
         )
     return [_declared(name, spec) for name, spec in vectors.items()]
 
 
 def _declared(name: Any, spec: Any) -> Declared:
     if not isinstance(name, str):
-        raise TypeMismatchError(f"a vector field's name is a str, got {name!r}")
+        raise TypeMismatchError(f"a vector field's name is a str, got {shown(name)}")
     if not has_utf8(name):
-        raise InvalidArgumentError(f"the vector field's name {name!r} has no UTF-8 form")
+        raise InvalidArgumentError(f"the vector field's name {shown(name)} has no UTF-8 form")
     given = dict(spec) if isinstance(spec, Mapping) else {"dim": spec}
     for option in given:
         if option not in ("dim", "metric", "dtype"):
             raise InvalidArgumentError(
-                f'vector field "{name}": unknown option {option!r}; expected dim, metric, dtype'
+                f'vector field "{name}": unknown option {shown(option)}; expected dim, metric, '
+                "dtype"
             )
     dim = given.get("dim")
     if dim is not None and (
         isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 0 <= dim < 2**63
     ):
         raise InvalidArgumentError(
-            f'vector field "{name}": dim is {dim!r}; expected a whole number from 1'
+            f'vector field "{name}": dim is {shown(dim)}; expected a whole number from 1'
         )
     for option in ("metric", "dtype"):
         text = given.get(option)
         if text is not None and not isinstance(text, str):
             raise TypeMismatchError(
-                f'vector field "{name}": {option} is {text!r}; expected a name as str'
+                f'vector field "{name}": {option} is {shown(text)}; expected a name as str'
             )
     return name, int(dim or 0), given.get("metric"), given.get("dtype")
 
@@ -69,12 +71,12 @@ def wanted_vectors(vectors: Any) -> tuple[bool, Sequence[str]]:
         return bool(vectors), ()
     if isinstance(vectors, str) or not isinstance(vectors, Iterable):
         raise TypeMismatchError(
-            f"vectors is {vectors!r}; expected True or False, or a list of vector fields"
+            f"vectors is {shown(vectors)}; expected True or False, or a list of vector fields"
         )
     names = list(vectors)
     for name in names:
         if not isinstance(name, str) or not has_utf8(name):
-            raise TypeMismatchError(f"vectors holds {name!r}; expected names of vector fields")
+            raise TypeMismatchError(f"vectors holds {shown(name)}; expected names of vector fields")
     return bool(names), names
 
 
@@ -95,7 +97,9 @@ def some_fields(
         )
     for name in data:
         if name not in fields:
-            raise NotFoundError(f"unknown vector field {name!r}; the fields are {_listed(fields)}")
+            raise NotFoundError(
+                f"unknown vector field {shown(name)}; the fields are {_listed(fields)}"
+            )
     out = []
     for name, vectors in data.items():
         rows = _rows_in(vectors, name, fields)
@@ -116,7 +120,7 @@ def vectors_by_field(
     for name in data:
         if name not in fields:
             raise NotFoundError(
-                f"unknown vector field {name!r}; the fields are {_listed(fields)} (ids= and "
+                f"unknown vector field {shown(name)}; the fields are {_listed(fields)} (ids= and "
                 "metadata= take the rest)"
             )
     if isinstance(ids, set | frozenset):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from omendb import _core
 from omendb._arrays import is_arrow, unmasked
+from omendb._shown import described, shown
 from omendb._values import has_utf8
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
@@ -58,9 +59,9 @@ def _string_ids(ids: Iterable[Any]) -> tuple[str, ...]:
     strings = tuple(ids)
     for one in strings:
         if not isinstance(one, str):
-            raise TypeMismatchError(f"ids are all str or all int, got {one!r} among str")
+            raise TypeMismatchError(f"ids are all str or all int, got {shown(one)} among str")
         if not has_utf8(one):
-            raise InvalidArgumentError(f"id {one!r} has no UTF-8 form")
+            raise InvalidArgumentError(f"id {shown(one)} has no UTF-8 form")
     return strings
 
 
@@ -68,16 +69,16 @@ def _big_ids(array: NDArray[Any], ids: Any) -> NDArray[np.uint64]:
     """Python ints that NumPy did not fit into one integer type."""
     for one in ids:
         if isinstance(one, str):
-            raise TypeMismatchError(f"ids are all str or all int, got {one!r} among int")
+            raise TypeMismatchError(f"ids are all str or all int, got {shown(one)} among int")
         if type(one) in _BOOLS or not isinstance(one, int | np.integer):
             raise _wrong_id(one)
         if not 0 <= int(one) < 2**64:
-            raise InvalidArgumentError(f"ids are in 0..2^64 - 2, got {one}")
+            raise InvalidArgumentError(f"ids are in 0..2^64 - 2, got {shown(one)}")
     return np.array([int(one) for one in ids], dtype=np.uint64)
 
 
 def _wrong_id(one: Any) -> TypeMismatchError:
-    return TypeMismatchError(f"ids are int or str, got {type(one).__name__} {one!r}")
+    return TypeMismatchError(f"ids are int or str, got {described(one)}")
 
 
 def _arrow_ids(data: Any) -> Any:

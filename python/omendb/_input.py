@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from omendb import _core
+from omendb._arguments import column_name
 from omendb._arrays import is_arrow, is_one_vector, to_array, vectors_in
 from omendb._batch import Batch, FieldBatch
 from omendb._fields import field_points, is_one_point, table_of_fields, vectors_by_field
@@ -41,6 +42,9 @@ def batches_in(
     ``fields`` are the named vector fields and their element types; none where a point has one
     vector, of the type ``element``.
     """
+    for option, name in (("vector", vector), ("id", id)):
+        if name is not None:
+            column_name(name, option)
     if fields and vector is not None:
         raise InvalidArgumentError(
             "vector= names the column of vectors where a point has one; here each field is the "

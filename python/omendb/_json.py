@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from omendb._shown import described
 from omendb._values import has_utf8, plain
 
 #: As omendb::kMaxJsonDepth.
@@ -102,7 +103,7 @@ def _scalar(value: Any) -> Any:
         return {"$bytes": base64.b64encode(value).decode()}
     raise TypeError(
         "expected None, bool, int, float, str, datetime, date, time, timedelta, UUID, Decimal, "
-        f"bytes, or lists and dicts of these, got {type(value).__name__} {value!r:.60}"
+        f"bytes, or lists and dicts of these, got {described(value)}"
     )
 
 
@@ -120,7 +121,7 @@ def _text(text: str) -> str:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"expected a str as key, got {type(key).__name__} {key!r:.60}")
+        raise TypeError(f"expected a str as key, got {described(key)}")
     return _text(str.__str__(key))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._arrays import is_arrow
 from omendb._frames import frame_in
+from omendb._shown import described, shown
 from omendb._values import has_utf8, numpy_micros
 from omendb.errors import InvalidArgumentError, LimitError, TypeMismatchError
 
@@ -26,9 +27,13 @@ def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Column
         columns = _core.Columns(rows)
         for name, values in metadata.items():
             if not isinstance(name, str):
-                raise TypeMismatchError(f"metadata: expected a str as column name, got {name!r}")
+                raise TypeMismatchError(
+                    f"metadata: expected a str as column name, got {shown(name)}"
+                )
             if not has_utf8(name):
-                raise InvalidArgumentError(f"metadata: the column name {name!r} has no UTF-8 form")
+                raise InvalidArgumentError(
+                    f"metadata: the column name {shown(name)} has no UTF-8 form"
+                )
             _add_column(columns, name, values, rows)
     elif isinstance(metadata, Iterable) and not isinstance(metadata, str | bytes):
         records = metadata if isinstance(metadata, list) else list(metadata)
@@ -65,7 +70,7 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
     if no_items or isinstance(values, str | bytes | Mapping):
         raise TypeMismatchError(
             f'metadata column "{name}": expected a sequence of {rows} values, got '
-            f"{type(values).__name__} {values!r:.60}"
+            f"{described(values)}"
         )
     if not isinstance(values, np.ndarray) and hasattr(values, "isna"):
         values = values.astype(object)  # of pandas; as NumPy, ints with missing ones are floats

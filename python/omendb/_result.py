@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
+from omendb._shown import described
 
 if TYPE_CHECKING:
     import pandas
@@ -419,9 +420,7 @@ def _index(index: SupportsIndex, length: int) -> int:
     try:
         at = operator.index(index)
     except TypeError:
-        raise TypeError(
-            f"indices are integers or slices, not {type(index).__name__} {index!r}"
-        ) from None
+        raise TypeError(f"indices are integers or slices, not {described(index)}") from None
     if not -length <= at < length:
         raise IndexError(f"index {at} of {length}")
     return at + length if at < 0 else at

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from omendb._arrays import is_arrow, to_array, vectors_in
 from omendb._ids import ids_in
+from omendb._shown import shown
 from omendb._tables import arrow_queries
 from omendb.errors import InvalidArgumentError, LimitError, OmendbError, TypeMismatchError
 
@@ -38,19 +39,19 @@ def search_options(k: Any, effort: Any) -> tuple[int, int]:
         if value is None and name == "effort":
             continue
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InvalidArgumentError(f"{name} is {value!r}; expected a whole number from 1")
+            raise InvalidArgumentError(f"{name} is {shown(value)}; expected a whole number from 1")
         if value >= 2**63:
-            raise LimitError(f"{name} is {value}; expected at most 2^63 - 1")
+            raise LimitError(f"{name} is {shown(value)}; expected at most 2^63 - 1")
     return int(k), 0 if effort is None else int(effort)
 
 
 def milliseconds(timeout: Any) -> int:
     """A timeout in seconds as milliseconds, rounded up; refuses all but positive numbers."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float | np.number):
-        raise TypeMismatchError(f"timeout is {timeout!r}; expected a number of seconds")
+        raise TypeMismatchError(f"timeout is {shown(timeout)}; expected a number of seconds")
     if not timeout > 0:
-        raise InvalidArgumentError(f"timeout is {timeout!r}; expected more than 0 seconds")
-    return math.ceil(min(float(timeout), 1e12) * 1000)
+        raise InvalidArgumentError(f"timeout is {shown(timeout)}; expected more than 0 seconds")
+    return math.ceil(float(min(timeout, 1e12)) * 1000)
 
 
 def wrong_option(error: TypeError, exact: Any, recall: Any, radius: Any, field: Any) -> OmendbError:
@@ -58,12 +59,12 @@ def wrong_option(error: TypeError, exact: Any, recall: Any, radius: Any, field: 
     if isinstance(error, OmendbError):
         return error
     if not isinstance(exact, bool):
-        return TypeMismatchError(f"exact is {exact!r}; expected True or False")
+        return TypeMismatchError(f"exact is {shown(exact)}; expected True or False")
     if field is not None and not isinstance(field, str):
-        return TypeMismatchError(f"field is {field!r}; expected the name of a vector field")
+        return TypeMismatchError(f"field is {shown(field)}; expected the name of a vector field")
     for name, value, optional in (("recall", recall, False), ("radius", radius, True)):
         if value is None and optional:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            return TypeMismatchError(f"{name} is {value!r}; expected a number")
+            return TypeMismatchError(f"{name} is {shown(value)}; expected a number")
     return TypeMismatchError(str(error))

@@ -10,6 +10,7 @@ from omendb._arrays import vectors_in
 from omendb._fields import some_fields
 from omendb._ids import ids_in
 from omendb._metadata import metadata_in
+from omendb._shown import shown
 from omendb.errors import InvalidArgumentError
 
 
@@ -27,7 +28,7 @@ def update(
     if (ids is None) == (where is None):
         raise InvalidArgumentError("update takes ids or where=, exactly one of the two")
     if missing not in ("error", "ignore"):
-        raise InvalidArgumentError(f'missing is {missing!r}; expected "error" or "ignore"')
+        raise InvalidArgumentError(f'missing is {shown(missing)}; expected "error" or "ignore"')
     named = ids_in(ids)
     if named is not None and len(named) == 0:
         return 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omendb._shown import shown
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -111,7 +112,7 @@ def path_text(path: Any) -> str:
     """A path as the engine takes it."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(text, str):
-        raise TypeMismatchError(f"the path is {text!r}; expected a str or a PathLike of str")
+        raise TypeMismatchError(f"the path is {shown(text)}; expected a str or a PathLike of str")
     if not has_utf8(text):
-        raise InvalidArgumentError(f"the path {text!r} has no UTF-8 form")
+        raise InvalidArgumentError(f"the path {shown(text)} has no UTF-8 form")
     return text

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal, NoReturn, overload
 
 import numpy as np
 
 from omendb import _core
-from omendb._arguments import ALL_COLUMNS, OrderBy, fields_in, natural, order_in, page_in
+from omendb._arguments import (
+    ALL_COLUMNS,
+    OrderBy,
+    column_name,
+    fields_in,
+    natural,
+    order_in,
+    page_in,
+    wait_milliseconds,
+)
 from omendb._fields import wanted_vectors
 from omendb._ids import ids_in
 from omendb._info import CollectionInfo, Job
@@ -21,6 +29,7 @@ from omendb._search import (
     stored_queries,
     wrong_option,
 )
+from omendb._shown import described, shown
 from omendb._update import update
 from omendb._where import Where, compile_where, warn_of_unknown
 from omendb._write import write
@@ -140,7 +149,7 @@ class Verbs:
         compiled = self._filter(core, where)
         if compiled is None or (not isinstance(where, str) and compiled.empty):
             raise InvalidArgumentError(
-                f'where is {where!r}, an empty filter; to {verb} everything pass where="true"'
+                f'where is {shown(where)}, an empty filter; to {verb} everything pass where="true"'
             )
         return compiled
 
@@ -178,7 +187,7 @@ class Verbs:
         the new name; InvalidArgumentError, LimitError, ReadOnlyError, NoSpaceError, ClosedError.
         """
         core = self._core_collection or self._open()
-        core.rename_column(column, name)
+        core.rename_column(column_name(column, "column"), column_name(name, "name"))
 
     def drop_column(self, column: str) -> None:
         """Removes a metadata key from every point, in the same time for any number of points.
@@ -190,7 +199,7 @@ class Verbs:
         ClosedError.
         """
         core = self._core_collection or self._open()
-        core.drop_column(column)
+        core.drop_column(column_name(column, "column"))
 
     @overload
     def get(
@@ -291,7 +300,7 @@ class Verbs:
         """Whether a point has this id."""
         core = self._core_collection or self._open()
         if isinstance(id, bool | np.bool_) or not isinstance(id, int | str | np.integer):
-            raise TypeMismatchError(f"ids are int or str, got {type(id).__name__} {id!r:.60}")
+            raise TypeMismatchError(f"ids are int or str, got {described(id)}")
         try:
             return bool(core.get(ids_in(id), False, (), ())[0][0])
         except (InvalidArgumentError, LimitError, TypeMismatchError):
@@ -455,12 +464,8 @@ class Verbs:
         Raises DeadlineError after ``timeout`` seconds, and the error of the work if that fails
         while this call waits.
         """
-        if timeout is not None and not timeout >= 0:
-            raise InvalidArgumentError(
-                f"timeout is {timeout}; expected seconds, 0 or more, or None"
-            )
-        milliseconds = -1 if timeout is None else math.ceil(min(timeout, 1e9) * 1000)
-        (self._core_collection or self._open()).optimize(milliseconds)
+        wait = wait_milliseconds(timeout)
+        (self._core_collection or self._open()).optimize(wait)
 
     def compact(self) -> None:
         """Writes the points in memory to disk and merges all files into one. Returns when done."""

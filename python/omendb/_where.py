@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from omendb import _core
+from omendb._shown import described, shown
 from omendb._values import has_utf8, plain, timestamp_us
 from omendb._warnings import warn
 from omendb.errors import FilterError, FilterWarning
@@ -36,7 +37,7 @@ def compile_where(where: Where) -> _core.Filter | None:
         return None
     if isinstance(where, str):
         if not has_utf8(where):
-            raise FilterError(f"where has no UTF-8 form: {where!r:.60}")
+            raise FilterError(f"where has no UTF-8 form: {shown(where)}")
         return _core.Filter.parse(where)
     if isinstance(where, Mapping):
         return _compile(where)
@@ -108,17 +109,17 @@ def _compile(where: Mapping[str, Any]) -> _core.Filter:
 def _open_dict(step: _Dict, parts: _Work) -> None:
     """Replaces a dict by its entries, in order, and what joins them."""
     if not isinstance(step.node, Mapping):
-        raise _error(step.path, f"expected a dict, got {_describe(step.node)}")
+        raise _error(step.path, f"expected a dict, got {described(step.node)}")
     below = step.depth + 1
     for key, value in step.node.items():
         here = _join(step.path, key)
         if not isinstance(key, str):
             raise _error(here, "keys are column names or operators, as str")
         if not has_utf8(key):
-            raise _error(step.path, f"the key {key!r} has no UTF-8 form")
+            raise _error(step.path, f"the key {shown(key)} has no UTF-8 form")
         if key in ("$and", "$or"):
             if not _is_list(value):
-                raise _error(here, f"expected a list of dicts, got {_describe(value)}")
+                raise _error(here, f"expected a list of dicts, got {described(value)}")
             dicts = _listed(value)
             parts.extend(_Dict(one, f"{here}[{i}]", below) for i, one in enumerate(dicts))
             make = _core.Filter.all_of if key == "$and" else _core.Filter.any_of
@@ -226,7 +227,7 @@ def _size(column: str, size: Any, path: str) -> _core.Filter:
             raise _error(here, f"unknown operator; expected one of {_list(sorted(_COMPARE))}")
         count = _value(operand, here)
         if isinstance(count, bool) or not isinstance(count, int) or count >= 2**63:
-            raise _error(here, f"expected a number of elements as int, got {_describe(operand)}")
+            raise _error(here, f"expected a number of elements as int, got {described(operand)}")
         parts.append(_core.Filter.size(column, symbol, count))
     return _core.Filter.all_of(parts)
 
@@ -241,9 +242,9 @@ def _ilike(column: str, pattern: Any, path: str) -> _core.Filter:
 
 def _pattern(pattern: Any, path: str) -> str:
     if not isinstance(pattern, str):
-        raise _error(path, f"expected a pattern as str, got {_describe(pattern)}")
+        raise _error(path, f"expected a pattern as str, got {described(pattern)}")
     if not has_utf8(pattern):
-        raise _error(path, f"{_describe(pattern)} has no UTF-8 form")
+        raise _error(path, f"{described(pattern)} has no UTF-8 form")
     return pattern
 
 
@@ -257,14 +258,14 @@ def _between(column: str, bounds: Any, path: str) -> _core.Filter:
 
 def _null(column: str, wanted: Any, path: str) -> _core.Filter:
     if not isinstance(wanted, bool | np.bool_):
-        raise _error(path, f"expected True or False, got {_describe(wanted)}")
+        raise _error(path, f"expected True or False, got {described(wanted)}")
     is_null = _core.Filter.is_null(column)
     return is_null if wanted else _core.Filter.negate(is_null)
 
 
 def _exists(column: str, wanted: Any, path: str) -> _core.Filter:
     if not isinstance(wanted, bool | np.bool_):
-        raise _error(path, f"expected True or False, got {_describe(wanted)}")
+        raise _error(path, f"expected True or False, got {described(wanted)}")
     return _null(column, not wanted, path)
 
 
@@ -309,7 +310,7 @@ def _listed(values: Any) -> list[Any]:
 
 def _values(values: Any, path: str) -> list[Any]:
     if not _is_list(values):
-        raise _error(path, f"expected a list of values, got {_describe(values)}")
+        raise _error(path, f"expected a list of values, got {described(values)}")
     return [_value(value, f"{path}[{i}]") for i, value in enumerate(_listed(values))]
 
 
@@ -329,13 +330,13 @@ def _value(value: Any, path: str) -> Any:
     if isinstance(value, decimal.Decimal):
         value = _number(value, path)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise _error(path, f"ints are 64 bits wide, got {value}")
+        raise _error(path, f"ints are 64 bits wide, got {shown(value)}")
     if isinstance(value, str) and not has_utf8(value):
-        raise _error(path, f"{_describe(value)} has no UTF-8 form")
+        raise _error(path, f"{described(value)} has no UTF-8 form")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     message = "expected a bool, int, float, str, Decimal, datetime, date, time or UUID"
-    raise _error(path, f"{message}, got {_describe(value)}{_HINTS.get(type(value), '')}")
+    raise _error(path, f"{message}, got {described(value)}{_HINTS.get(type(value), '')}")
 
 
 def _number(value: decimal.Decimal, path: str) -> int | float:
@@ -367,12 +368,8 @@ def _error(path: str, message: str) -> FilterError:
 
 
 def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
-
-
-def _describe(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    text = key if isinstance(key, str) else shown(key)
+    return f"{path}.{text}" if path else text
 
 
 def _list(words: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omendb import _core
 from omendb._batch import Batch, FieldBatch
 from omendb._input import batches_in
+from omendb._shown import shown
 from omendb.errors import InvalidArgumentError
 
 #: A batch below this many rows, and up to this many bytes, is one write; a larger one is split.
@@ -86,7 +87,7 @@ def _check_whole(batch: Batch | FieldBatch) -> None:
                 f"{len(batch.ids)} ids for {rows} vectors; expected one id for each vector"
             )
         if (twice := _given_twice(batch.ids)) is not None:
-            raise InvalidArgumentError(f"id {twice!r} is given twice; ids must be unique")
+            raise InvalidArgumentError(f"id {shown(twice)} is given twice; ids must be unique")
     for of_field, vectors in batch.matrices():
         if vectors.dtype.kind == "f":
             _check_finite(vectors, of_field)

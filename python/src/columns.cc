@@ -33,12 +33,9 @@ bool is_plain(nb::handle value) {
          value.is_none() || (is_datetime(value) && Py_TYPE(p) == PyDateTimeAPI->DateTimeType);
 }
 
+/// omendb._shown.described
 std::string describe(nb::handle value) {
-  nb::object text = nb::steal(PyObject_Repr(value.ptr()));
-  std::string repr = text.is_valid() ? nb::cast<std::string>(text) : "?";
-  PyErr_Clear();
-  if (repr.size() > 60) repr = repr.substr(0, 57) + "...";
-  return std::string(Py_TYPE(value.ptr())->tp_name) + " " + repr;
+  return nb::cast<std::string>(nb::module_::import_("omendb._shown").attr("described")(value));
 }
 
 /// omendb._json.encode

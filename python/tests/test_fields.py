@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -396,3 +397,12 @@ def test_vectors_that_lack_a_point_are_refused_with_what_is_wrong(db: omendb.Dat
     with pytest.raises(omendb.InvalidArgumentError, match='7 has no vector in field "body"'):
         docs.search(id=7, field="body")
     assert len(docs) == 1 and len(plain) == 0
+
+
+def test_the_example_that_an_error_gives_is_a_dict_that_collection_takes(
+    db: omendb.Database,
+) -> None:
+    with pytest.raises(omendb.TypeMismatchError, match=r"vectors is \{\}") as caught:
+        db.collection("docs", vectors={})
+    example = ast.literal_eval(str(caught.value).partition("such as ")[2])
+    assert db.collection("docs", vectors=example).info().vectors["body"]["metric"] == "cosine"
