@@ -311,7 +311,14 @@ def _listed(values: Any) -> list[Any]:
 def _values(values: Any, path: str) -> list[Any]:
     if not _is_list(values):
         raise _error(path, f"expected a list of values, got {described(values)}")
-    return [_value(value, f"{path}[{i}]") for i, value in enumerate(_listed(values))]
+    given = _listed(values)
+    if any(isinstance(value, str) for value in given):  # among text, pandas says NaN for None
+        given = [None if _is_nan(value) else value for value in given]
+    return [_value(value, f"{path}[{i}]") for i, value in enumerate(given)]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def _value(value: Any, path: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import omendb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -487,3 +488,27 @@ def _iso(draw: st.DrawFn) -> str:
 def test_times_are_read_as_python_reads_them(text: str) -> None:
     moment = dt.datetime.fromisoformat(text)
     assert str(compile_where(f"at = timestamp '{text}'")) == str(compile_where({"at": moment}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", np.nan],
+        [np.float32("nan"), "a"],
+        pd.Series(["a", None]),
+        pd.Series(["a", None], dtype=object),
+        pd.Series(["a", np.nan], dtype=object),
+        pd.Index(["a", None]),
+        np.array(["a", np.nan], dtype=object),
+        pl.Series(["a", None]),
+    ],
+    ids=lambda values: f"{type(values).__module__.partition('.')[0]} {list(values)}",
+)
+def test_a_missing_value_in_a_list_of_text_is_a_missing_field(
+    db: omendb.Database, values: Any
+) -> None:
+    db.add(np.zeros((3, 1)), metadata=[{"s": "a"}, {"s": "b"}, {}])
+    assert db.count({"s": values}) == db.count({"s": {"$in": values}}) == 2
+    assert db.count({"s": {"$nin": values}}) == 1
+    with pytest.raises(omendb.FilterError, match="not with nan"):
+        db.count({"s": {"$in": [np.nan]}})  # among no text it is a number
