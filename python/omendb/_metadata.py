@@ -75,16 +75,23 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
     if not isinstance(values, np.ndarray) and hasattr(values, "isna"):
         values = values.astype(object)  # of pandas; as NumPy, ints with missing ones are floats
     if isinstance(values, np.ma.MaskedArray):
-        times = values.dtype.kind == "M"
-        values = values.filled(np.datetime64("NaT")) if times else values.tolist()  # None if masked
+        values = _unmasked(values)
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
         columns.add_array(name, *_numpy_column(name, values))
-    elif isinstance(values, np.ndarray) and values.dtype.kind != "M":
+    elif isinstance(values, np.ndarray) and values.dtype.kind not in "MmV":
         columns.add_values(name, values.tolist())
     else:
         columns.add_values(name, values)
+
+
+def _unmasked(values: np.ma.MaskedArray[Any, Any]) -> Any:
+    """With None, or NaT among times, for what is masked."""
+    if values.dtype.kind in "Mm":
+        nat: Any = np.array("NaT", values.dtype)[()]
+        return values.filled(nat)
+    return values.tolist()
 
 
 def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], NDArray[Any] | None]:
@@ -99,7 +106,7 @@ def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], N
         missing = np.isnat(values)
         try:
             moments = numpy_micros(values)
-        except OverflowError as error:
+        except ValueError as error:
             raise TypeMismatchError(f'metadata column "{name}": {error}') from None
         return "timestamp", moments, _valid(missing)
     else:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omendb import _durations
 from omendb._shown import shown
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
@@ -42,14 +43,22 @@ def is_missing(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """None, bool, int, float, str, datetime or a list of these; anything else as it came.
+    """None, bool, int, float, str, datetime, timedelta or a list of these; anything else as it
+    came.
 
     NumPy scalars and arrays, sets, pandas' NA and NaT, and subclasses become what they stand for.
-    Raises OverflowError for a time that no datetime can be.
+    Raises ValueError for a time that no datetime can be, and for a duration that no timedelta is
+    exactly.
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, np.datetime64):
         value = None if np.isnat(value) else _from_numpy_time(value)
-    elif isinstance(value, np.ndarray) and value.dtype.kind == "M":
+    elif isinstance(value, np.timedelta64):
+        value = _durations.from_numpy(value)
+    elif isinstance(value, np.void) and value.dtype.names:
+        return [plain(value[name]) for name in value.dtype.names]
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "MmV":
         return [plain(one) for one in value]
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
@@ -59,6 +68,8 @@ def plain(value: Any) -> Any:
         if hasattr(value, "to_pydatetime"):
             value = _from_pandas_time(value)
         return value
+    if isinstance(value, dt.timedelta):
+        return _durations.from_pandas(value) if hasattr(value, "to_pytimedelta") else value
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     if isinstance(value, int | str):
@@ -83,13 +94,16 @@ def in_order(values: Set[Any]) -> list[Any]:
 def numpy_micros(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Microseconds since 1970-01-01T00:00:00Z; finer units round down, NaT is what it is.
 
-    Raises OverflowError for a time too far from 1970, which NumPy would wrap around.
+    Raises ValueError for a time too far from 1970, which NumPy would wrap around, and for times
+    without a unit.
     """
+    if np.datetime_data(times.dtype)[0] == "generic" and not np.isnat(times).all():
+        raise ValueError("a datetime64 has no unit; expected one, such as .astype('M8[us]')")
     micros = times.astype("datetime64[us]")
     if np.can_cast(times.dtype, micros.dtype):  # a unit at least as long
         wrapped = (micros.astype(times.dtype) != times) & ~np.isnat(times)
         if wrapped.any():
-            raise OverflowError(f"{times[wrapped][0]} does not fit in 64 bits of microseconds")
+            raise ValueError(f"{times[wrapped][0]} does not fit in 64 bits of microseconds")
     return np.ascontiguousarray(micros).view(np.int64)
 
 
@@ -98,14 +112,14 @@ def _from_numpy_time(value: np.datetime64) -> dt.datetime:
     try:
         return _EPOCH + dt.timedelta(microseconds=micros)
     except OverflowError:
-        raise OverflowError(f"{value} is not in the years 1 to 9999") from None
+        raise ValueError(f"{value} is not in the years 1 to 9999") from None
 
 
 def _from_pandas_time(value: Any) -> Any:
     try:
         return value.to_pydatetime(warn=False)
     except ValueError:
-        raise OverflowError(f"{value} is not in the years 1 to 9999") from None
+        raise ValueError(f"{value} is not in the years 1 to 9999") from None
 
 
 def path_text(path: Any) -> str:

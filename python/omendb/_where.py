@@ -302,7 +302,7 @@ def _is_list(value: Any) -> bool:
 
 def _listed(values: Any) -> list[Any]:
     if isinstance(values, np.ndarray):
-        return list(values) if values.dtype.kind in "Mm" else values.tolist()
+        return list(values) if values.dtype.kind in "MmV" else values.tolist()
     if hasattr(values, "to_pylist"):  # an Arrow array
         return list(values.to_pylist())
     return list(values)
@@ -326,7 +326,7 @@ def _value(value: Any, path: str) -> Any:
         return float(value)  # NaN is a number here, not a missing value
     try:
         value = plain(value.as_py() if hasattr(value, "as_py") else value)
-    except OverflowError as error:
+    except ValueError as error:
         raise _error(path, str(error)) from None
     if isinstance(value, dt.date):
         return _core.FilterTime(_micros(value, path))

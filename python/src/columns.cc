@@ -270,7 +270,7 @@ nb::object ColumnBuilder::plain_value(nb::handle value) const {
   try {
     return plain(value);
   } catch (const nb::python_error& error) {
-    if (!error.matches(PyExc_OverflowError)) throw;
+    if (!error.matches(PyExc_ValueError)) throw;
     refuse(nb::cast<std::string>(nb::str(error.value())));
   }
 }

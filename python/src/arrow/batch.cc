@@ -22,9 +22,15 @@ size_t width_of(char format) {
   }
 }
 
+/// The numbers of an extension type mean something else.
 bool is_number(const ArrowSchema& schema) {
-  return schema.dictionary == nullptr &&
+  return schema.dictionary == nullptr && arrow_extension(schema).empty() &&
          (is_arrow_int(schema.format) || is_arrow_float(schema.format));
+}
+
+/// Ints, also of a dictionary or in runs.
+bool holds_ints(const ArrowSchema& schema) {
+  return is_arrow_int(arrow_value_schema(schema).format) && arrow_extension(schema).empty();
 }
 
 bool is_vectors(const ArrowSchema& schema) {
@@ -157,7 +163,7 @@ std::vector<std::string> ArrowTable::kinds() const {
     const std::string_view format = schema.format;
     out.emplace_back(is_vectors(*f.schema)                           ? "vector"
                      : &schema == f.schema && is_arrow_bytes(format) ? "bytes"
-                     : is_arrow_int(format)                          ? "int"
+                     : holds_ints(*f.schema)                         ? "int"
                      : is_arrow_float(format)                        ? "float"
                      : is_arrow_string(format)                       ? "string"
                                                                      : "other");
@@ -271,7 +277,7 @@ Result<Ids> ArrowTable::ids(size_t column) const {
   Field f = field(column);
   if (!is_table()) f.name = "ids";
   const std::string_view format = arrow_value_schema(*f.schema).format;
-  if (!is_arrow_int(format) && !is_arrow_string(format)) {
+  if (!holds_ints(*f.schema) && !is_arrow_string(format)) {
     return Status(StatusCode::kTypeMismatch, "column \"" + f.name +
                                                  "\": ids are integers or strings, got " +
                                                  arrow_type_name(*f.schema));

@@ -56,9 +56,43 @@ Status refuse(const std::string& name, const std::string& why) {
   return {StatusCode::kTypeMismatch, "column \"" + name + "\": " + why};
 }
 
+constexpr std::string_view kBool8 = "arrow.bool8";
+
+/// Takes a length and as many bytes from a schema's metadata.
+std::string_view take_text(const char** metadata) {
+  const auto length = read<int32_t>(*metadata, 0);
+  if (length < 0) return {};
+  const std::string_view text(*metadata + sizeof(length), static_cast<size_t>(length));
+  *metadata += sizeof(length) + text.size();
+  return text;
+}
+
+/// The extension that this schema itself names.
+std::string_view own_extension(const ArrowSchema& schema) {
+  const char* at = schema.metadata;
+  if (at == nullptr) return {};
+  const auto count = read<int32_t>(at, 0);
+  at += sizeof(count);
+  for (int32_t i = 0; i < count; ++i) {
+    const std::string_view key = take_text(&at);
+    const std::string_view value = take_text(&at);
+    if (key == "ARROW:extension:name") return value;
+  }
+  return {};
+}
+
+/// Numbers of an extension type, whose meaning would be lost. arrow.bool8 is read instead.
+bool is_number_of_extension(const ArrowSchema& schema) {
+  const std::string_view extension = arrow_extension(schema);
+  const std::string_view format = arrow_value_schema(schema).format;
+  if (extension.empty() || (extension == kBool8 && format == "c")) return false;
+  return is_arrow_int(format) || is_arrow_float(format) || format == "b";
+}
+
 std::optional<ColumnType> scalar_type(const ArrowSchema& schema) {
-  const std::string_view format = schema.format;
-  if (format == "b") return ColumnType::kBool;
+  const std::string_view format = arrow_value_schema(schema).format;
+  if (is_number_of_extension(schema)) return std::nullopt;
+  if (format == "b" || arrow_extension(schema) == kBool8) return ColumnType::kBool;
   if (is_arrow_int(format)) return ColumnType::kI64;
   if (is_arrow_float(format)) return ColumnType::kF64;
   if (is_arrow_string(format)) return ColumnType::kString;
@@ -67,7 +101,12 @@ std::optional<ColumnType> scalar_type(const ArrowSchema& schema) {
 }
 
 /// What to do with a column of a type that has no place here.
-std::string_view instead_of(std::string_view format) {
+std::string_view instead_of(const ArrowSchema& schema) {
+  const ArrowSchema& values = arrow_value_schema(schema);
+  const std::string_view format = values.format;
+  if (is_number_of_extension(is_arrow_list(format) ? *values.children[0] : schema)) {
+    return "; cast it to string, or to its storage if the numbers alone are what you mean";
+  }
   if (format.starts_with("d:")) return "; cast it to float64, or to string to keep every digit";
   if (format.starts_with("tD")) return "; cast it to int64 or to seconds as float64";
   if (format.starts_with("tt")) return "; cast it to string, or to int64";
@@ -99,6 +138,10 @@ Result<int64_t> arrow_micros(const std::string& name, const ArrowPlace& place) {
 Result<bool> append_value(const std::string& name, const ArrowPlace& place, Column& out) {
   switch (element_type(out.type)) {
     case ColumnType::kBool:
+      if (place.schema->format[0] == 'c') {
+        out.bools.push_back(at<int8_t>(place) != 0 ? 1 : 0);
+        return true;
+      }
       out.bools.push_back(bit(place.array->buffers[1], place.index + place.array->offset) ? 1 : 0);
       return true;
     case ColumnType::kI64: {
@@ -243,8 +286,20 @@ std::optional<int64_t> arrow_fixed_size(std::string_view format) {
   return size;
 }
 
+std::string_view arrow_extension(const ArrowSchema& schema) {
+  const std::string_view own = own_extension(schema);
+  if (!own.empty()) return own;
+  if (is_arrow_runs(schema.format)) return arrow_extension(*schema.children[1]);
+  return schema.dictionary == nullptr ? own : arrow_extension(*schema.dictionary);
+}
+
 std::string arrow_type_name(const ArrowSchema& schema) {
   const std::string_view format = schema.format;
+  if (const std::string_view extension = own_extension(schema); !extension.empty()) {
+    ArrowSchema storage = schema;
+    storage.metadata = nullptr;
+    return "extension \"" + std::string(extension) + "\" of " + arrow_type_name(storage);
+  }
   if (schema.dictionary != nullptr) {
     return "dictionary<" + arrow_type_name(*schema.dictionary) + ">";
   }
@@ -376,12 +431,12 @@ Result<std::optional<Column>> decode_column(const ArrowSchema& schema, const Arr
   const ArrowSchema& outer = arrow_value_schema(schema);
   if (outer.format == std::string_view("n")) return std::optional<Column>();
   const bool list = is_arrow_list(outer.format);
-  const auto type = scalar_type(list ? arrow_value_schema(*outer.children[0]) : outer);
+  const auto type = scalar_type(list ? *outer.children[0] : schema);
   if (!type) {
     return refuse(name,
                   "expected bool, integer, float, string, timestamp, date or a list of "
                   "these, got " +
-                      arrow_type_name(schema) + std::string(instead_of(outer.format)));
+                      arrow_type_name(schema) + std::string(instead_of(schema)));
   }
   Column out;
   out.name = name;

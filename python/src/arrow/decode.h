@@ -30,6 +30,9 @@ bool is_arrow_list_view(std::string_view format);
 bool is_arrow_runs(std::string_view format);
 /// N of "w:N" and "+w:N"; none if it is no number from 0 to 2^31 - 1.
 std::optional<int64_t> arrow_fixed_size(std::string_view format);
+/// The name of the extension type of the values, such as "pandas.period"; empty if they have none.
+/// The extension says what the numbers of its storage mean.
+std::string_view arrow_extension(const ArrowSchema& schema);
 /// "list<float32>" and the like, for people.
 std::string arrow_type_name(const ArrowSchema& schema);
 
