@@ -13,7 +13,7 @@ from omendb._arrays import is_arrow
 from omendb._frames import frame_in
 from omendb._shown import described, shown
 from omendb._values import has_utf8, numpy_micros
-from omendb.errors import InvalidArgumentError, LimitError, TypeMismatchError
+from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 
 def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Columns | None:
@@ -78,7 +78,8 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
         values = _unmasked(values)
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
+    numbers = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM"
+    if numbers and not _is_beyond_i64(values):
         columns.add_array(name, *_numpy_column(name, values))
     elif isinstance(values, np.ndarray) and values.dtype.kind not in "MmV":
         columns.add_values(name, values.tolist())
@@ -110,10 +111,12 @@ def _numpy_column(name: str, values: NDArray[Any]) -> tuple[str, NDArray[Any], N
             raise TypeMismatchError(f'metadata column "{name}": {error}') from None
         return "timestamp", moments, _valid(missing)
     else:
-        if kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
-            raise LimitError(f'metadata column "{name}": ints are 64 bits wide, got {values.max()}')
         return "i64", np.ascontiguousarray(values, dtype=np.int64), None
     return "f64", numbers, _valid(missing)
+
+
+def _is_beyond_i64(values: NDArray[Any]) -> bool:
+    return values.dtype.kind == "u" and values.size > 0 and values.max() > np.iinfo(np.int64).max
 
 
 def _valid(missing: NDArray[np.bool_]) -> NDArray[np.uint8] | None:

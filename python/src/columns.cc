@@ -157,21 +157,26 @@ void make_alike(Column* first, Column* later) {
             " in one batch and " + std::string(column_type_name(later->type)) + " in a later one");
 }
 
-/// The type of a single value, if it has one of its own.
+bool has_64_bits(nb::handle integer) {
+  int overflow = 0;
+  PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
+  return overflow == 0;
+}
+
+/// The type of a single value, if it has one of its own. Ints beyond 64 bits have none.
 std::optional<ColumnType> typed_scalar(nb::handle value) {
   PyObject* p = value.ptr();
   if (PyBool_Check(p)) return ColumnType::kBool;
-  if (PyLong_Check(p)) return ColumnType::kI64;
+  if (PyLong_Check(p)) return has_64_bits(value) ? std::optional(ColumnType::kI64) : std::nullopt;
   if (PyFloat_Check(p)) return ColumnType::kF64;
   if (PyUnicode_Check(p)) return ColumnType::kString;
   if (is_datetime(value)) return ColumnType::kTimestamp;
   return std::nullopt;
 }
 
+/// @pre typed_scalar() is kI64.
 bool is_exact_int(nb::handle value) {
-  int overflow = 0;
-  const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-  return overflow == 0 && is_exact(number);
+  return is_exact(PyLong_AsLongLong(value.ptr()));
 }
 
 }  // namespace
@@ -387,10 +392,7 @@ void ColumnBuilder::append_number(nb::handle value, ColumnType type) {
     column_.doubles.push_back(number);
     return;
   }
-  int overflow = 0;
-  const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-  if (overflow != 0) refuse("ints are 64 bits wide, got " + describe(value));
-  column_.ints.push_back(number);
+  column_.ints.push_back(PyLong_AsLongLong(value.ptr()));  // typed_scalar() let it through
 }
 
 std::optional<Column> ColumnBuilder::finish() {

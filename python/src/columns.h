@@ -8,9 +8,9 @@
 namespace omendb::python {
 
 /// Collects one column, whose type the first value that is not None decides. Ints widen to floats
-/// when a float turns up. A value that fits no type (a dict, a list of several types, a UUID, …)
-/// makes it a column of JSON, as omendb._json writes it; every other mix is an error that names the
-/// row and the column.
+/// when a float turns up. A value that fits no type (a dict, a list of several types, an int beyond
+/// 64 bits, …) makes it a column of JSON, as omendb._json writes it; every other mix is an error
+/// that names the row and the column.
 class ColumnBuilder {
  public:
   /// @param keyed  whether rows are dicts, in which a None says that the key is there.

@@ -226,3 +226,36 @@ def test_an_empty_list_goes_into_a_typed_column_of_lists(tmp_path: Path) -> None
         assert [h.id for h in db.search([0.0], k=2, where="tags contains 2")] == ["a"]
         points: Any = db.get(["a", "b"])
         assert [p.metadata["tags"] for p in points] == [[1, 2], []]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2**70, -(2**63) - 1],
+        [1, 2**63],
+        [2**63, 1],
+        [0.5, 2**64],
+        [2**64, "x"],
+        [[1, 2**70], [0.5]],
+        np.array([2**63, 1], dtype=np.uint64),
+    ],
+    ids=str,
+)
+def test_an_int_beyond_64_bits_comes_back_as_it_was(path: Path, values: Any) -> None:
+    expected = values.tolist() if isinstance(values, np.ndarray) else values
+    with omendb.open(path) as db:
+        db.add([[0.0], [1.0]], ids=[1, 2], metadata={"x": values})
+        db.upsert([[0.0], [1.0]], ids=[3, 4], metadata=[{"x": one} for one in values])
+        assert db.info().columns == {"x": "json"}
+    with omendb.open(path) as db:
+        db.compact()
+        assert same([fields(db, id)["x"] for id in (1, 2, 3, 4)], expected * 2)
+
+
+def test_filters_compare_an_int_beyond_64_bits_as_a_float(db: omendb.Database) -> None:
+    db.add(np.zeros((3, 1)), ids=[1, 2, 3], metadata=[{"x": 2**70}, {"x": 5}, {"x": -(2**70)}])
+    assert [p.id for p in db.get(where="x > 9223372036854775807")] == [1]
+    assert [p.id for p in db.get(where={"x": {"$lt": 0}})] == [3]
+    assert db.count({"x": float(2**70)}) == 1
+    with pytest.raises(omendb.FilterError, match="64 bits"):
+        db.count({"x": 2**70})

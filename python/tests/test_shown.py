@@ -40,7 +40,7 @@ CALLS: dict[str, Callable[[omendb.Database], object]] = {
     "huge id": lambda db: db.get(HUGE),
     "metadata row": lambda db: db.add([[1.0]], metadata=[DEEP]),
     "metadata key": lambda db: db.add([[1.0]], metadata=[{DEEP_KEY: 1}]),
-    "metadata int": lambda db: db.add([[1.0]], metadata=[{"a": -HUGE}]),
+    "metadata int": lambda db: db.add([[1.0]], metadata=[{"b": -HUGE}]),
     "metadata of two types": lambda db: db.add([[1.0]] * 2, metadata=[{"a": 1}, {"a": DEEP[0]}]),
     "metadata text": lambda db: db.add([[1.0]] * 2, metadata=[{"a": 1}, {"a": "x\u20ac" * 80}]),
     "vector column": lambda db: db.add([{"vector": [1.0]}], vector=DEEP),
