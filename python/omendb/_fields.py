@@ -12,9 +12,9 @@ from omendb import _core
 from omendb._arrays import is_one_vector
 from omendb._batch import FieldBatch
 from omendb._frames import arrow_reader, tables_in
-from omendb._ids import ids_in
+from omendb._ids import ids_in, joined_ids
 from omendb._lacking import FieldRows, Part, field_rows, joined, lacks_all, part_of
-from omendb._metadata import metadata_in
+from omendb._metadata import metadata_in, split_frame
 from omendb._shown import shown
 from omendb._tables import id_column
 from omendb._values import has_utf8, is_missing
@@ -171,39 +171,44 @@ def table_of_fields(
     """An Arrow table, as one batch: a column of each field's name, maybe ids, the rest metadata."""
     parts: dict[str, list[Part]] = {name: [] for name in fields}
     own_ids: list[Any] = []
-    own_metadata: _core.Columns | None = None
+    own_metadata = _core.Columns(0)
     rows = 0
-    for part in _parts_of(data, ids is not None):
+    for part, beside in _parts_of(data, fields, ids is not None, id):
         places = _columns(part, fields)
         for name in fields:
             at = places.get(name)
             parts[name].append(lacks_all(part) if at is None else part_of(part, at, fields[name]))
         id_at = id_column(part, id, ids is not None)
-        if id_at is not None:
-            own_ids.append(ids_in(part.ids(id_at)))
+        own_ids.append(None if id_at is None else ids_in(part.ids(id_at)))
         rest = [i for i in range(len(part.names)) if i not in (*places.values(), id_at)]
-        if rest and own_metadata is None:
-            own_metadata = part.columns(rest, [])
-        elif rest and own_metadata is not None:
-            own_metadata.append(part.columns(rest, []))
+        part_metadata = part.columns(rest, [])
+        if beside is not None:
+            part_metadata.extend(beside)
+        own_metadata.append(part_metadata)
         rows += len(part)
     if rows == 0:
         return None
-    if ids is not None and own_ids and id is not None:
+    if ids is not None and id is not None:
         raise InvalidArgumentError(f'both ids= and the id column "{id}" were given')
-    if metadata is not None:
-        if own_metadata is not None:
-            raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
-        own_metadata = metadata_in(metadata, rows)
+    if metadata is not None and own_metadata.names:
+        raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
     by_field = {name: joined(some, fields[name], _vectors_of(name)) for name, some in parts.items()}
-    return FieldBatch(by_field, ids_in(ids) if ids is not None else _joined(own_ids), own_metadata)
+    batch = FieldBatch(by_field, ids_in(ids) if ids is not None else joined_ids(own_ids))
+    batch.metadata = own_metadata if metadata is None else metadata_in(metadata, rows)
+    return batch
 
 
-def _parts_of(data: Any, ids_given: bool) -> Iterator[_core.ArrowBatch]:
+def _parts_of(
+    data: Any, fields: dict[str, str], ids_given: bool, id: str | None
+) -> Iterator[tuple[_core.ArrowBatch, _core.Columns | None]]:
+    """The batches of all tables, and the metadata of their rows that Arrow does not carry."""
     for table in tables_in(data, ids_given):
-        reader = arrow_reader(table)
+        carried, beside = split_frame(table, {*fields, id or "id"}, named=True)
+        reader = arrow_reader(carried)
+        row = 0
         while (part := reader.next()) is not None:
-            yield part
+            yield part, None if beside is None else beside.slice(row, row + len(part))
+            row += len(part)
 
 
 def _columns(part: _core.ArrowBatch, fields: dict[str, str]) -> dict[str, int]:
@@ -216,14 +221,6 @@ def _columns(part: _core.ArrowBatch, fields: dict[str, str]) -> dict[str, int]:
             "the table has " + (", ".join(names) if names else "no columns with names")
         )
     return places
-
-
-def _joined(ids: list[Any]) -> Any:
-    if not ids:
-        return None
-    if isinstance(ids[0], tuple):
-        return tuple(one for part in ids for one in part)
-    return np.concatenate(ids)
 
 
 def _rows_in(data: Any, name: str, fields: dict[str, str]) -> FieldRows:

@@ -5,6 +5,8 @@ They are known by what they can do, not by their type, so that none of the libra
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,10 @@ from omendb import _core
 from omendb._arrays import is_arrow
 from omendb._warnings import warn
 from omendb.errors import InvalidArgumentError, OmendbError, TypeMismatchError
+
+#: Types of polars whose values are taken as Python's, and those whose nanoseconds would be cut off.
+_VALUES = re.compile(r"\b(Struct|Decimal|Binary|Object)\b|\b(List|Array)\((List|Array)\b")
+_CUT = re.compile(r"\b(Duration|Time)\b")
 
 #: Rows of a data set that are read, and written, at once.
 DATASET_ROWS = 4_096
@@ -50,6 +56,36 @@ def arrow_reader(table: Any) -> _core.ArrowReader:
             f"the {type(table).__name__} gives no Arrow data: {error}; give each column one "
             'name and one type, such as df["column"].astype(str) does'
         ) from error
+
+
+def columns_of(frame: Any) -> dict[str, Any] | None:
+    """The columns of a frame of pandas or polars by name; None if it is none of these."""
+    if hasattr(frame, "get_columns") and hasattr(frame, "schema"):
+        return {column.name: column for column in frame.get_columns()}
+    if not (hasattr(frame, "iloc") and hasattr(frame, "columns")):
+        return None
+    columns: dict[str, Any] = {}
+    for at, label in enumerate(frame.columns):
+        if str(label) in columns:
+            raise InvalidArgumentError(f'the frame\'s column "{label}" is given twice')
+        columns[str(label)] = frame.iloc[:, at]
+    return columns
+
+
+def values_of(column: Any) -> Any:
+    """The Python values of a column whose Arrow form loses what they are or does not exist: of
+    dicts, UUIDs, Decimals, bytes, periods, durations, values of several types. None for others."""
+    dtype = getattr(column, "dtype", None)
+    if hasattr(column, "isna"):
+        text = type(dtype).__name__ in ("StringDtype", "CategoricalDtype")
+        if text or getattr(dtype, "kind", "") not in "Omc":
+            return None
+        values = column.astype(object).tolist()
+        dates = {type(one) for one, gone in zip(values, column.isna(), strict=True) if not gone}
+        return None if dates == {dt.date} else values  # Arrow's dates are times here
+    if hasattr(column, "to_list") and hasattr(column, "is_null") and _VALUES.search(str(dtype)):
+        return None if _CUT.search(str(dtype)) else column.to_list()
+    return None
 
 
 def frame_in(data: Any, ids_given: bool = False) -> Any:

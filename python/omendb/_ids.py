@@ -35,7 +35,10 @@ def ids_in(ids: Any) -> Any:
         raise _wrong_id(ids)
     if isinstance(ids, Sequence) and len(ids) > 0 and isinstance(ids[0], str):
         return _string_ids(ids)
-    array = np.asarray(ids)
+    try:
+        array = np.asarray(ids)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TypeMismatchError(f"ids are int or str, one a point: {error}") from None
     if array.ndim != 1:
         raise InvalidArgumentError(f"ids have shape {array.shape}; expected one dimension")
     if array.size == 0:
@@ -53,6 +56,26 @@ def ids_in(ids: Any) -> Any:
     if array.dtype.kind == "i" and array.min() < 0:
         raise InvalidArgumentError(f"ids are not negative, got {array.min()}")
     return np.ascontiguousarray(array, dtype=np.uint64)
+
+
+def joined_ids(parts: Sequence[Any]) -> Any:
+    """The ids of several tables, each as ids_in() gives them; None if no table has any."""
+    for i, ids in enumerate(parts):
+        if (ids is None) != (parts[0] is None):
+            raise InvalidArgumentError(
+                f"table {i} has {'no' if ids is None else 'a'} column of ids; give one to all "
+                "tables or to none"
+            )
+        if isinstance(ids, tuple) != isinstance(parts[0], tuple):
+            kinds = ("int", "str") if isinstance(ids, tuple) else ("str", "int")
+            raise TypeMismatchError(
+                f"ids are all str or all int; table 0 has {kinds[0]}, table {i} has {kinds[1]}"
+            )
+    if not parts or parts[0] is None:
+        return None
+    if isinstance(parts[0], tuple):
+        return tuple(one for ids in parts for one in ids)
+    return np.concatenate(parts)
 
 
 def _string_ids(ids: Iterable[Any]) -> tuple[str, ...]:

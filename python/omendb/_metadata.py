@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._arrays import is_arrow
-from omendb._frames import frame_in
+from omendb._arrays import is_arrow, is_one_vector
+from omendb._frames import arrow_reader, columns_of, frame_in, values_of
 from omendb._shown import described, shown
-from omendb._values import has_utf8, numpy_micros
+from omendb._values import has_utf8, is_missing, numpy_micros
 from omendb.errors import InvalidArgumentError, TypeMismatchError
 
 
@@ -21,7 +21,9 @@ def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Column
     if metadata is None:
         return None
     metadata = frame_in(metadata, ids_given=True)
-    if is_arrow(metadata):
+    if (frame := columns_of(metadata)) is not None:
+        columns = frame_metadata(frame, len(metadata))
+    elif is_arrow(metadata):
         columns = arrow_metadata(metadata)
     elif isinstance(metadata, Mapping):
         columns = _core.Columns(rows)
@@ -49,14 +51,52 @@ def metadata_in(metadata: Any, rows: int, what: str = "vectors") -> _core.Column
     return columns
 
 
+def frame_metadata(frame: Mapping[str, Any], rows: int) -> _core.Columns:
+    """The columns of a frame."""
+    columns = _core.Columns(rows)
+    for name, values in frame.items():
+        if not has_utf8(name):
+            raise InvalidArgumentError(f"metadata: the column name {shown(name)} has no UTF-8 form")
+        _add_column(columns, name, values, rows)
+    return columns
+
+
+def split_frame(frame: Any, ours: Set[str], named: bool) -> tuple[Any, _core.Columns | None]:
+    """(what Arrow carries of a table, the metadata that it does not)
+
+    ``ours``: the columns of vectors and ids. ``named``: whether the caller named the vectors'
+    column; if not, and none is called "vector", a column of lists of numbers may be that.
+    """
+    columns = columns_of(frame) or {}
+    sure = named or "vector" in columns
+    apart = {}
+    for name, column in columns.items():
+        values = None if name in ours else values_of(column)
+        if values is not None and (sure or not _may_be_vectors(values)):
+            apart[name] = values
+    if not apart:
+        return frame, None
+    beside = frame_metadata(apart, len(frame))
+    labels = zip(columns, frame.columns, strict=True)
+    return frame[[label for name, label in labels if name not in apart]], beside
+
+
+def _may_be_vectors(values: Sequence[Any]) -> bool:
+    first = next((one for one in values if not is_missing(one)), None)
+    return isinstance(first, bytes) or is_one_vector(first)
+
+
 def _needs_copy(record: Any) -> bool:
     return isinstance(record, Mapping) and not isinstance(record, dict)
 
 
 def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> None:
+    if (held := values_of(values)) is not None:
+        columns.add_values(name, held)
+        return
     if is_arrow(values) and not isinstance(values, np.ndarray):
         column = _core.Columns(0)
-        reader = _core.ArrowReader(values)
+        reader = arrow_reader(values)
         while (batch := reader.next()) is not None:
             if batch.is_table:
                 raise TypeMismatchError(
@@ -125,7 +165,7 @@ def _valid(missing: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
 
 def arrow_metadata(data: Any) -> _core.Columns:
     columns = _core.Columns(0)
-    reader = _core.ArrowReader(data)
+    reader = arrow_reader(data)
     while (batch := reader.next()) is not None:
         if not batch.is_table:
             raise TypeMismatchError("metadata is one Arrow array; expected a table of columns")

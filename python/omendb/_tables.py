@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omendb import _core
-from omendb._arrays import is_arrow, vectors_in
+from omendb._arrays import vectors_in
 from omendb._batch import Batch
 from omendb._frames import arrow_reader, tables_in
-from omendb._ids import ids_in
-from omendb._metadata import arrow_metadata, metadata_in
+from omendb._ids import ids_in, joined_ids
+from omendb._metadata import metadata_in, split_frame
 from omendb.errors import DimensionError, InvalidArgumentError, TypeMismatchError
 
 
@@ -35,34 +35,46 @@ def arrow_batches(
     data: Any, element: str, ids: Any, metadata: Any, vector: str | None, id: str | None
 ) -> Iterator[Batch]:
     whole_ids = ids_in(ids)
-    whole_metadata = None
-    if isinstance(metadata, list | tuple) or (metadata is not None and not is_arrow(metadata)):
-        whole_metadata = metadata
-    elif metadata is not None:
-        whole_metadata = arrow_metadata(metadata)
-    done = 0
-    parts: list[Batch] = []
-    for table in tables_in(data, ids is not None):
-        reader = arrow_reader(table)
-        while (part := reader.next()) is not None:
-            parts.append(_arrow_batch(part, element, vector, id, ids is not None))
-            done += len(part)
+    tables = [
+        _table_batch(table, element, vector, id, ids is not None)
+        for table in tables_in(data, ids is not None)
+    ]
+    parts = [batch for batch in tables if batch is not None]
     if not parts:
         yield no_points(ids, metadata)
         return
+    if whole_ids is not None:
+        if id is not None:
+            raise InvalidArgumentError(f'both ids= and the id column "{id}" were given')
+        for part in parts:
+            part.ids = None
     batch = parts[0] if len(parts) == 1 else _joined(parts)
     if whole_ids is not None:
-        if batch.ids is not None and id is not None:
-            raise InvalidArgumentError(f'both ids= and the id column "{id}" were given')
         batch.ids = whole_ids
-    if whole_metadata is not None:
+    if metadata is not None:
         if batch.metadata is not None and batch.metadata.names:
             raise InvalidArgumentError("metadata= does not go with a table that has columns of it")
-        if isinstance(whole_metadata, _core.Columns):
-            batch.metadata = whole_metadata
-        else:
-            batch.metadata = metadata_in(whole_metadata, done)
+        batch.metadata = metadata_in(metadata, len(batch))
     yield batch
+
+
+def _table_batch(
+    table: Any, element: str, vector: str | None, id: str | None, has_ids: bool
+) -> Batch | None:
+    """One table; None if it has no rows."""
+    table, beside = split_frame(table, {vector or "vector", id or "id"}, vector is not None)
+    reader = arrow_reader(table)
+    parts: list[Batch] = []
+    while (part := reader.next()) is not None:
+        parts.append(_arrow_batch(part, element, vector, id, has_ids))
+    if not parts:
+        return None
+    batch = parts[0] if len(parts) == 1 else _joined(parts)
+    if beside is not None:
+        if batch.metadata is not None:
+            beside.extend(batch.metadata)
+        batch.metadata = beside
+    return batch
 
 
 def no_points(ids: Any, metadata: Any) -> Batch:
@@ -136,17 +148,12 @@ def id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | No
 
 def _joined(parts: list[Batch]) -> Batch:
     """The batches of one Arrow stream as one, so that adding a table is one write."""
-    ids: Any = None
-    if parts[0].ids is not None:
-        if isinstance(parts[0].ids, tuple):
-            ids = tuple(one for part in parts for one in part.ids)
-        else:
-            ids = np.concatenate([part.ids for part in parts])
-    metadata = parts[0].metadata
-    if metadata is not None:
-        for part in parts[1:]:
-            if part.metadata is not None:
-                metadata.append(part.metadata)
+    ids = joined_ids([part.ids for part in parts])
+    metadata = None
+    if any(part.metadata is not None for part in parts):
+        metadata = _core.Columns(0)
+        for part in parts:
+            metadata.append(_core.Columns(len(part)) if part.metadata is None else part.metadata)
     dims = {part.vectors.shape[1] for part in parts}
     if len(dims) > 1:
         raise DimensionError(f"the table's batches have vectors of {sorted(dims)} dimensions")

@@ -63,6 +63,10 @@ def test_bad_vectors(
         unchanged(line, lambda: getattr(line, verb)(vectors))
 
 
+DEEP: Any = 1
+for _ in range(900):
+    DEEP = [DEEP]
+
 BAD_IDS = [
     ([1], omendb.InvalidArgumentError, "1 ids for 2"),
     ([90, 90], omendb.InvalidArgumentError, "90.*twice"),
@@ -87,6 +91,8 @@ BAD_IDS = [
     (pa.array([1.5, 2.5]), omendb.TypeMismatchError, "integers or strings, got float64"),
     (np.array([1.0, 2.0]), omendb.TypeMismatchError, "float"),
     ([[90], [91]], omendb.InvalidArgumentError, "one dimension"),
+    ([[90, 91], [92]], omendb.TypeMismatchError, "int or str, one a point"),
+    (DEEP, omendb.TypeMismatchError, "int or str, one a point"),
 ]
 
 
@@ -106,6 +112,13 @@ def test_ids_of_two_kinds_are_refused_before_any_is_known(
     with pytest.raises(omendb.TypeMismatchError, match="ids are all str or all int"):
         db.add(points)
     assert len(db) == 0
+
+
+@pytest.mark.parametrize("verb", ["get", "get_points", "delete"])
+def test_ids_that_are_no_list_are_refused_by_every_verb(line: omendb.Database, verb: str) -> None:
+    for ids in (DEEP, [[1, 2], [3]]):
+        with pytest.raises(omendb.TypeMismatchError, match="ids are int or str, one a point"):
+            getattr(line, verb)(ids)
 
 
 def test_an_id_that_exists_is_refused_by_add(line: omendb.Database) -> None:

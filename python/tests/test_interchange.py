@@ -324,10 +324,9 @@ def test_metadata_of_any_make(db: omendb.Database, metadata: Any) -> None:
     "column",
     [
         pa.array([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
-        pl.Series([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
         pa.table({"a": [1, 2], "b": ["x", "y"]}),
     ],
-    ids=["arrow", "polars", "table"],
+    ids=["arrow", "table"],
 )
 def test_a_struct_is_no_metadata_column(db: omendb.Database, column: Any) -> None:
     with pytest.raises(omendb.TypeMismatchError, match=r'column "s".* got a struct of a, b'):
