@@ -265,6 +265,17 @@ int stream_schema(ArrowArrayStream* stream, ArrowSchema* out) {
   }
 }
 
+/// The errno that tells a consumer what kind of error it is: pyarrow raises MemoryError for ENOMEM,
+/// ValueError for EINVAL and OSError for EIO.
+int errno_of(StatusCode code) {
+  switch (code) {
+    case StatusCode::kOutOfMemory: return ENOMEM;
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kClosed: return EINVAL;
+    default: return EIO;
+  }
+}
+
 int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
   StreamPrivate* mine = stream_of(stream);
   *out = ArrowArray{};
@@ -273,7 +284,7 @@ int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
     auto batch = mine->next();
     if (!batch.ok()) {
       mine->error = batch.status().message();
-      return EIO;
+      return errno_of(batch.status().code());
     }
     if (*batch != nullptr) fill_array(*batch, (*batch)->root, out);
     return 0;
