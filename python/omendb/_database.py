@@ -26,7 +26,14 @@ from omendb._result import Id
 from omendb._shown import shown
 from omendb._values import path_text
 from omendb._verbs import Verbs
-from omendb.errors import ClosedError, InvalidArgumentError, NotFoundError, TypeMismatchError
+from omendb._waiting import in_parts
+from omendb.errors import (
+    ClosedError,
+    InvalidArgumentError,
+    LockedError,
+    NotFoundError,
+    TypeMismatchError,
+)
 
 Metric = Literal[
     "l2", "cosine", "ip", "hamming", "euclidean", "sqeuclidean", "cos", "dot", "dot_product",
@@ -293,7 +300,14 @@ def open(
             )
         memtable = int(memtable_mb * 2**20)
     wait = lock_milliseconds(timeout)
-    return Database(_core.open(text, mode == "r", level, interval, create, memtable, wait), text)
+    return Database(
+        in_parts(
+            wait,
+            lambda part: _core.open(text, mode == "r", level, interval, create, memtable, part),
+            LockedError,
+        ),
+        text,
+    )
 
 
 def _no_such(name: str, names: list[str]) -> str:

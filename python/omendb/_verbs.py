@@ -31,9 +31,16 @@ from omendb._search import (
 )
 from omendb._shown import described, shown
 from omendb._update import update
+from omendb._waiting import in_parts
 from omendb._where import Where, compile_where, warn_of_unknown
 from omendb._write import write
-from omendb.errors import FilterError, InvalidArgumentError, LimitError, TypeMismatchError
+from omendb.errors import (
+    DeadlineError,
+    FilterError,
+    InvalidArgumentError,
+    LimitError,
+    TypeMismatchError,
+)
 
 _F32 = np.dtype(np.float32)
 _MAX_K = 65_536
@@ -465,7 +472,7 @@ class Verbs:
         while this call waits.
         """
         wait = wait_milliseconds(timeout)
-        (self._core_collection or self._open()).optimize(wait)
+        in_parts(wait, (self._core_collection or self._open()).optimize, DeadlineError)
 
     def compact(self) -> None:
         """Writes the points in memory to disk and merges all files into one. Returns when done."""

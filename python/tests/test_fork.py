@@ -108,10 +108,37 @@ def test_a_killed_process_leaves_its_database_free_though_a_forked_child_lives(
             assert len(db) == 1
 
 
+@pytest.fixture
+def on_alarm() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Says what a signal does that arrives 50 ms later."""
+
+    def arm(act: Callable[[], object]) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: act())
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        yield arm
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_is_handled_while_opening_waits_for_the_lock(
+    tmp_path: Path, on_alarm: Callable[[Callable[[], object]], None]
+) -> None:
+    holder = omendb.open(tmp_path / "db")
+    on_alarm(holder.close)  # the wait ends well only if the handler runs during it
+    with omendb.open(tmp_path / "db", timeout=4) as db:
+        assert len(db) == 0
+
+
 def test_opening_waits_for_the_lock_up_to_the_timeout(tmp_path: Path) -> None:
     db = omendb.open(tmp_path / "db")
     with pytest.raises(omendb.LockedError, match="after 20 ms"):
         omendb.open(tmp_path / "db", timeout=0.02)
+    with pytest.raises(omendb.LockedError, match="after 450 ms"):
+        omendb.open(tmp_path / "db", timeout=0.45)
     closing = threading.Timer(0.1, db.close)
     closing.start()
     omendb.open(tmp_path / "db", timeout=60).close()

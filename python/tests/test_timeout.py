@@ -40,3 +40,25 @@ def test_a_timeout_of_another_type_is_named(db: omendb.Database) -> None:
     wrong: Any = "2s"
     with pytest.raises(omendb.TypeMismatchError, match="timeout is '2s'"):
         db.search([1.0, 2.0], timeout=wrong)
+
+
+@pytest.mark.parametrize("timeout", [0.5, None])
+def test_waiting_for_background_work_comes_back_to_handle_signals(
+    db: omendb.Database, timeout: float | None
+) -> None:
+    """The engine is asked for short waits, and Python handles signals between two of them."""
+    waits: list[int] = []
+
+    class Busy:
+        def optimize(self, milliseconds: int) -> None:
+            waits.append(milliseconds)
+            if timeout is None and len(waits) == 3:
+                raise KeyboardInterrupt  # as a handler would, after two waits
+            raise omendb.DeadlineError("still has work")
+
+    stub: Any = Busy()
+    db._core_collection = stub
+    error = KeyboardInterrupt if timeout is None else omendb.DeadlineError
+    with pytest.raises(error):
+        db.optimize(timeout=timeout)
+    assert len(waits) > 1 and all(0 <= wait <= 200 for wait in waits)
