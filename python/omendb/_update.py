@@ -11,7 +11,8 @@ from omendb._fields import some_fields
 from omendb._ids import ids_in
 from omendb._metadata import metadata_in
 from omendb._shown import shown
-from omendb.errors import InvalidArgumentError
+from omendb._write import given_twice
+from omendb.errors import InvalidArgumentError, NotFoundError
 
 
 def update(
@@ -44,6 +45,24 @@ def update(
         columns = metadata_in(metadata, 1 if named is None else len(named), "points")
     if columns is not None and not columns.names:
         columns = None
-    if columns is None and not given:
+    if metadata is None and vectors is None:
         raise InvalidArgumentError("update changes nothing; pass metadata= or vectors=")
+    if columns is None and not given:
+        return _found(core, named, where, missing == "error")
     return core.update(named, where, given, columns, missing == "error")
+
+
+def _found(
+    core: _core.Collection, ids: Any, where: _core.Filter | None, all_must_exist: bool
+) -> int:
+    """How many points an update of no keys has; it writes nothing."""
+    if ids is None:
+        return core.count(where)
+    if (twice := given_twice(ids)) is not None:
+        raise InvalidArgumentError(f"id {shown(twice)} is given twice; ids must be unique")
+    found, _ = core.get(ids, False, (), ())
+    if all_must_exist and 0 in found:
+        missing = ids[found.index(0)]
+        missing = missing if isinstance(missing, str) else int(missing)
+        raise NotFoundError(f"id {shown(missing)} does not exist; nothing was updated")
+    return sum(found)

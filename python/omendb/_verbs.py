@@ -177,8 +177,8 @@ class Verbs:
         ``vectors``, only with ids, has one vector a point; in a collection with vector fields it
         is a dict of the fields that change (``{"title": A}``).
 
-        Returns how many points were updated. All of the points change or none; together they may
-        take 1 GiB.
+        Returns how many points were updated; with an empty dict, which changes nothing, how many
+        there are. All of the points change or none; together they may take 1 GiB.
 
         Raises NotFoundError for an id that does not exist (``missing="ignore"`` skips it), and the
         errors of :meth:`upsert`.

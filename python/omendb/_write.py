@@ -86,7 +86,7 @@ def _check_whole(batch: Batch | FieldBatch) -> None:
             raise InvalidArgumentError(
                 f"{len(batch.ids)} ids for {rows} vectors; expected one id for each vector"
             )
-        if (twice := _given_twice(batch.ids)) is not None:
+        if (twice := given_twice(batch.ids)) is not None:
             raise InvalidArgumentError(f"id {shown(twice)} is given twice; ids must be unique")
     for of_field, vectors in batch.matrices():
         if vectors.dtype.kind == "f":
@@ -105,7 +105,7 @@ def _check_finite(vectors: NDArray[Any], of_field: str) -> None:
             )
 
 
-def _given_twice(ids: Any) -> Any:
+def given_twice(ids: Any) -> Any:
     """An id that the batch holds more than once, or None."""
     if isinstance(ids, tuple):
         seen: set[str] = set()

@@ -75,7 +75,10 @@ def test_an_id_that_is_missing_is_an_error_unless_ignored(docs: omendb.Database)
     ("arguments", "error", "match"),
     [
         ({"ids": [0]}, omendb.InvalidArgumentError, "changes nothing"),
-        ({"ids": [0], "metadata": {}}, omendb.InvalidArgumentError, "changes nothing"),
+        ({"ids": [0, 77], "metadata": {}}, omendb.NotFoundError, "id 77 does not exist"),
+        ({"ids": [0, 0], "metadata": {}}, omendb.InvalidArgumentError, "given twice"),
+        ({"ids": ["a"], "metadata": {}}, omendb.TypeMismatchError, "string"),
+        ({"where": {}, "metadata": {}}, omendb.InvalidArgumentError, "empty filter"),
         ({"metadata": {"a": 1}}, omendb.InvalidArgumentError, "exactly one"),
         ({"where": {}, "metadata": {"a": 1}}, omendb.InvalidArgumentError, "empty filter"),
         ({"ids": [0, 0], "metadata": {"a": 1}}, omendb.InvalidArgumentError, "given twice"),
@@ -101,6 +104,21 @@ def test_an_explicit_none_elsewhere_and_a_none_inside_a_value_stay(db: omendb.Da
     db.add([[0.0, 1.0]], ids=[0], metadata=[{"a": None, "b": 1}])
     db.update(0, metadata={"b": None, "c": {"d": None, "e": [None]}})
     assert fields(db, 0) == {"a": None, "c": {"d": None, "e": [None]}}
+
+
+def test_an_update_of_no_keys_changes_nothing_and_counts_its_points(docs: omendb.Database) -> None:
+    before = [p and p.metadata for p in docs.get([0, 1, 2])]
+    assert docs.update(1, metadata={}) == 1
+    assert docs.update([0, 2], metadata=[{}, {}]) == 2
+    assert docs.update([0, 77], metadata={}, missing="ignore") == 1
+    assert docs.update(where="year >= 2021", metadata={}) == 1
+    assert docs.update(where="true", metadata={}) == 3
+    assert [p and p.metadata for p in docs.get([0, 1, 2])] == before
+    both = docs.collection("both", vectors={"title": 1, "body": 1})
+    both.add({"title": [[1.0]], "body": [[2.0]]}, ids=["x"])
+    assert both.update("x", vectors={}) == 1
+    with pytest.raises(omendb.NotFoundError, match="id 'y' does not exist"):
+        both.update("y", vectors={})
 
 
 def test_an_update_of_no_points_changes_nothing(docs: omendb.Database) -> None:
