@@ -225,6 +225,44 @@ if __name__ == "__main__":
     assert np.array_equal(np.load(tmp_path / "rows.npy"), vectors)
 
 
+def test_a_forked_worker_reads_by_a_reader_of_its_own_though_it_inherits_an_open_one(
+    tmp_path: Path,
+) -> None:
+    module_in_docs("dataset.py", tmp_path)
+    vectors = np.random.default_rng(9).standard_normal((40, 16), dtype=np.float32)
+    with omendb.open(tmp_path / "vectors.db") as db:
+        db.add(vectors)
+    program = """
+import multiprocessing, warnings
+import numpy as np
+from dataset import VectorDataset
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+dataset = VectorDataset("vectors.db")
+dataset[0]  # opens a reader here, which every worker inherits
+
+
+def work(share):  # what DataLoader's workers do: a forked Process pickles nothing
+    inherited = dataset.reader
+    rows = [dataset[i] for i in range(share, len(dataset), 4)]
+    assert dataset.reader is not inherited
+    np.save(f"rows{share}.npy", np.array(rows))
+
+
+workers = [multiprocessing.get_context("fork").Process(target=work, args=(i,)) for i in range(4)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+    assert worker.exitcode == 0
+np.save("rows.npy", np.array([dataset[i] for i in range(len(dataset))]))  # the parent reads on
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    run([sys.executable, "program.py"], tmp_path)
+    assert np.array_equal(np.load(tmp_path / "rows.npy"), vectors)
+    for share in range(4):
+        assert np.array_equal(np.load(tmp_path / f"rows{share}.npy"), vectors[share::4])
+
+
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in ("c", "cpp")], ids=str)
 def test_a_program_compiles_and_runs(block: Block, tmp_path: Path) -> None:
     source = tmp_path / f"program.{block.language}"
