@@ -24,25 +24,25 @@ bool refuse() {
 }  // namespace
 
 // The operators of this program: all that the engine allocates goes through them, but for the
-// arrays of a memtable.
-void* operator new(size_t bytes) {
+// arrays of a memtable. They are not inlined: g++ warns where it sees free() meet operator new.
+[[gnu::noinline]] void* operator new(size_t bytes) {
   void* memory = refuse() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void* operator new[](size_t bytes) {
+[[gnu::noinline]] void* operator new[](size_t bytes) {
   return operator new(bytes);
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete[](void* memory) noexcept {
+[[gnu::noinline]] void operator delete[](void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
-void operator delete[](void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete[](void* memory, size_t) noexcept {
   std::free(memory);
 }
 
