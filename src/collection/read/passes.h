@@ -22,7 +22,8 @@ struct PassOptions {
 ///   1. for as many candidates as are usually enough (SearchPlan::effort);
 ///   2. for the queries to which those were not enough, for all that are still needed;
 ///   3. where those are more than it pays to pick out, by measuring every row.
-/// On return the k nearest rows are among the hits that `out` holds.
+/// On return the hits in `out` are expected to include the share `recall` of the k nearest rows, or
+/// less of them with `once`.
 /// @param queries  of the rows' element type.
 /// @param out      one a query, new.
 /// Any number of threads may use one plan, each for queries of its own.

@@ -7,13 +7,15 @@
 //   A           1.0        1.2
 //   B           1.4        1.1
 //   C           1.9         .9
-//   D           3.2
+//   D           2.6        2.4
+//   E           3.2
 //
 // The first step measures A and B. The two nearest rows known are now at 1.1 and 1.2, and
-// recall_limit() says that rows must be measured up to the estimate 1.98. The next step, C, begins
-// at 1.9: it is measured. The nearest are now at .9 and 1.1, and the limit falls to 1.84. D lies
-// beyond it and is not measured. rerank() returns 1.84: if the scan kept every row below that
-// estimate, the search is done; if its queue was full below it, a second pass must keep more.
+// recall_limit() says that rows must be measured up to the estimate 1.98. The next step, C and D,
+// begins at 1.9, so both are measured. The nearest are now at .9 and 1.1, and the limit falls to
+// 1.84. The third step would begin with E, at 3.2: it lies beyond the limit and is not measured.
+// rerank() returns 1.84. If the scan kept every row below that estimate, the search is done; if its
+// queue was full below it, a second pass must keep more.
 #pragma once
 
 #include <cstddef>
