@@ -1,4 +1,4 @@
-"""Vectors and queries, made into matrices that the engine can borrow."""
+"""Converts vectors and queries to matrices that the engine can borrow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_arrow(data: Any) -> bool:
 
 
 def is_one_vector(data: Any) -> bool:
-    """Whether it is numbers, and not vectors or one number."""
+    """Whether it is one vector: a sequence of numbers, not of vectors and not a single number."""
     if isinstance(data, list | tuple):
         return len(data) > 0 and not hasattr(data[0], "__len__")
     return getattr(data, "ndim", 2) == 1 and not holds_objects(data)
@@ -93,7 +93,7 @@ def _bits_in(array: NDArray[Any], what: str) -> tuple[NDArray[Any], int]:
 
 
 def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
-    """Rows without gaps inside, going forward in memory; copies only what is laid out otherwise."""
+    """The rows, each contiguous and one after the other in memory. Copies them if they are not."""
     rows, columns = array.shape
     row_bytes = columns * array.itemsize
     inner = columns < 2 or array.strides[1] == array.itemsize
@@ -104,7 +104,7 @@ def _side_by_side(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def to_array(data: Any, what: str) -> NDArray[Any]:
-    """One vector or a matrix, not yet looked into."""
+    """One vector or a matrix, whose numbers are not checked yet."""
     if isinstance(data, np.ndarray):
         if data.dtype == object and data.ndim == 1 and data.size and hasattr(data[0], "__len__"):
             return to_array(data.tolist(), what)  # a column of arrays, as df.vector.to_numpy()
@@ -112,7 +112,7 @@ def to_array(data: Any, what: str) -> NDArray[Any]:
     if getattr(data, "requires_grad", False):
         data = data.detach()
     if str(getattr(data, "dtype", "")).endswith("bfloat16") and hasattr(data, "float"):
-        data = data.float()  # NumPy knows no bfloat16; float32 holds each exactly
+        data = data.float()  # NumPy has no bfloat16; float32 holds each value exactly
     if hasattr(data, "__dlpack__"):
         if data.__dlpack_device__()[0] not in _HOST_MEMORY:
             raise TypeMismatchError(f"{what} are on another device; move them to the CPU first")
@@ -134,7 +134,7 @@ def to_array(data: Any, what: str) -> NDArray[Any]:
 
 
 def unmasked(array: NDArray[Any], what: str) -> NDArray[Any]:
-    """The array itself; one that hides some of its values is refused, for they would show."""
+    """The array itself. Refuses an array with masked values, which would be stored as numbers."""
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise InvalidArgumentError(f"{what} are masked; expected an array without missing values")
     return array

@@ -1,4 +1,4 @@
-"""Durations of NumPy and pandas as timedeltas, where they are exactly that."""
+"""Converts durations of NumPy and pandas to the timedeltas that they equal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHORT = {"ns": 10**3, "ps": 10**6, "fs": 10**9, "as": 10**12}
 
 
 def from_numpy(value: np.timedelta64) -> dt.timedelta | None:
-    """None if it is NaT. Raises ValueError for one that no timedelta is exactly."""
+    """None for NaT. Raises ValueError for a duration that equals no timedelta."""
     if np.isnat(value):
         return None
     unit, count = np.datetime_data(value.dtype)
@@ -50,7 +50,7 @@ def from_numpy(value: np.timedelta64) -> dt.timedelta | None:
 
 
 def from_pandas(value: Any) -> dt.timedelta:
-    """Raises ValueError for one that no timedelta is exactly."""
+    """Raises ValueError for a duration that equals no timedelta."""
     if value.nanoseconds:
         raise ValueError(
             f"{value!r} is no whole number of microseconds; round it, such as with .round('us')"

@@ -212,7 +212,7 @@ def _parts_of(
 
 
 def _columns(part: _core.ArrowBatch, fields: dict[str, str]) -> dict[str, int]:
-    """Where the fields are that the table has a column of."""
+    """The place of each field's column, for the fields that the table has."""
     names = part.names if part.is_table else []
     places = {name: names.index(name) for name in fields if name in names}
     if not places:

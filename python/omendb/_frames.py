@@ -1,6 +1,6 @@
-"""Frames and data sets of other libraries, made into what Arrow readers take.
+"""Converts frames and data sets of other libraries to objects that Arrow readers take.
 
-They are known by what they can do, not by their type, so that none of the libraries is needed.
+Recognises them by their attributes, not by their type, so that none of the libraries is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from omendb._arrays import is_arrow
 from omendb._warnings import warn
 from omendb.errors import InvalidArgumentError, OmendbError, TypeMismatchError
 
-#: Types of polars whose values are taken as Python's, and those whose nanoseconds would be cut off.
+#: Types of polars that are converted value by value in Python, and those that would lose
+#: nanoseconds by that.
 _VALUES = re.compile(r"\b(Struct|Decimal|Binary|Object)\b|\b(List|Array)\((List|Array)\b")
 _CUT = re.compile(r"\b(Duration|Time)\b")
 
@@ -41,12 +42,12 @@ def are_tables(data: Any) -> bool:
 
 
 def tables_in(data: Any, ids_given: bool) -> list[Any]:
-    """Each of a list of tables, or the one."""
+    """The tables of a list, or the one table."""
     return [frame_in(table, ids_given) for table in (data if are_tables(data) else [data])]
 
 
 def arrow_reader(table: Any) -> _core.ArrowReader:
-    """Reads a table; its library may have no Arrow type for a column."""
+    """A reader of the table. Raises TypeMismatchError if its library cannot give it to Arrow."""
     try:
         return _core.ArrowReader(table)
     except (OmendbError, MemoryError):
@@ -73,8 +74,8 @@ def columns_of(frame: Any) -> dict[str, Any] | None:
 
 
 def values_of(column: Any) -> Any:
-    """The Python values of a column whose Arrow form loses what they are or does not exist: of
-    dicts, UUIDs, Decimals, bytes, periods, durations, values of several types. None for others."""
+    """The Python values of a column that Arrow cannot carry, or whose types it would lose: dicts,
+    UUIDs, Decimals, bytes, periods, durations, values of several types. None for other columns."""
     dtype = getattr(column, "dtype", None)
     if hasattr(column, "isna"):
         text = type(dtype).__name__ in ("StringDtype", "CategoricalDtype")
@@ -98,7 +99,7 @@ def frame_in(data: Any, ids_given: bool = False) -> Any:
 
 
 def dataset_batches(data: Any) -> Iterator[Any] | None:
-    """Arrow tables out of a Hugging Face data set; None if it is none."""
+    """The Arrow tables of a Hugging Face data set; None if ``data`` is not one."""
     if not (hasattr(data, "with_format") and hasattr(data, "column_names")):
         return None
     if isinstance(data, dict):

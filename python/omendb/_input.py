@@ -1,4 +1,4 @@
-"""What add and upsert take, made into batches that the engine can borrow.
+"""Converts the arguments of add and upsert to batches that the engine can borrow.
 
 Whatever the caller has (NumPy, DLPack, Arrow, lists, dicts, iterators of these) becomes a stream
 of :class:`Batch`. A float32 matrix whose rows have no gaps is borrowed, not copied.
@@ -112,7 +112,7 @@ def _field_batches(
 
 
 def _is_table(data: Any) -> bool:
-    """Whether it is Arrow's, or a list of tables. A scan is taken batch by batch instead."""
+    """Whether it is an Arrow object or a list of tables. A scan is not: it is read in batches."""
     return are_tables(data) or (is_arrow(data) and not isinstance(data, np.ndarray | Scan))
 
 

@@ -1,7 +1,7 @@
-"""Metadata that no column type holds, as JSON text and back.
+"""Converts metadata that no column type holds to JSON text and back.
 
-What JSON lacks is written as an object of one key that begins with a dollar sign; a dict of the
-user's that looks like one gets a second dollar sign. docs/python.md lists the keys.
+A value that JSON cannot express is written as an object of one key that begins with a dollar sign.
+If a user's dict looks like one, its key gets a second dollar sign. docs/python.md lists the keys.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _READ: dict[str, Callable[[Any], Any]] = {
 
 
 def encode(value: Any) -> str:
-    """The value as JSON. Raises TypeError or ValueError with a reason if it has none."""
+    """The value as JSON. Raises TypeError or ValueError, with a reason, if that is impossible."""
     return json.dumps(_plainest(value, 0), ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(text: str) -> Any:
-    """What encode() was given."""
+    """The value that encode() was given."""
     return json.loads(text, object_hook=_untagged)
 
 
 def _plainest(value: Any, depth: int) -> Any:
-    """The value in None, bool, finite float, int, str, list and dict of str."""
+    """The value made of None, bool, int, finite float, str, list, and dict with str keys."""
     kind = type(value)
     if kind is str:
         return _text(value)
@@ -78,7 +78,7 @@ def _container(value: dict[Any, Any] | list[Any], depth: int) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """A value that plain() left, of a type that JSON may lack."""
+    """A value after plain(), whose type JSON may lack."""
     if isinstance(value, str):
         return _text(str.__str__(value))
     if value is None or isinstance(value, bool):
@@ -137,4 +137,4 @@ def _untagged(fields: dict[str, Any]) -> Any:
     try:
         return read(value)
     except (ValueError, TypeError, KeyError, ArithmeticError):
-        return fields  # somebody else's
+        return fields  # not written by encode()

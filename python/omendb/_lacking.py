@@ -14,7 +14,7 @@ from omendb._arrays import holds_objects, is_arrow, vectors_in
 from omendb._values import is_missing
 from omendb.errors import DimensionError, InvalidArgumentError, TypeMismatchError
 
-#: The vectors of a batch that are there, and which of its rows they are of.
+#: The vectors that a batch has, and which of its rows have one.
 Part = tuple[NDArray[Any], NDArray[np.bool_]]
 
 
@@ -44,7 +44,7 @@ class FieldRows:
 
 
 def field_rows(data: Any, element: str, what: str) -> FieldRows:
-    """What a caller gives for a field. One vector is a matrix of one row."""
+    """Converts what a caller gave for a field. One vector becomes a matrix of one row."""
     if is_arrow(data) and not isinstance(data, np.ndarray):
         return _arrow_rows(data, element, what)
     there, present = _split(data, what)
@@ -52,12 +52,12 @@ def field_rows(data: Any, element: str, what: str) -> FieldRows:
 
 
 def lacks_all(batch: _core.ArrowBatch) -> Part:
-    """The part of a batch that has no column for the field."""
+    """The part for a batch that has no column for the field."""
     return np.empty((0, 0)), np.zeros(len(batch), dtype=np.bool_)
 
 
 def part_of(batch: _core.ArrowBatch, column: int, element: str) -> Part:
-    """What a column of a batch has for a field."""
+    """The part for a batch whose column has the field's vectors."""
     if element != "binary" and batch.kinds[column] == "bytes":
         raise TypeMismatchError(
             f'column "{batch.names[column]}" holds bytes, which are vectors in a binary field only'
@@ -78,7 +78,7 @@ def joined(parts: Sequence[Part], element: str, what: str) -> FieldRows:
 
 
 def _arrow_rows(data: Any, element: str, what: str) -> FieldRows:
-    """Those of an Arrow array or a frame's column; one of numbers is one vector."""
+    """The vectors of an Arrow array or a frame's column. An array of numbers is one vector."""
     parts: list[Part] = []
     numbers: list[NDArray[Any]] = []
     reader = _core.ArrowReader(data)
@@ -97,7 +97,7 @@ def _arrow_rows(data: Any, element: str, what: str) -> FieldRows:
 
 
 def _spread(there: Any, present: NDArray[np.bool_] | None, element: str, what: str) -> FieldRows:
-    """The vectors that are there, each in the row of its point."""
+    """Puts each vector into the row of its point."""
     if present is None:
         return FieldRows(*vectors_in(there, element, what))
     if not present.any():
@@ -112,7 +112,7 @@ def _spread(there: Any, present: NDArray[np.bool_] | None, element: str, what: s
 
 
 def _split(data: Any, what: str) -> tuple[Any, NDArray[np.bool_] | None]:
-    """(the vectors that are there, which points they are of; None if of all)"""
+    """(the vectors, which points have one; None if all have one)"""
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return _split_masked(data, what) if isinstance(data, np.ma.MaskedArray) else (data, None)
     rows: Any = data

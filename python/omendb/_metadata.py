@@ -1,4 +1,4 @@
-"""Metadata, made into columns."""
+"""Converts metadata to columns."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def frame_metadata(frame: Mapping[str, Any], rows: int) -> _core.Columns:
 
 
 def split_frame(frame: Any, ours: Set[str], named: bool) -> tuple[Any, _core.Columns | None]:
-    """(what Arrow carries of a table, the metadata that it does not)
+    """(the part of a table that Arrow can carry, metadata columns that it cannot)
 
     ``ours``: the columns of vectors and ids. ``named``: whether the caller named the vectors'
     column; if not, and none is called "vector", a column of lists of numbers may be that.
@@ -113,7 +113,7 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
             f"{described(values)}"
         )
     if not isinstance(values, np.ndarray) and hasattr(values, "isna"):
-        values = values.astype(object)  # of pandas; as NumPy, ints with missing ones are floats
+        values = values.astype(object)  # of pandas: NumPy would turn ints with gaps into floats
     if isinstance(values, np.ma.MaskedArray):
         values = _unmasked(values)
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
@@ -128,7 +128,7 @@ def _add_column(columns: _core.Columns, name: str, values: Any, rows: int) -> No
 
 
 def _unmasked(values: np.ma.MaskedArray[Any, Any]) -> Any:
-    """With None, or NaT among times, for what is masked."""
+    """The values, with None (among times NaT) in the place of masked ones."""
     if values.dtype.kind in "Mm":
         nat: Any = np.array("NaT", values.dtype)[()]
         return values.filled(nat)

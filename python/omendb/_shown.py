@@ -23,7 +23,7 @@ _DEPTH = 4
 _ITEMS = 6
 _INT_BITS = 1_024
 
-#: Types whose values hold no others, so that their repr() is short and goes no deeper.
+#: Types whose values contain no other values, so that their repr() is short and flat.
 _LEAVES = (
     int, float, complex, decimal.Decimal, dt.date, dt.time, dt.timedelta, pathlib.PurePath, type,
     type(None), uuid.UUID,
@@ -39,7 +39,7 @@ _BRACKETS: dict[type[Collection[Any]], tuple[str, str]] = {
 
 
 def shown(value: object) -> str:
-    """What repr() says, cut; of a type that may hold anything, its name in angle brackets."""
+    """repr(), cut short. For a type that may hold anything: its name in angle brackets."""
     text = _text(value, _DEPTH)
     return text if len(text) <= _LENGTH else text[: _LENGTH - 3] + "..."
 

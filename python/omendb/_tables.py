@@ -25,7 +25,7 @@ def arrow_queries(data: Any, element: str) -> NDArray[Any]:
         one = not batch.is_table and batch.kinds[0] in ("int", "float")
         parts.append(batch.vector() if one else _arrow_vectors(batch, None, element)[1])
     if not parts:
-        # A polars Series without rows: no vectors if its type holds some, one without numbers else.
+        # A polars Series without rows: no vectors if it is of vectors, else one empty vector.
         vectors = not hasattr(data, "dtype") or hasattr(data.dtype, "inner")
         return np.empty((0, 0) if vectors else 0, dtype=np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -78,7 +78,7 @@ def _table_batch(
 
 
 def no_points(ids: Any, metadata: Any) -> Batch:
-    """A batch of nothing; the engine refuses ids beside it."""
+    """An empty batch. The engine refuses it if there are ids."""
     none = np.empty((0, 0), dtype=np.float32)
     return Batch(none, 0, ids_in(ids), metadata_in(metadata, 0))
 
@@ -127,14 +127,14 @@ def _vector_column(part: _core.ArrowBatch, vector: str | None, element: str) -> 
             f"no column of the table holds lists of numbers; it has {', '.join(names)}"
         )
     raise InvalidArgumentError(
-        "which column holds the vectors? Say vector= one of "
+        "several columns may hold the vectors; choose one with vector=: "
         + ", ".join(f'"{names[i]}"' for i in lists)
     )
 
 
 def id_column(part: _core.ArrowBatch, id: str | None, has_ids: bool) -> int | None:
-    """The column that holds the ids. One called "id" that cannot is refused when it is read, except
-    beside ids=, where it is metadata."""
+    """The column that holds the ids. If the values of a column called "id" cannot be ids, it is
+    refused when it is read; but if ids= was given, it is metadata."""
     names = part.names
     if id is not None:
         if id not in names:

@@ -1,4 +1,4 @@
-"""Values that are not plain Python, made plain."""
+"""Converts values of NumPy, of pandas and of subclasses to plain Python values."""
 
 from __future__ import annotations
 
@@ -43,12 +43,11 @@ def is_missing(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """None, bool, int, float, str, datetime, timedelta or a list of these; anything else as it
-    came.
+    """Converts to None, bool, int, float, str, datetime, timedelta or a list of these.
 
-    NumPy scalars and arrays, sets, pandas' NA and NaT, and subclasses become what they stand for.
-    Raises ValueError for a time that no datetime can be, and for a duration that no timedelta is
-    exactly.
+    Converts NumPy scalars and arrays, sets, pandas' NA and NaT, and subclasses; returns any other
+    value as it is. Raises ValueError for a time outside datetime's range, and for a duration that
+    equals no timedelta.
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -92,7 +91,7 @@ def in_order(values: Set[Any]) -> list[Any]:
 
 
 def numpy_micros(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """Microseconds since 1970-01-01T00:00:00Z; finer units round down, NaT is what it is.
+    """Microseconds since 1970-01-01T00:00:00Z; finer units round down, NaT is the least int64.
 
     Raises ValueError for a time too far from 1970, which NumPy would wrap around, and for times
     without a unit.

@@ -86,7 +86,7 @@ _Work = list[_Dict | _Test | _Join]
 
 
 def _compile(where: Mapping[str, Any]) -> _core.Filter:
-    """Walks the dicts with a stack of its own: their depth takes nothing from the thread's."""
+    """Walks the dicts with a stack of its own, so that deep ones take no room on the thread's."""
     work: _Work = [_Dict(where, "", 1)]
     built: list[_core.Filter] = []
     while work:
@@ -107,7 +107,7 @@ def _compile(where: Mapping[str, Any]) -> _core.Filter:
 
 
 def _open_dict(step: _Dict, parts: _Work) -> None:
-    """Replaces a dict by its entries, in order, and what joins them."""
+    """Replaces a dict by its entries, in order, and a step that joins their filters."""
     if not isinstance(step.node, Mapping):
         raise _error(step.path, f"expected a dict, got {described(step.node)}")
     below = step.depth + 1
@@ -135,7 +135,7 @@ def _open_dict(step: _Dict, parts: _Work) -> None:
 
 
 def _open_test(step: _Test, parts: _Work, built: list[_core.Filter]) -> None:
-    """Builds what a column is held against, but for what $not negates: that is replaced."""
+    """Builds the tests of a column. Replaces a $not by its operand and a step that negates it."""
     column, test = step.column, step.test
     if not isinstance(test, Mapping):
         built.append((_in if _is_list(test) else _equal)(column, test, step.path))
@@ -168,7 +168,7 @@ def _built(one: _core.Filter) -> Callable[[list[_core.Filter]], _core.Filter]:
 
 
 def _complement(parts: list[_core.Filter]) -> _core.Filter:
-    """Two-valued: what a part does not match, it matches, points without the field included."""
+    """Matches every point that the part does not match, also points without the field."""
     return _core.Filter.complement(parts[0])
 
 
@@ -347,7 +347,7 @@ def _value(value: Any, path: str) -> Any:
 
 
 def _number(value: decimal.Decimal, path: str) -> int | float:
-    """As the engine reads a Decimal that is stored: an int if it is written as one."""
+    """The number as which the engine reads a stored Decimal: an int if it is written as one."""
     try:
         return int(str(value)) if _INTEGER.fullmatch(str(value)) else float(value)
     except ValueError as error:  # a signalling NaN

@@ -143,7 +143,9 @@ class CancelledError(OmendbError, RuntimeError):
 
 
 class OutOfMemoryError(OmendbError, MemoryError):
-    """The system gave no memory. The call changed nothing."""
+    """The system gave no memory. The call changed nothing, unless memory ran out after its write
+    was logged: then later writes raise ReadOnlyError until the database is opened again, and
+    opening applies the write."""
 
 
 #: By omendb::StatusCode, whose numbers are frozen.

@@ -13,7 +13,7 @@ T* from_capsule(nb::handle capsule, const char* name) {
   return pointer;
 }
 
-/// NumPy's idea of an Arrow number format.
+/// The NumPy type of an Arrow number format.
 nb::dlpack::dtype number_dtype(char format) {
   switch (format) {
     case 'c': return nb::dtype<int8_t>();
@@ -92,7 +92,7 @@ ArrowReader::ArrowReader(nb::handle object) : schema_(std::make_shared<OwnedSche
     nb::object capsule = object.attr("__arrow_c_stream__")();
     auto* stream = from_capsule<ArrowArrayStream>(capsule, "arrow_array_stream");
     if (stream->release == nullptr) {
-      raise(StatusCode::kInvalidArgument, "an Arrow stream was already read; make it anew");
+      raise(StatusCode::kInvalidArgument, "an Arrow stream was already read; make a new one");
     }
     stream_ = *stream;
     stream->release = nullptr;  // moved
@@ -113,7 +113,7 @@ ArrowReader::ArrowReader(nb::handle object) : schema_(std::make_shared<OwnedSche
   }
   const Status status = check_arrow_schema(schema_->schema);
   if (status.ok()) return;
-  // The destructor of what was not fully made does not run.
+  // If a constructor throws, its object's destructor does not run.
   if (single_.release != nullptr) single_.release(&single_);
   if (stream_.release != nullptr) stream_.release(&stream_);
   raise(status);

@@ -89,7 +89,7 @@ struct LentFields {
 };
 using PyOrder = std::vector<std::pair<std::string, bool>>;
 
-/// What Python says of a scan and of a get by filter.
+/// The options of a scan or of a get by filter.
 ScanOptions scan_options(const Filter* where, bool vectors,
                          const std::vector<std::string>& vector_fields,
                          const std::vector<std::string>& fields, std::optional<uint64_t> limit,
@@ -345,7 +345,7 @@ class PyCollection {
     return out;
   }
 
-  /// Packed bits tell their dimension to the next multiple of 8 only; the collection knows it.
+  /// The width of packed bits is a multiple of 8; this sets their dimension to the collection's.
   VectorsView fitted_to_dim(VectorsView packed, size_t bits, std::string_view field) const {
     if (packed.element != Element::kBinary || bits != 0) return packed;
     const auto info = collection_.info();
@@ -358,8 +358,8 @@ class PyCollection {
     return packed;
   }
 
-  /// What the vectors are. A reader's collection may be dropped and created anew by the writer, and
-  /// until the first add a declaration may change any, so those ask each time.
+  /// The schema of the vectors. It is read again at each call in a reader, whose collection the
+  /// writer may drop and create anew, and before the first add, when a declaration may change it.
   std::shared_ptr<const CollectionInfo> schema() const {
     const bool settled =
         schema_->dim != 0 || std::ranges::any_of(schema_->fields, [](const VectorField& field) {
@@ -414,7 +414,7 @@ Element element_named(const std::string& text) {
                {Element::kF32, Element::kF16, Element::kI8, Element::kBinary}, element_name);
 }
 
-/// What a caller says of the vectors of a field, or of a collection without fields (name "").
+/// The options that a caller gave for a field, or for a collection without fields (name "").
 struct Asked {
   std::string name;
   size_t dim = 0;
@@ -422,8 +422,8 @@ struct Asked {
   std::optional<Element> element = {};
 };
 
-/// The field to ask for: what was not said is as in the one that exists. Where that goes with what
-/// was said, that is: hamming and binary vectors only go together.
+/// The field to ask for. An option that the caller left out is taken from the field that exists,
+/// unless it would not go with the others: hamming needs binary vectors, and they need hamming.
 VectorField completed(const Asked& asked, const VectorField* there) {
   auto go_together = [](Metric m, Element e) {
     return (m == Metric::kHamming) == (e == Element::kBinary);
@@ -468,8 +468,9 @@ std::optional<CollectionOptions> completed(const std::vector<Asked>& asked,
   return out;
 }
 
-/// Gets or creates a collection, beside others who create and drop it. What was not said is as in
-/// the one that exists; where that changes between two looks at it, this looks again.
+/// Gets or creates a collection, while other threads may create and drop it. Options that the
+/// caller left out are taken from the collection that exists. If it changes between reading its
+/// options and asking for them, this tries again.
 Result<Collection> get_collection(Database& db, const std::string& name,
                                   const std::vector<Asked>& asked, bool create) {
   std::optional<CollectionOptions> refused;

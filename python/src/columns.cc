@@ -106,7 +106,8 @@ Column all_missing(const std::string& name, ColumnType type, size_t rows) {
   return out;
 }
 
-/// Whether a float is exactly this int. What rounds up to 2^63 is none, nor may it be cast back.
+/// Whether a float equals this int. An int that rounds up to 2^63 has none, and a cast of 2^63 back
+/// to an int would be undefined.
 bool is_exact(int64_t value) {
   const auto nearest = static_cast<double>(value);
   return nearest < 9223372036854775808.0 && static_cast<int64_t>(nearest) == value;
@@ -133,7 +134,7 @@ void retype(Column* column, ColumnType type) {
 void widen_exactly(Column* column) {
   if (const auto number = inexact(*column)) {
     raise(StatusCode::kTypeMismatch, quoted(column->name) + " has floats and the int " +
-                                         std::to_string(*number) + ", which no float is exactly");
+                                         std::to_string(*number) + ", which no float equals");
   }
   widen(column);
 }
@@ -221,7 +222,7 @@ bool ColumnBuilder::settle_type(ColumnType type) {
   }
   if (*type_ == ColumnType::kI64 && type == ColumnType::kF64) {
     if (const auto number = inexact(column_)) {
-      refuse("a float after the int " + std::to_string(*number) + ", which no float is exactly");
+      refuse("a float after the int " + std::to_string(*number) + ", which no float equals");
     }
     widen(&column_);
     type_ = ColumnType::kF64;
@@ -386,7 +387,7 @@ void ColumnBuilder::append_number(nb::handle value, ColumnType type) {
   if (!settle_type(type)) conflict(value);
   if (*type_ == ColumnType::kF64) {
     if (PyLong_Check(value.ptr()) && !is_exact_int(value)) {
-      refuse("expected float as in the rows before it; no float is exactly " + describe(value));
+      refuse("expected float as in the rows before it; no float equals " + describe(value));
     }
     const double number = PyFloat_AsDouble(value.ptr());
     column_.doubles.push_back(number);

@@ -11,8 +11,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// How long the hook waits for the threads inside. One that is not through by then runs Python code
-/// for us, such as a generator behind an Arrow stream, and may wait for anything.
+/// How long the hook waits for the threads inside. A thread that takes longer runs Python code for
+/// us, such as a generator behind an Arrow stream, which may wait for anything.
 constexpr std::chrono::seconds kPatience(5);
 /// How long a thread is held if the interpreter does not go down after all.
 constexpr std::chrono::seconds kHold(1);

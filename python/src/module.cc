@@ -1,5 +1,5 @@
-// omendb._core: the C++ API as Python sees it, one to one. What is pleasant about the package lives
-// in its Python files; what has to be fast lives here.
+// omendb._core: the C++ API in Python, function by function. What has to be fast is here; what
+// makes the package convenient is in its Python files.
 #include "arrow_in.h"
 #include "collection.h"
 #include "columns.h"

@@ -1,4 +1,4 @@
-// Arrow arrays that lie. Each is made by hand; AddressSanitizer sees a read that was believed.
+// Malformed Arrow arrays, made by hand. AddressSanitizer reports a read that trusted one of them.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -22,7 +22,7 @@ size_t width_of(char format) {
   }
 }
 
-/// The numbers of an extension type mean something else.
+/// Whether values are plain numbers; those of an extension type mean something else.
 bool is_number(const ArrowSchema& schema) {
   return schema.dictionary == nullptr && arrow_extension(schema).empty() &&
          (is_arrow_int(schema.format) || is_arrow_float(schema.format));

@@ -97,7 +97,7 @@ Status check_buffers(std::string_view format, const ArrowArray& array, const std
   return {};
 }
 
-/// Rows that child `i` must have for a parent of `rows` rows; 0 where the values say it.
+/// Rows that a child must have for a parent of `rows` rows; 0 for formats whose values say it.
 int64_t needed_of_child(std::string_view format, int64_t rows) {
   if (format == "+s") return rows;
   if (!format.starts_with("+w:")) return 0;
