@@ -155,8 +155,8 @@ bool CollectionCore::fits_growing(uint32_t rows, std::span<const PutField> field
   return true;
 }
 
-/// Waits while as many memtables as allowed are on their way to the disk; then there is one to
-/// write to, or none.
+/// Waits while as many memtables as allowed are on their way to the disk. Afterwards the growing
+/// memtable has room for the rows, or there is none and the caller starts one.
 Status CollectionCore::make_room(uint32_t rows, std::span<const PutField> fields, Wait wait) {
   while (growing_ != nullptr && !fits_growing(rows, fields)) {
     OMEN_RETURN_IF_ERROR(freeze_or_wait(wait));
@@ -216,7 +216,8 @@ Result<std::shared_ptr<Pending>> CollectionCore::log_and_stage_put(const PutOper
   return or_fail([&]() OMEN_REQUIRES(write_mutex_) { return stage_put(lsn, typed, dead); });
 }
 
-/// Once more, since the batch was checked before the lock: another may have settled a dimension.
+/// The batch was checked before the lock was taken, and another write may have settled a dimension
+/// since. So this checks the dimensions again.
 Status CollectionCore::check_dimensions(const PutOperation& put) {
   for (size_t f = 0; f < put.fields.size(); ++f) {
     const segment::Field& field = (*staged_->fields)[f];
@@ -436,7 +437,7 @@ Status CollectionCore::finish(const std::shared_ptr<Pending>& pending) {
 template <class T>
 Status CollectionCore::finish_later(Result<Staged<T>> staged, Done<T> done) {
   if (!staged.ok()) return staged.status();
-  // Shared, so that handing it on copies no value and needs no more memory than the hand itself.
+  // Shared, so that passing it on copies no value and needs no memory but for the pointer.
   const auto call =
       std::make_shared<std::pair<Done<T>, T>>(std::move(done), std::move(staged->value));
   const auto tell = [this, call](const Status& status) {
@@ -445,7 +446,7 @@ Status CollectionCore::finish_later(Result<Staged<T>> staged, Done<T> done) {
     };
     try {
       host_.post([run, status] { run(status); });
-    } catch (const std::bad_alloc&) {  // on this thread, then: the call must come
+    } catch (const std::bad_alloc&) {  // call it on this thread: it must be called
       run(status);
     }
   };
@@ -491,7 +492,7 @@ void CollectionCore::follow() {
   journal_.emplace();
 }
 
-/// Has another memtable begin.
+/// Sets the growing memtable aside, so that the next put begins another.
 void CollectionCore::leave_growing() {
   freeze_locked();
   if (journal_) frozen_.clear();  // the writer seals it

@@ -1,4 +1,4 @@
-// A collection: orders its writers, shows snapshots to its readers, and keeps itself in shape.
+// A collection: orders its writers, gives snapshots to its readers, seals, merges and indexes.
 #pragma once
 
 #include <atomic>
@@ -99,9 +99,9 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// write, and beside reads.
   Status replay(Lsn lsn, std::span<const std::byte> record);
 
-  /// Goes over to the state that a manifest of the writer's names: its segments in place of those
-  /// that they were merged from, and of the rows in memory that they hold. No point changes. After
-  /// an error nothing has changed. One caller at a time with replay(), beside reads.
+  /// Takes over the state that a manifest of the writer describes. Its segments replace the
+  /// segments that they were merged from, and the rows in memory that they hold. No point changes.
+  /// After an error nothing has changed. One caller at a time with replay(), beside reads.
   /// @param check  called when the files are open and before anything shows; its error is the
   /// call's.
   /// @pre follow(); every operation that the segments hold, or miss a row by, was replayed.
@@ -121,7 +121,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// whether there was one.
   Result<bool> index_next();
   /// Builds an index of a segment, in place of the one of that field and kind if there is one.
-  /// Searches go on by what there is until it is done; the segment stays as it is.
+  /// Meanwhile searches use the index that is there, if any; the segment's file stays as it is.
   /// @error kNotFound if there is no such segment (any more), kCancelled, kClosed, or why it cannot
   ///        be built; nothing has changed then.
   Status build_index(const IndexOf& wanted);
@@ -150,8 +150,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   /// kNotFound. Files are the caller's to remove. @return the record's position.
   Result<Lsn> drop();
   bool dropped() const { return dropped_; }
-  /// Logs a declaration of a collection that no point was ever put into, and goes by it: who holds
-  /// the collection sees what was declared last. @return the record's position; none if there was a
+  /// Logs a new declaration of a collection that never had a point, and applies it: all handles to
+  /// the collection see the last declaration. @return the record's position; none if there was a
   /// put.
   Result<std::optional<Lsn>> redeclare(const segment::Fields& fields);
   /// The fields as the last write that was taken left them.
@@ -241,7 +241,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   template <class T>
   Status finish_later(Result<Staged<T>> staged, Done<T> done);
   /// Runs a step that follows the logging of an operation, or its naming in a manifest. If memory
-  /// runs out there, what memory holds is no more what the disk does, and no write may follow.
+  /// runs out there, memory and disk differ, and no write may follow.
   /// (A step says itself what locks it needs; the analysis cannot see that the caller holds them.)
   template <class Step>
   auto or_fail(Step step) OMEN_TSA(no_thread_safety_analysis) {
@@ -266,8 +266,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status open_parts(const CollectionState& state, const Snapshot& now, std::vector<Part>& parts)
       OMEN_REQUIRES(write_mutex_);
 
-  /// What the manifest names, opened: a segment, its indexes, and its rows that are dead in the
-  /// state that it describes.
+  /// An open segment of the manifest, its indexes, and its rows that are dead in the state that the
+  /// manifest describes.
   struct DurablePart {
     std::shared_ptr<const segment::Segment> segment;
     std::shared_ptr<const segment::Tombstones> dead;
@@ -314,10 +314,10 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status publish_state(CollectionState state, DurableParts parts, NewFiles& files)
       OMEN_REQUIRES(commit_mutex_);
   void remove_left_behind(std::span<const SegmentState> named) OMEN_REQUIRES(commit_mutex_);
-  /// Has all snapshots, from now on, show the same points from other parts.
+  /// Makes all snapshots from now on show the same points from other parts.
   void change_snapshots(const Publication::Change& change) OMEN_REQUIRES(write_mutex_);
-  /// What a manifest in force names, readers and later seals must see: these two wait for nothing
-  /// that could fail. Short of memory they throw; see or_fail().
+  /// Readers and later seals must see what the manifest in force names, so these two do nothing
+  /// that could fail, except that they throw if memory is short; see or_fail().
   void install(const Replacement& replacement, bool sealed) OMEN_REQUIRES(commit_mutex_);
   void install_indexes(const std::string& segment,
                        const std::shared_ptr<const segment::SegmentIndexes>& indexes)
@@ -335,7 +335,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Mutex seal_mutex_;
   mutable Mutex commit_mutex_;
   DurableParts durable_parts_ OMEN_GUARDED_BY(commit_mutex_);
-  /// What manifests name whose publication failed; removed once one that does not is in force.
+  /// Segments of manifests whose publication failed. Their files are removed when a manifest that
+  /// does not name them is in force.
   std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(commit_mutex_);
   /// Segments too damaged for an index to be built of them: it is not tried again.
   std::set<std::string> not_indexable_ OMEN_GUARDED_BY(commit_mutex_);

@@ -29,7 +29,7 @@ struct Superseded {
   std::vector<std::string> indexes;
 };
 
-/// What came of a publication.
+/// The result of a publication.
 struct Published {
   Status status;
   /// After an error: whether the new manifest may have come into force nevertheless.
@@ -52,7 +52,8 @@ class Host {
   virtual Status sync(Lsn lsn) = 0;
   /// Publishes a manifest with `state`, after which the log up to `state.flushed` is not needed for
   /// this collection. While the database closes, one manifest at the end does so for all.
-  /// After an error, the state before counts.
+  /// After an error the earlier state is in force, or if Published::in_doubt is set, one of the
+  /// two.
   virtual Published publish(const CollectionState& state) = 0;
   /// Removes the files as soon as the manifest in force does not name them.
   virtual void discard(const Superseded& old) = 0;

@@ -23,7 +23,8 @@ struct SegmentState {
   std::vector<storage::IndexMeta> indexes;
 };
 
-/// A collection as the manifest keeps it: with it and the log after `flushed`, all is known.
+/// A collection as the manifest describes it. This and the log after `flushed` give its whole
+/// state.
 struct CollectionState {
   uint32_t id = 0;
   std::string name;

@@ -10,14 +10,14 @@ namespace omendb::collection {
 /// The work of one query in one part.
 struct PartWork {
   uint64_t rows = 0;
-  uint64_t matches = 0;         ///< of them, those that the filter lets through
-  bool has_byte_codes = false;  ///< a query alone looks at 8-bit codes before it measures
+  uint64_t matches = 0;         ///< of them, those that match the filter
+  bool has_byte_codes = false;  ///< a single query reads 8-bit codes before it measures
 };
 
-/// Nanoseconds of one core that a query takes; good to about a third. Measured on a Zen 4 core with
-/// `bench/bench.py --parts promises` (docs/adr/0011); what counts is where two plans cost the same,
-/// and that lies close by on other processors: both are bound by the same arithmetic and the same
-/// memory.
+/// Nanoseconds of one core that a query takes, correct to about a third. Measured on a Zen 4 core
+/// with `bench/bench.py --parts promises` (docs/adr/0011). Only the comparison of two plans
+/// matters. Other processors compare them much the same way, because the same arithmetic and the
+/// same memory limit both plans.
 class SearchCost {
  public:
   /// @param queries  that pass over the rows together.

@@ -30,7 +30,7 @@ Status fetch_ids(const Snapshot& snapshot, std::span<const RowAt> rows, Ids& out
   return {};
 }
 
-/// @param present  where rows without a vector are told; empty if there are none.
+/// @param present  gets a byte for each row: whether it has a vector; stays empty if all have.
 Status fetch_vectors(const Snapshot& snapshot, std::span<const RowAt> rows, size_t field,
                      std::vector<std::byte>& out, std::vector<uint8_t>* present) {
   const size_t row_bytes = snapshot.spec(field).row_bytes();

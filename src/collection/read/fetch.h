@@ -27,7 +27,7 @@ struct FetchOptions {
 Result<column::Schema> choose_columns(const column::Schema& schema,
                                       const std::vector<std::string>& wanted);
 
-/// Says whether all parts are still what they were; an answer counts only if they are.
+/// Checks that no file of a part was cut or lost. An answer is valid only if this succeeds.
 /// @error kIoError, kCorruption; each names the file that was cut or lost.
 Status check_parts(const Snapshot& snapshot);
 

@@ -11,7 +11,7 @@ namespace omendb::collection {
 
 namespace {
 
-/// Values of all rows in question by which they are ordered.
+/// The values by which rows are ordered, for all rows to order.
 struct Key {
   Column column;
   bool descending = false;
@@ -27,7 +27,7 @@ int compare(const T& a, const T& b) {
   return a < b ? -1 : b < a ? 1 : 0;
 }
 
-/// Below 0 if row a comes before row b. What is missing comes last, whichever way the rest goes.
+/// Below 0 if row a comes before row b. Missing values come last in both directions.
 int compare(const Key& key, size_t a, size_t b) {
   const bool no_a = key.missing(a);
   const bool no_b = key.missing(b);
@@ -55,7 +55,7 @@ bool has_order(ColumnType type) {
   }
 }
 
-/// Says whether rows can be ordered so.
+/// Checks that rows can be ordered in this way.
 Status check_order(const Snapshot& snapshot, const std::vector<OrderBy>& order_by) {
   for (size_t i = 0; i < order_by.size(); ++i) {
     const std::string& name = order_by[i].column;
@@ -74,7 +74,7 @@ Status check_order(const Snapshot& snapshot, const std::vector<OrderBy>& order_b
   return {};
 }
 
-/// Matching rows as they lie, without the first `skip`, at most `most`.
+/// Matching rows in stored order, without the first `skip`, at most `most`.
 Result<std::vector<RowAt>> rows_as_they_lie(const Snapshot& snapshot, const RowFilter& filter,
                                             uint64_t skip, uint64_t most) {
   std::vector<RowAt> rows;
@@ -96,10 +96,10 @@ Result<std::vector<RowAt>> rows_as_they_lie(const Snapshot& snapshot, const RowF
   return rows;
 }
 
-/// Puts those rows in order that are at places [0, last) of it; the others are left behind them.
+/// Sorts the rows so that places [0, last) are in order; the other rows follow in any order.
 Status sort_rows(const Snapshot& snapshot, const std::vector<OrderBy>& order_by, size_t last,
                  std::vector<RowAt>& rows) {
-  // Ids are unique: what follows them in order_by decides nothing.
+  // Ids are unique, so columns after them in order_by have no effect.
   std::vector<Key> keys;
   bool ids_descending = false;
   FetchOptions wanted;

@@ -13,7 +13,7 @@ namespace omendb::collection {
 inline constexpr std::string_view kIdColumn = "id";
 
 /// The rows that `options` asks for: those that match, in order, from the offset-th on, at most as
-/// many as its limit. Without order_by they come as they lie: part after part, oldest first.
+/// many as its limit. Without order_by they come in stored order: part after part, oldest first.
 /// @param filter  bound from options.where.
 /// @error kNotFound for an order_by column that the collection lacks, unless the collection is
 ///        empty; kTypeMismatch for one without an order (arrays), kInvalidArgument for one given

@@ -15,7 +15,7 @@ namespace {
 using index::Budget;
 using index::Gathered;
 
-/// A query that has not all that it needs, and what it wants of the next pass.
+/// A query that needs another pass, and what it wants from it.
 struct Unsettled {
   size_t query = 0;  ///< its place in the batch
   Budget budget;
@@ -60,9 +60,9 @@ class Group {
   std::vector<Gathered*> out_;
 };
 
-/// How many rows have an estimate below `needed`, judged by the candidates: all rows below a lower
-/// value. Their number is taken to grow by a power of the distance from the least estimate, as it
-/// does around a point in a space of some dimension; the median says by which.
+/// How many rows are expected to have an estimate below `needed`. The candidates are all rows below
+/// some lower value. The number is assumed to grow by a power of the distance from the least
+/// estimate, as it does around a point in a space of some dimension; their median gives the power.
 double expected_below(float needed, std::span<const index::Candidate> candidates) {
   if (candidates.empty()) return 0;
   std::vector<float> estimates;
@@ -81,7 +81,7 @@ double expected_below(float needed, std::span<const index::Candidate> candidates
 /// The queries for which a pass was not enough.
 struct Left {
   std::vector<Unsettled> again;         ///< with what they need at least
-  std::vector<Unsettled> by_measuring;  ///< every row: they need more than it pays to pick out
+  std::vector<Unsettled> by_measuring;  ///< every row, which costs less than what they need
 };
 
 /// One pass over the legs that estimate.

@@ -21,7 +21,7 @@ struct PassOptions {
 /// Legs that measure are searched once. Legs that estimate are searched
 ///   1. for as many candidates as are usually enough (SearchPlan::effort);
 ///   2. for the queries to which those were not enough, for all that are still needed;
-///   3. where those are more than it pays to pick out, by measuring every row.
+///   3. for the queries that need so many that it costs less, by measuring every row.
 /// On return the hits in `out` are expected to include the share `recall` of the k nearest rows, or
 /// less of them with `once`.
 /// @param queries  of the rows' element type.

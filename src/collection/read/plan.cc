@@ -14,13 +14,13 @@ namespace {
 
 /// Up to this many rows nothing is estimated: the exact scan is as fast, and it is exact.
 constexpr uint64_t kFlatRows = 16'384;
-/// Measuring a candidate costs at least as much as scanning this many rows: it is a cache miss,
-/// they are a stream. In a batch the queries share the stream.
+/// Measuring a candidate costs at least as much as scanning this many rows, because a candidate is
+/// a cache miss and scanned rows are read in sequence. The queries of a batch share the scan.
 constexpr size_t kRowsPerCandidate = 8;
 constexpr size_t kRowsPerCandidateInBatch = 20;
 
-/// Of the candidates that are kept, those that get measured: data without structure has nearly all
-/// of them measured, embeddings and image descriptors a third.
+/// The share of the kept candidates that gets measured: nearly all in data without structure, a
+/// third of them in embeddings and image descriptors.
 constexpr double kMeasuredShare = 0.5;
 
 /// Candidates that a query keeps at first, unless it says how many: more for a higher recall. Fewer
@@ -41,11 +41,11 @@ uint32_t indexed_rows(const index::PartIndex* index) {
   return index == nullptr ? 0 : index->rows() / 64 * 64;
 }
 
-/// Whether codes and the candidates they leave take less time than measuring every match.
+/// Whether reading codes and measuring candidates takes less time than measuring every match.
 bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& options,
                    size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches,
                    std::span<const index::PartIndex* const> indexes) {
-  if (options.effort != 0) {  // as many candidates as were asked for, unless those are most rows
+  if (options.effort != 0) {  // the requested number of candidates, unless those are most rows
     const bool shares = queries >= kQueriesThatShare;
     return plan.matches / (shares ? kRowsPerCandidateInBatch : kRowsPerCandidate) > plan.effort;
   }

@@ -21,20 +21,20 @@ struct Leg {
   index::Scope scope;
   const index::Rows* rows = nullptr;
   const index::PartIndex* index = nullptr;
-  /// Measures every row of the scope: where the index's candidates would be too many. The same as
-  /// `index` if that measures.
+  /// Measures every row of the scope, for queries that need too many candidates of the index. The
+  /// same as `index` if that measures.
   const index::PartIndex* exact = nullptr;
 };
 
-/// From this many queries on, they share what passes over the rows cost.
+/// From this many queries on, they share the cost of passing over the rows.
 inline constexpr size_t kQueriesThatShare = 8;
 
-/// What a search does, the same for all its queries. Owns the masks, and the indexes that measure;
-/// lives no longer than the snapshot.
+/// How a search proceeds, for all its queries. Owns the masks and the indexes that measure. Must
+/// not outlive the snapshot.
 struct SearchPlan {
   Metric metric = Metric::kL2;
   std::vector<Leg> legs;
-  uint64_t matches = 0;  ///< live rows that the filter lets through and that have a vector
+  uint64_t matches = 0;  ///< live rows that match the filter and have a vector
   size_t effort = 0;     ///< candidates that a query keeps in its first pass
   /// Candidates that it pays to measure one by one in another pass, rather than to measure every
   /// row: for a query alone, and for queries that pass over the rows together.

@@ -9,11 +9,11 @@ namespace omendb::collection {
 /// `recall` is expected among them. A row at the distance d has an estimate below t with the
 /// probability P((t - d) / error), P being the normal distribution function: the wanted t is where
 /// the mean of that over the nearest rows is `recall`. A neighbour well within the k-th distance is
-/// seldom missed, so t may even be below that; where all neighbours lie at the k-th distance, it is
-/// beyond it by the quantile of one.
+/// seldom missed, so t may even be below the k-th distance. If all neighbours lie at the k-th
+/// distance, t is beyond it by the quantile of `recall` for one row.
 ///
-/// Example: nearest rows at 1, 2 and 10 (k = 3), error 0.1, recall 2/3: any t between 2.3 and 9.7
-/// will do, the row at 10 is the third that may be missed.
+/// Example: nearest rows at 1, 2 and 10 (k = 3), error 0.1, recall 2/3. Any t between 2.3 and 9.7
+/// will do: the rows at 1 and 2 are found, and the row at 10 is the third that may be missed.
 ///
 /// @param distances  of the nearest rows known so far, in any order; not empty. As long as nearer
 ///                   rows are unknown the result is too large, never too small.

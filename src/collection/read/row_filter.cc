@@ -9,7 +9,7 @@ namespace {
 
 using Op = filter::BoundNode::Op;
 
-/// Ids cost so much more to find one by one than to compare with in passing.
+/// Finding an id costs as much as comparing it with this many rows.
 constexpr uint64_t kRowsPerLookup = 64;
 
 /// The ids of a part's rows, for filters.

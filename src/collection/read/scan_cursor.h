@@ -22,7 +22,7 @@ class ScanCursor {
   static Result<std::unique_ptr<ScanCursor>> open(
       std::shared_ptr<const collection::Snapshot> snapshot, std::string_view collection,
       const ScanOptions& options);
-  /// After an error it stands where it stood: no row is passed over.
+  /// After an error the cursor stays where it was, so no row is skipped.
   Result<Points> next();
 
  private:

@@ -18,8 +18,8 @@ namespace omendb::collection {
 
 namespace {
 
-/// Of the neighbours that may be missed, the share that a search plans to miss: what is asked for
-/// is then kept by two standard errors over a hundred queries for ten rows at .95, and the model of
+/// A search aims to miss this share of the neighbours that it may miss. Over a hundred queries for
+/// ten rows at .95, the recall is then two standard errors above the wanted one, and the model of
 /// the estimation errors may be off by a tenth (`make bench ARGS="--parts promises"`).
 constexpr double kPlannedMisses = 0.7;
 double aimed_recall(double recall) {
@@ -97,8 +97,9 @@ class Search {
   };
 
   /// Searches by the indexes that are sound.
-  /// @return whether they still were afterwards. If not, what was found counts for nothing, and the
-  ///         next call goes without those that are not.
+  /// @return whether they were still sound afterwards. If not, the results must not be used, and
+  /// the
+  ///         next call leaves the damaged ones out.
   Result<bool> try_run(const RowFilter& filter, size_t first, size_t count, const Stop& stop,
                        ThreadPool* pool);
   std::vector<Batch> split(size_t first, size_t count, size_t threads, bool estimates);

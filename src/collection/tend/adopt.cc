@@ -1,4 +1,4 @@
-// How a reader goes over to the segments that the writer, another process, has written.
+// How a reader takes over the segments that the writer, another process, has written.
 #include <algorithm>
 #include <map>
 
@@ -40,7 +40,7 @@ Status check_columns_known(const segment::Segment& segment, const CollectionStat
   return {};
 }
 
-/// What the manifest names and is not there is damage; "not found" would say that of the database.
+/// A missing file that the manifest names is damage. kNotFound would mean a missing database.
 Status named_by_manifest(const Status& status) {
   if (status.code() != StatusCode::kNotFound) return status;
   return {StatusCode::kCorruption,
@@ -78,7 +78,7 @@ Status CollectionCore::open_tombstones(segment::SegmentStore& files, const Segme
   return {};
 }
 
-/// Notes what an operation that is about to be applied ends.
+/// Notes which points an operation deletes or replaces, before it is applied.
 Status CollectionCore::note_deaths(Lsn lsn, const DeadByPart& dead) {
   for (size_t p = 0; p < dead.size(); ++p) {
     const Part& part = staged_->parts[p];

@@ -37,7 +37,7 @@ Status CollectionCore::publish_state(CollectionState state, DurableParts parts, 
   if (!published.status.ok()) {
     if (!published.in_doubt) {
       files.give_up();
-    } else {  // files that a manifest in force may name stay until another is in force
+    } else {  // a manifest that may be in force names them: they stay until another one is
       for (const SegmentState& segment : state.segments) left_behind_.push_back(segment);
     }
     return published.status;
@@ -49,7 +49,7 @@ Status CollectionCore::publish_state(CollectionState state, DurableParts parts, 
   return {};
 }
 
-/// Removes the files of manifests whose publication failed, but those that are `named` now.
+/// Removes the files of manifests whose publication failed, except those that are `named` now.
 void CollectionCore::remove_left_behind(std::span<const SegmentState> named) {
   Superseded old;
   for (SegmentState& left : std::exchange(left_behind_, {})) {

@@ -1,9 +1,9 @@
-// Indexing: what finds the rows of a segment near to a vector lies in files beside the segment.
+// Indexing: the indexes of a segment are files beside the segment.
 //
-// Seals and merges write the indexes that a new segment should have, and one manifest names them
-// all. An index of a segment that is there already is built, replaced or dropped by a manifest of
-// its own, under which nothing else changes: the segment's file stays, and searches go on by what
-// their snapshot has.
+// Seals and merges write the indexes that a new segment should have, and one manifest names the
+// segment and them. To build, replace or drop an index of an existing segment, a manifest is
+// published in which nothing else changes. The segment's file stays, and running searches go on
+// with the indexes of their snapshot.
 #include <algorithm>
 #include <utility>
 
@@ -100,7 +100,7 @@ Result<bool> CollectionCore::index_next() {
       not_indexable_.insert(wanted->segment);
     }
   }
-  host_.wake(Work::kMerge, name_);  // which left the segment alone meanwhile
+  host_.wake(Work::kMerge, name_);  // merges left the segment alone during the build
   if (built.code() == StatusCode::kCancelled) return false;
   jobs_.report(built);
   if (!built.ok()) return built;

@@ -69,10 +69,10 @@ class Jobs {
   bool stopped() const OMEN_EXCLUDES(mutex_);
   void wait_until_none() const OMEN_EXCLUDES(mutex_);
 
-  /// Tells wait_for_change() that a job was done, or why it failed.
+  /// Tells wait_for_change() that a job ended, or why it failed.
   void report(const Status& status) OMEN_EXCLUDES(mutex_);
 
-  /// What report() was told up to a moment.
+  /// The calls of report() up to some moment.
   struct Mark {
     uint64_t changes = 0;
     uint64_t failures = 0;

@@ -8,7 +8,8 @@ namespace omendb::collection {
 
 namespace {
 constexpr std::chrono::milliseconds kPauseAfterFailure{500};
-/// Collections whose work failed come again after so many turns of others, if there is no pause.
+/// A collection whose work failed gets another turn after so many turns of others, if no pause
+/// came.
 constexpr int kTurnsAfterFailure = 64;
 }  // namespace
 

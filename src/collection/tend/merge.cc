@@ -1,11 +1,11 @@
-// Merging: small segments become large ones, and dead rows go.
+// Merging: writes small segments into large ones, without their dead rows.
 //
-// What the manifest names is the state of one moment, CollectionState::flushed: segments, and the
-// rows of theirs that are dead by then. A merge begins from that state and not from what readers
-// see: it leaves out the rows that are dead on the disk already. Rows that die while it runs, on
-// the disk by a seal or in memory alone, are dead in the new segment when it is committed. So a
-// merge needs to wait for no writer and no seal, and every snapshot that it is installed in is at
-// least as new as the state that it began from.
+// The manifest describes the state after one operation, CollectionState::flushed: the segments, and
+// which of their rows are dead by then. A merge begins from that state, not from the one that
+// readers see: it leaves out the rows that are dead on the disk already. Rows that die while it
+// runs, on the disk by a seal or in memory alone, are marked dead in the new segment when it is
+// committed. So a merge waits for no writer and no seal, and every snapshot that it is installed in
+// is at least as new as the state that it began from.
 #include <algorithm>
 #include <utility>
 
@@ -25,7 +25,7 @@ namespace {
 /// factor of kMergeFanIn.
 constexpr uint64_t kSmallSegmentRows = 32'768;
 constexpr size_t kMergeFanIn = 4;
-/// Past this, a merge would take minutes for little gain in search.
+/// Merging larger segments would take minutes and gain little in search.
 constexpr uint64_t kMaxMergedRows = 16'000'000;
 /// A segment with a larger share of dead rows is written anew.
 constexpr double kMaxDeadShare = 0.3;
@@ -40,7 +40,7 @@ int size_class(uint64_t rows) {
 
 using Names = std::vector<std::string>;
 
-/// Segments that it would pay to make one, in the order in which they should be.
+/// Groups of segments that are worth merging, in the order in which to merge them.
 std::vector<Names> worthwhile_merges(std::span<const SegmentState> segments, uint64_t max_rows) {
   std::vector<Names> merges;
   std::vector<std::vector<const SegmentState*>> classes;
@@ -68,8 +68,8 @@ std::vector<Names> worthwhile_merges(std::span<const SegmentState> segments, uin
   return merges;
 }
 
-/// Names of segments that are to become one each, so that none has more than `max_rows`; those that
-/// are as they should be are left out.
+/// Groups of neighbouring segments that together have at most `max_rows` live rows. A single
+/// segment without dead rows makes no group: it can stay as it is.
 std::vector<Names> full_merges(std::span<const SegmentState> segments, uint64_t max_rows) {
   std::vector<Names> groups;
   Names names;
@@ -221,10 +221,10 @@ Status CollectionCore::compact() {
   }
   Status merged;
   {
-    const Jobs::Alone alone(jobs_);  // what the background merges now is merged with the rest
+    const Jobs::Alone alone(jobs_);  // cancels merges of the background: all is merged here
     merged = merge_all();
   }
-  host_.wake(Work::kMerge, name_);  // what was sealed meanwhile
+  host_.wake(Work::kMerge, name_);  // segments may have been sealed during the call
   return merged;
 }
 

@@ -45,9 +45,9 @@ class NewFiles {
   void add_segment(const std::string& name) { segments_.push_back(name); }
   void add_tombstones(const std::string& name) { tombstones_.push_back(name); }
   void add_index(const std::string& name) { indexes_.push_back(name); }
-  /// A manifest that names the files is about to be published.
+  /// Call before publishing a manifest that names the files.
   void keep() { kept_ = true; }
-  /// No such manifest was written after all.
+  /// Call if that manifest was not written.
   void give_up() { kept_ = false; }
 
  private:

@@ -1,4 +1,4 @@
-// Sealing: rows move from memory to a segment, and what was logged up to there is needed no more.
+// Sealing: writes a memtable's rows to a segment. Then the log up to that point is not needed.
 #include <algorithm>
 #include <utility>
 
@@ -143,7 +143,7 @@ Status CollectionCore::persist_tombstones(const Snapshot& at, CollectionState& s
   for (SegmentState& segment : state.segments) {
     const auto part = std::find_if(at.parts.begin(), at.parts.end(),
                                    [&](const Part& p) { return p.segment_name == segment.name; });
-    // Dead rows only ever become more, so as many are the same.
+    // Dead rows never become alive, so the same number means the same rows.
     if (part == at.parts.end() || segment::dead_count(part->dead) <= segment.dead_rows) continue;
     if (!segment.tombstones.empty()) replaced.push_back(segment.tombstones);
     OMEN_RETURN_IF_ERROR(write_tombstones(part->dead, segment, files));

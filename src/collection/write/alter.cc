@@ -1,4 +1,4 @@
-// Columns that get another type, another name, or go: docs/adr/0021-columns-by-number.md.
+// Changes a column's type or name, or drops it: docs/adr/0021-columns-by-number.md.
 #include <algorithm>
 
 #include "base/status_macros.h"
@@ -33,7 +33,7 @@ Status held_by(const IdView& id, const Column& value, ColumnType type) {
 
 }  // namespace
 
-/// Whether the type holds the values of all live points but those that `dead` names.
+/// Whether the type holds the values of all live points except those that `dead` names.
 /// @error kTypeMismatch if not.
 Status CollectionCore::may_become(const column::ColumnSchema& column, ColumnType type,
                                   const DeadByPart& dead) {
@@ -61,7 +61,7 @@ Status CollectionCore::check_column_count(const PutOperation& put) const {
   return column::check_column_count(put.columns, *staged_->columns, staged_->next_column_id);
 }
 
-/// Whether the growing memtable, which holds a column with one type, can take these.
+/// Whether the growing memtable can take these columns. It holds each column with one type.
 bool CollectionCore::types_fit_growing(std::span<const Column> columns) const {
   return std::ranges::all_of(columns, [&](const Column& given) OMEN_REQUIRES(write_mutex_) {
     const auto* known = column::find_column(*staged_->columns, given.name);
@@ -71,8 +71,8 @@ bool CollectionCore::types_fit_growing(std::span<const Column> columns) const {
   });
 }
 
-/// A memtable holds no more columns than a collection may have. So where one of its columns goes,
-/// another memtable begins.
+/// A memtable holds no more columns than a collection may have. So when one of its columns is
+/// dropped, a new memtable begins.
 bool CollectionCore::is_in_growing(const Alteration& change) const {
   if (growing_ == nullptr || change.kind != Alteration::Kind::kDrop) return false;
   const auto* known = column::find_column(*staged_->columns, change.column);

@@ -57,8 +57,8 @@ Status check_shape(const VectorsView& vectors, const segment::VectorSpec& spec,
   return {};
 }
 
-/// Beyond this, |q|^2 + |x|^2 or a difference squared could overflow f32, and an infinite distance
-/// has no order.
+/// Beyond this, |q|^2 + |x|^2 or a squared difference could overflow f32, and infinite distances
+/// cannot be ordered.
 constexpr float kMaxSquaredNorm = std::numeric_limits<float>::max() / 4;
 
 /// One pass that the compiler vectorises. NaN or Inf anywhere makes the sum NaN or Inf.
@@ -127,7 +127,7 @@ Status convert_row(std::span<const float> from, const segment::VectorSpec& spec,
                    const RowNames& names, size_t row) {
   const Element to = spec.element;
   for (size_t i = 0; i < from.size(); ++i) {
-    // What rounds to a number of the type; ties go to the even neighbour, so 127.5 would be 128.
+    // Numbers that round to one of the type. Ties go to the even neighbour, so 127.5 would be 128.
     const bool fits = to == Element::kF16 ? std::fabs(from[i]) < 65'520.0f
                                           : from[i] >= -128.5f && from[i] < 127.5f;
     if (!fits) {
@@ -186,7 +186,7 @@ std::string RowNames::holder(std::string_view collection) const {
 
 namespace {
 
-/// "vector fields "title" and "body"", or that there are none.
+/// `vector fields "title" and "body"`, or text that says that there are none.
 std::string list_fields(const segment::Fields& fields, std::string_view collection) {
   const std::string name = "collection \"" + std::string(collection) + "\"";
   if (fields[0].name.empty()) return name + " has one vector a point, in a field without a name";
@@ -238,7 +238,7 @@ Result<size_t> find_field(const segment::Fields& fields, std::string_view name,
 
 namespace {
 
-/// What a batch has in a field; no rows if no point has a vector there.
+/// The vectors that a batch has in a field; no rows if no point has a vector there.
 struct GivenField {
   VectorsView vectors;
   std::shared_ptr<const Bitmap> present;

@@ -1,4 +1,4 @@
-// Everything that can be wrong with a batch, found before anything is logged.
+// Checks everything about a batch before anything is logged.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct RowNames {
   std::string_view field;  ///< empty for the unnamed one
 
   std::string of(size_t row) const;
-  /// What says how many dimensions there are, and of what type: the collection, or the field of it.
+  /// Whose dimension and type they must have, for messages: the collection, or a field of it.
   std::string holder(std::string_view collection) const;
 };
 

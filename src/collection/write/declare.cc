@@ -1,4 +1,4 @@
-// CollectionCore: what a collection without points is declared to be.
+// CollectionCore: declares a collection anew that never had a point.
 #include "base/status_macros.h"
 #include "collection/collection_core.h"
 #include "collection/write/operation.h"

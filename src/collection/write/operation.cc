@@ -17,7 +17,7 @@ using column::Alteration;
 // Frozen: docs/format.md, "Operations".
 enum class Kind : uint8_t { kPut = 1, kDelete = 2, kCreate = 3, kDrop = 4, kAlter = 6 };
 enum class IdForm : uint8_t { kU64 = 1, kString = 2, kSequence = 3 };
-/// Which points have a vector in a field; fields that none has one in are not listed.
+/// Which points have a vector in a field. Fields in which no point has one are not listed.
 enum class FieldForm : uint8_t { kEvery = 1, kSome = 2 };
 
 Status bad(const char* what) {
@@ -205,7 +205,7 @@ Status read_delete(ByteReader& in, uint32_t collection_id, DecodedOperation& out
   return {};
 }
 
-/// Reads a field as a create says it. What makes no sense is for check_fields().
+/// Reads a field of a create operation. check_fields() checks its values.
 bool read_field(ByteReader& in, segment::Field& field) {
   uint16_t id = 0;
   uint8_t kind = 0;

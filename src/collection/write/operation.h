@@ -29,8 +29,8 @@ struct PutField {
   bool has(size_t row) const { return any() && (present == nullptr || present->test(row)); }
 };
 
-/// Points that are there afterwards, each replacing the point of its id. The whole of the record
-/// is one atomic batch.
+/// Stores points; each replaces the point that has its id, if there is one. The whole record is one
+/// atomic batch.
 struct PutOperation {
   uint32_t collection_id = 0;
   uint32_t rows = 0;
@@ -41,26 +41,25 @@ struct PutOperation {
   std::span<const Column> columns;
 };
 
-/// Points that are gone afterwards.
+/// Deletes points.
 struct DeleteOperation {
   uint32_t collection_id = 0;
   IdsView ids;
 };
 
-/// A collection that is there afterwards, empty. One that is there and was never written to is
-/// declared anew.
+/// Creates an empty collection, or declares one anew that never had a point.
 struct CreateOperation {
   uint32_t collection_id = 0;
   std::string_view name;
   segment::Fields fields;  ///< dim 0 = taken from the first put
 };
 
-/// A collection that is gone afterwards, with its points.
+/// Drops a collection with its points.
 struct DropOperation {
   uint32_t collection_id = 0;
 };
 
-/// A metadata column that is another afterwards, in every point.
+/// Renames or drops a metadata column in every point.
 struct AlterOperation {
   uint32_t collection_id = 0;
   column::Alteration change;

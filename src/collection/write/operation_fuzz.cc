@@ -1,5 +1,5 @@
-// Any bytes as a log record: refused, or taken apart into an operation that, encoded again, is the
-// same operation. Nothing is allocated beyond a small multiple of the record.
+// Decodes any bytes as a log record. They are refused, or they give an operation that is the same
+// after encoding and decoding it again. Memory use stays within a small multiple of the record.
 #include <algorithm>
 
 #include "base/check.h"
@@ -33,7 +33,7 @@ void check(std::span<const std::byte> record) {
   OMEN_CHECK(decode_operation(again, twice).ok());
   OMEN_CHECK(encoded(twice) == again);
   if (const auto* put = std::get_if<PutOperation>(&decoded.operation)) {
-    // What replay asks before it trusts the columns' offsets.
+    // The check that replay makes before it uses the columns' offsets.
     column::check_columns(put->columns, put->rows).ignore();
   }
 }

@@ -19,7 +19,7 @@ Status invalid(std::string message) {
   return {StatusCode::kInvalidArgument, std::move(message)};
 }
 
-/// The old values of a column with the new ones laid over them: kExplicitNull removes a value.
+/// Replaces old values of a column by the new ones that are present; kExplicitNull removes a value.
 Column overlaid(const Column& old, const Column& fresh, std::span<const size_t> change) {
   Column out;
   out.name = old.name;
@@ -43,7 +43,7 @@ bool has_values(const Column& column) {
   return false;
 }
 
-/// Lays the update over the metadata that the points have.
+/// Applies the update to the metadata that the points have.
 Status overlay_metadata(const PointUpdate& update, const column::Schema& schema,
                         const column::MayBecome& may_become, std::span<const size_t> change,
                         std::vector<Column>& metadata) {
@@ -52,7 +52,7 @@ Status overlay_metadata(const PointUpdate& update, const column::Schema& schema,
   for (const Column& fresh : fitted.columns()) {
     auto old = std::ranges::find(metadata, fresh.name, &Column::name);
     if (old == metadata.end()) {
-      if (!has_values(fresh)) continue;  // to remove what no point has makes no column
+      if (!has_values(fresh)) continue;  // removing a key that no point has makes no column
       Column& added = metadata.emplace_back();
       added.name = fresh.name;
       added.type = fresh.type;
@@ -82,7 +82,7 @@ VectorsView view_of_rows(const std::vector<std::byte>& rows, size_t count, size_
   return {.data = rows.data(), .count = count, .dim = dim, .element = element};
 }
 
-/// What the points have in a field that stays as it is.
+/// The points' vectors in a field that the update does not change.
 PutField kept_field(const segment::Field& field, const Points& points, size_t kept, size_t count) {
   const segment::VectorSpec& spec = field.spec;
   if (field.name.empty()) {
@@ -171,7 +171,7 @@ Result<UpdatedPoints> updated_points(const Snapshot& snapshot, const UpdateRows&
   const segment::Fields& fields = *snapshot.fields;
   const size_t count = rows.rows.size();
   const size_t vector_total = count * segment::row_bytes(fields);
-  // What is certain already, before all of it is read and copied.
+  // Check what can be checked before all points are read and copied.
   const bool one_for_all = !update.metadata.empty() && update.metadata[0].row_count() == 1;
   const size_t copies = one_for_all ? count : 1;
   OMEN_RETURN_IF_ERROR(
@@ -222,8 +222,9 @@ Result<UpdateRows> CollectionCore::rows_to_update(const Snapshot& at, const Upda
   return out;
 }
 
-/// Reads what is staged: it must be readable, and nothing may follow it until the update is logged.
-/// While it waits for room another writer may come; then the points are read again.
+/// Reads the points from the staged state. That state must be readable, and no other write may come
+/// between until the update is logged. If another writer came while this one waited for room, this
+/// reads the points again.
 Result<UpdatedPoints> CollectionCore::points_to_update(const UpdateTarget& target,
                                                        const PointUpdate& update,
                                                        std::span<const FreshVectors> vectors,
@@ -243,7 +244,7 @@ Result<UpdatedPoints> CollectionCore::points_to_update(const UpdateTarget& targe
   }
 }
 
-/// What is logged is a put of the whole points: docs/adr/0017-updates-logged-whole.md.
+/// Logs a put of the whole points: docs/adr/0017-updates-logged-whole.md.
 Result<CollectionCore::Staged<uint64_t>> CollectionCore::stage_update(const UpdateTarget& target,
                                                                       const PointUpdate& update,
                                                                       Wait wait) {

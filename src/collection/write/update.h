@@ -1,4 +1,4 @@
-// Partial updates: points that are there already, changed in part.
+// Partial updates: change parts of existing points.
 #pragma once
 
 #include <optional>
@@ -26,10 +26,10 @@ struct UpdateRows {
   std::vector<size_t> change;
 };
 
-/// The points as an update leaves them, in the form in which a put takes them.
+/// The points after an update, in the form that a put takes.
 struct UpdatedPoints {
-  Points points;                              ///< vectors of those fields alone that do not change
-  std::vector<std::vector<std::byte>> fresh;  ///< of the others
+  Points points;                              ///< with the vectors of the fields that stay
+  std::vector<std::vector<std::byte>> fresh;  ///< vectors of the fields that change
   std::vector<PutField> fields;               ///< all fields; they borrow from the two above
 };
 
@@ -43,7 +43,7 @@ Result<std::vector<FreshVectors>> check_update(const PointUpdate& update,
                                                const segment::Fields& fields,
                                                std::string_view collection);
 
-/// The points as they are to be: what the snapshot has of them, with the update laid over it.
+/// The points after the update: as the snapshot has them, with the changes applied.
 /// @param may_become  as fit_columns() wants it.
 /// @error kTypeMismatch, kLimitExceeded (beyond kMaxBatchBytes), kCorruption.
 Result<UpdatedPoints> updated_points(const Snapshot& snapshot, const UpdateRows& rows,
