@@ -30,7 +30,7 @@ constexpr float kScaleUp = 0x1p100F;
 constexpr double kLargestSquare = 0x1p126;
 constexpr double kLargestLength = 0x1p62;
 
-/// What a stored factor is off by at most, relative to it: bf16 has eight significant bits.
+/// The largest relative error of a stored factor: bf16 has eight significant bits.
 constexpr float kFactorRounding = 0x1p-8F;
 
 float saturate(double value, double largest) {
@@ -141,11 +141,11 @@ double fill_tables(const float* rotated, size_t n, PreparedQuery& out) {
   return step;
 }
 
-/// What a = |r|_1 / (sqrt(D) |r|) is close to: sqrt(2 / pi).
+/// a = |r|_1 / (sqrt(D) |r|) is close to this: sqrt(2 / pi).
 constexpr double kMeanAlignment = 0.79788456;
 
-/// What 1 - a^2 is at most: the standard deviation of a over rotations is 0.212 / sqrt(D), and four
-/// of those are allowed for.
+/// An upper bound of 1 - a^2: the standard deviation of a over rotations is 0.212 / sqrt(D), and
+/// this allows for four of those.
 double largest_miss(double padded) {
   const double a = kMeanAlignment - 0.85 / std::sqrt(padded);
   return 1 - a * a;
@@ -287,8 +287,8 @@ float standard_error(const PreparedQuery& query, const std::byte* block, size_t 
   // The estimate of the cosine has an error itself; the sine is not taken for less than 0.2.
   const float estimated =
       rescale * query.error_scale * std::sqrt(std::max(1 - cosine * cosine, 0.04F));
-  // Both factors were rounded to bf16: far from the center, by more than what neighbours differ.
-  // Such errors have no tail to speak of, so the most is taken for the usual.
+  // Both factors were rounded to bf16. Far from the center, that error exceeds the differences
+  // between neighbours. It is bounded and has no tail, so its bound serves as its deviation.
   return std::hypot(estimated, kFactorRounding * stored, kFactorRounding * (estimate - add));
 }
 

@@ -50,7 +50,7 @@ constexpr size_t coded_bytes(size_t dim, size_t n) {
   return (n + kBlockRows - 1) / kBlockRows * block_bytes(dim);
 }
 
-/// A query as the block scan wants it. Holds everything that it needs; it may outlive its Encoder.
+/// A query in the form that the block scan takes. Owns all its data; may outlive its Encoder.
 /// Immutable once made.
 struct PreparedQuery {
   size_t padded_dim = 0;

@@ -13,11 +13,11 @@
 // cosine shrink with the distance, and near neighbours are told apart best; a term common to all
 // coordinates costs nothing.
 //
-// Why 16 bits for the query: its rounding is then 1/256 of the code's and not noticed, where that
-// of eight bits would be as large as the code's. A scan of 10,000 codes of 128 dimensions takes 34
-// us with AVX2 and with AVX-512, their bounds 40 and 39 us; of 768 dimensions 215 to 240 and 160 to
-// 190 us, either way; encoding a vector 0.065 and 0.21 us (best of many rounds on one core of a
-// Zen 4 at 3.7 GHz; sq8_bench, which averages, measures the same calls).
+// The query has 16 bits because its rounding error is then 1/256 of the code's, which is
+// negligible. With eight bits it would be as large as the code's. A scan of 10,000 codes of 128
+// dimensions takes 34 us with AVX2 and with AVX-512, their bounds 40 and 39 us; of 768 dimensions
+// 215 to 240 and 160 to 190 us, either way; encoding a vector 0.065 and 0.21 us (best of many
+// rounds on one core of a Zen 4 at 3.7 GHz; sq8_bench, which averages, measures the same calls).
 //
 // Bytes of a code; no alignment is needed, little-endian:
 //
@@ -65,14 +65,14 @@ constexpr size_t code_bytes(size_t dim) {
 /// Where a bound of ip would exceed this, none is given.
 constexpr float kMaxBound = 0x1p100F;
 
-/// What a distance is put together from.
+/// The query's terms of a distance.
 struct DistanceTerms {
   float mean_scale = 0;  ///< dim (cosine: half of it; ip: -dim * mean)
   float add = 0;         ///< the query's own part of the distance
   float sum_scale = 0;   ///< 2 * step (cosine, ip: step)
 };
 
-/// What a lower bound is put together from; all slack is in these (see sq8.cc).
+/// The query's terms of a lower bound; they include all slack (see sq8.cc).
 ///   l2, cosine  max(0, root_scale * sqrt(d' by `terms`) - (|x - x'| + error))^2 * square_scale
 ///               - offset
 ///   ip          d' - (|x - x'| * error_scale + |x'| * error) - offset
@@ -81,11 +81,11 @@ struct BoundTerms {
   float root_scale = 0;    ///< not ip
   float square_scale = 0;  ///< not ip
   float error_scale = 0;   ///< ip
-  float error = 0;         ///< infinity: a query of which nothing is known
+  float error = 0;         ///< infinity: there is no bound for this query
   float offset = 0;
 };
 
-/// A query as the kernels want it. Holds everything that it needs; it may outlive its Encoder.
+/// A query in the form that the kernels take. Owns all its data; may outlive its Encoder.
 /// Immutable once made.
 struct PreparedQuery {
   size_t padded_dim = 0;

@@ -1,4 +1,4 @@
-// What each <isa>.cc hands to the codecs. Private to this layer.
+// The kernels that each <isa>.cc gives to the codecs. Private to this layer.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Between f32 and the element types that vectors are stored in.
+// Converts between f32 and the element types that vectors are stored in.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Chooses the instruction set once, and holds what the sets share.
+// Chooses the instruction set once, and holds the code that all sets share.
 #include "distance/kernels.h"
 
 #include <array>
@@ -104,7 +104,7 @@ float wide_distance(Metric metric, const T* query, const T* row, size_t dim, Loa
   if (metric == Metric::kInnerProduct) {
     return static_cast<float>(std::fmax(-kMax, std::fmin(0.0 - dot, kMax)));
   }
-  if (query_norm == 0 || row_norm == 0) return 1.0F;  // refused at the door; no angle to speak of
+  if (query_norm == 0 || row_norm == 0) return 1.0F;  // no angle; callers refuse zero vectors
   const double query_length = std::sqrt(query_norm);
   const double row_length = std::sqrt(row_norm);
   const double distance = 1.0 - dot / (query_length * row_length);

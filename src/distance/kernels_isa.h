@@ -1,5 +1,6 @@
-// What every kernels_<isa>.cc needs before it opens its target: all standard headers (so that no
-// inline library function is ever compiled for a special target) and the few macros.
+// Every kernels_<isa>.cc includes this before it opens its target. It includes all standard
+// headers, so that no inline library function is compiled for a special target, and defines the
+// macros.
 #pragma once
 
 #include <cmath>

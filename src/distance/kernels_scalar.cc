@@ -1,4 +1,4 @@
-// The kernels in plain C++: the oracle of the others, and what runs where nothing else does.
+// The kernels in plain C++. They are the oracle of the others, and run where no other set does.
 #include "distance/kernels_isa.h"
 
 namespace omendb::distance::internal {

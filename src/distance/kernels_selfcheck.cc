@@ -247,7 +247,7 @@ void Checker::every_half() {
   const uint16_t one = 0x3c00;
   const Kernels& k = kernels(isa_, Metric::kInnerProduct, Element::kF16);
   for (uint32_t bits = 0; bits < 65'536; ++bits) {
-    if (((bits >> 10) & 31) == 31) continue;  // infinities and NaNs are refused at the door
+    if (((bits >> 10) & 31) == 31) continue;  // callers refuse infinities and NaNs
     const uint16_t half = static_cast<uint16_t>(bits);
     const float got = k.pair(&one, &half, 1);
     expect(got == -decode_half(half), "half", std::string(isa_name(isa_)), got, -decode_half(half));

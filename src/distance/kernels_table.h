@@ -1,4 +1,4 @@
-// What each kernels_<isa>.cc hands to kernels.cc. Private to this layer.
+// The kernels that each kernels_<isa>.cc gives to kernels.cc. Private to this layer.
 #pragma once
 
 #include "distance/kernels.h"

@@ -90,7 +90,8 @@ void FilterBinder::join(const FilterNode& node, Op op) {
   waiting_.push_back(add_parent(op, std::move(children)));
 }
 
-/// A column goes before what else has its name; of JSON columns, the one with the longest name.
+/// A column with exactly this name comes first; then the JSON column with the longest name that the
+/// path begins with.
 Field FilterBinder::resolve(std::string_view name) const {
   using FieldKind = Field::Kind;
   const auto found = by_name_.find(name);
@@ -136,7 +137,7 @@ Result<BoundNode> FilterBinder::bind_unknown(const FilterTest& test) {
   return constant(Truth::kNull);
 }
 
-/// What a test of an array, or of its size, is a test of.
+/// Sets `field` to the type that a test of an array, or of its size, compares.
 Status FilterBinder::bind_array_or_size(const FilterTest& test, BoundNode& node,
                                         Field& field) const {
   const std::string is_what = "\"" + test.column + "\" is " + field.type_name();

@@ -94,7 +94,7 @@ struct BoundFilter {
 };
 
 /// Numbers compare exactly: an i64 beyond 2^53 is not rounded to meet a decimal.
-/// A name that no column has, and that is a JSON column's, a dot and a path, is that path.
+/// A name that no column has is a path if it is a JSON column's name, a dot and more names.
 /// @param ids  of the collection's points; none if it never had any. `id` names them, unless a
 ///             column has that name.
 /// @error kInvalidFilter for a type that does not fit, a malformed timestamp or pattern, a tree

@@ -31,7 +31,7 @@ bool is_time(const FilterValue& value) {
   return std::holds_alternative<FilterTime>(value);
 }
 
-/// Whether the value, whatever meets it, is one.
+/// Checks what does not depend on the column: that text is UTF-8, and that a time is in range.
 Status check_value(const FilterTest& test, size_t i) {
   const auto* text = std::get_if<std::string>(&test.values[i]);
   const auto* time = std::get_if<FilterTime>(&test.values[i]);
@@ -143,8 +143,8 @@ Result<BoundNode> bind_compare(const FilterTest& test, size_t i, Compare compare
   return node;
 }
 
-/// Narrows `low`, of values >= a bound, to those that `high`, of values <= a bound, lets through
-/// too.
+/// Narrows `low`, a range of values >= a bound, to its common part with `high`, a range of values
+/// <= a bound.
 void narrow(BoundNode& low, BoundNode high) {
   switch (low.op) {
     case Op::kBool:
@@ -258,7 +258,7 @@ constexpr JsonType kJsonTypes[] = {
     {ColumnType::kTimestamp, Field::Kind::kColumn, &JsonTest::of_time},
 };
 
-/// The test with those of its constants that values of the type compare with.
+/// The test with only those constants that compare with values of the type.
 FilterTest only(const FilterTest& test, ColumnType type) {
   FilterTest some = test;
   some.values.clear();
@@ -267,7 +267,7 @@ FilterTest only(const FilterTest& test, ColumnType type) {
     const FilterValue& value = test.values[i];
     if (is_null(value) || !fits(value, type)) continue;
     const auto* text = std::get_if<std::string>(&value);
-    // A string that is no time meets strings alone.
+    // A string that is no time compares with strings only.
     if (type == ColumnType::kTimestamp && text != nullptr && !parse_timestamp(*text).ok()) continue;
     some.values.push_back(value);
     some.values_at.push_back(static_cast<uint32_t>(value_at(test, i)));

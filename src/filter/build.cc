@@ -22,7 +22,8 @@ std::shared_ptr<const FilterTree> tree_of(FilterTest test) {
   return tree;
 }
 
-/// A tree that is too deep keeps no nodes: it is going to be refused, and may go on growing.
+/// A tree that is too deep keeps no nodes, so that it takes no more memory if it grows further.
+/// bind_filter() refuses it.
 std::shared_ptr<const FilterTree> joined(NodeKind kind, const std::vector<Filter>& parts) {
   auto tree = std::make_shared<FilterTree>();
   for (const Filter& part : parts) {

@@ -141,7 +141,7 @@ void FilterRun::begin(Frame& frame, const BoundNode& node, const Bits& wanted) {
 }
 
 /// `and` is FALSE as soon as a child is; `or` is TRUE as soon as one is: the same loop with the two
-/// roles changed. Rows once decided are not asked for again.
+/// roles swapped. Children are not evaluated for rows that are decided.
 bool FilterRun::absorb(Frame& frame) const {
   if (frame.node->op == Op::kNot) {
     frame.truths = {result_.is_false, result_.is_true};
@@ -167,7 +167,7 @@ bool FilterRun::absorb(Frame& frame) const {
   return ++frame.done < frame.node->children.size() && any(frame.open);
 }
 
-/// matches[r] = test(r) for every row: for tests so cheap that skipping rows would cost more.
+/// matches[r] = test(r) for every row. For cheap tests, where skipping rows would cost more.
 template <class Test>
 void match_all(uint32_t rows, Bits& matches, Test&& test) {
   std::array<uint8_t, 64> flags;

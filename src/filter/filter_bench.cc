@@ -1,4 +1,4 @@
-// Rows a second that filters pass over.
+// Measures how many rows a second filters test.
 #include <benchmark/benchmark.h>
 
 #include <random>

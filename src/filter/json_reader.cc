@@ -19,8 +19,8 @@ uint32_t hex4(std::string_view digits) {
   return value;
 }
 
-/// What a \u escape stands for. `rest` begins behind its backslash and is moved past the escape;
-/// check_json() has let only whole surrogate pairs through.
+/// The character that a \u escape writes. `rest` begins behind its backslash and is moved past the
+/// escape. Surrogates come in pairs: check_json() has refused all others.
 uint32_t read_unicode_escape(std::string_view& rest) {
   uint32_t character = hex4(rest.substr(1, 4));
   rest.remove_prefix(std::min<size_t>(5, rest.size()));
@@ -107,7 +107,7 @@ JsonValue string_value(std::string_view text) {
   return value;
 }
 
-/// JSON's numbers, and the names of those that JSON lacks.
+/// JSON's numbers, and the names of infinities and NaN, which JSON lacks.
 std::optional<JsonValue> read_number(std::string_view text) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
@@ -135,7 +135,7 @@ std::optional<JsonValue> read_number(std::string_view text) {
   return value;
 }
 
-/// What an object stands for, if it is one that Python's module writes for what JSON lacks.
+/// The value of an object that the Python module writes for a value that JSON cannot express.
 std::optional<JsonValue> read_tagged(std::string_view text, std::string& scratch) {
   JsonItems items(text);
   if (!items.next() || !items.key().starts_with("\"$") || items.value()[0] != '"') return {};

@@ -1,5 +1,5 @@
-// JSON texts as filters look at them: the items of an object or an array, what a value compares as,
-// and where a dotted path leads. Nothing here recurses, so that no text can exhaust a stack.
+// Reads JSON texts for filters: the items of an object or an array, the value to compare, and the
+// values that a dotted path leads to. Nothing here recurses, so that no text can exhaust a stack.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ class JsonItems {
   std::string_view value_;
 };
 
-/// What a JSON value is to a comparison.
+/// A JSON value as comparisons take it.
 struct JsonValue {
   enum class Kind : uint8_t {
     kNull,

@@ -10,8 +10,8 @@
 
 namespace omendb::filter {
 
-/// A pattern made ready. Characters are Unicode's, and case counts: for a test to which it does
-/// not, pattern and texts are folded first (base/case_fold.h).
+/// A compiled pattern. Characters are Unicode's, and matching is case-sensitive. For a test that
+/// ignores case, the caller folds pattern and texts first (base/case_fold.h).
 class LikePattern {
  public:
   LikePattern() = default;

@@ -315,7 +315,7 @@ class RandomFilter {
   std::mt19937& rng_;
 };
 
-/// A tree as text that says everything of it but where it was written.
+/// A tree as text, with everything but the places in the filter's text.
 inline std::string tree_text(const Filter& filter) {
   std::string text;
   if (filter.empty()) return text;

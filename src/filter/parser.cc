@@ -1,5 +1,5 @@
-// The grammar in omendb/filter.h. Parentheses, `and`, `or` and `not` are kept on a stack of groups
-// of its own rather than on the thread's, so that a text's depth costs heap and nothing else.
+// Parses the grammar in omendb/filter.h. Keeps parentheses, `and`, `or` and `not` on a stack of
+// groups on the heap, so that a deep text does not need more of the thread's stack.
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -38,8 +38,8 @@ class FilterParser {
   }
 
  private:
-  /// What stands between two parentheses, or all of the text, as far as it has been read. Its
-  /// finished parts lie at the end of tree_.
+  /// The text between two parentheses, or the whole text, as far as it has been read. Its finished
+  /// parts are at the end of tree_.
   struct Group {
     uint32_t ors = 0;   ///< finished operands of `or`
     uint32_t ands = 0;  ///< finished operands of `and` since the last `or`

@@ -10,7 +10,7 @@ namespace omendb::filter {
 
 namespace {
 
-constexpr size_t kMaxCompared = 64;  // bytes of a name; longer ones are not misspelled but wrong
+constexpr size_t kMaxCompared = 64;  // bytes of a name; there are no suggestions for longer ones
 constexpr size_t kMaxListed = 20;
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn a into b.
@@ -39,7 +39,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// The column of the nearest name, if one is near enough to be what was meant.
+/// The column with the most similar name, if one is similar enough.
 const column::ColumnSchema* nearest(std::string_view name, const column::Schema& schema) {
   if (name.size() > kMaxCompared) return nullptr;
   const column::ColumnSchema* best = nullptr;
@@ -61,7 +61,7 @@ std::string quoted_name(std::string_view name) {
          (name.size() > kShown ? "...\"" : "\"");
 }
 
-/// The column, whose type has no fields, that a path seems to begin with.
+/// The column that a path seems to begin with, though values of its type have no fields.
 const column::ColumnSchema* column_without_fields(std::string_view name,
                                                   const column::Schema& schema) {
   const column::ColumnSchema* found = nullptr;

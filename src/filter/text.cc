@@ -1,4 +1,4 @@
-// Filters as people read them: canonical text, and errors that point at their place.
+// Writes filters as canonical text, and errors that show their place in the text.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -191,8 +191,8 @@ class TextWriter {
     return "not " + in_parentheses(std::move(child.text), joined);
   }
 
-  /// `and` binds tighter than `or`; a join inside one of its own kind keeps its parentheses, so
-  /// that the tree comes back as it is.
+  /// `and` binds tighter than `or`. An `and` inside an `and`, or an `or` inside an `or`, keeps its
+  /// parentheses, so that parsing gives the same tree.
   void join(const FilterNode& node, std::string_view separator) {
     const size_t first = written_.size() - node.children;
     std::string text;

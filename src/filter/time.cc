@@ -114,7 +114,7 @@ class TimeReader {
     return micros;
   }
 
-  /// What the zone is ahead of UTC, in microseconds.
+  /// How far the zone is ahead of UTC, in microseconds.
   Result<int64_t> read_zone() {
     if (at_end() || take('Z') || take('z')) return int64_t{0};
     const bool behind = take('-');

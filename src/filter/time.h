@@ -1,4 +1,4 @@
-// ISO 8601 as filters take it.
+// Reads and writes times in ISO 8601.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 // The syntax tree of a filter, as the parser and the builders of omendb::Filter make it.
 //
-// A tree is one array in which children stand before their parent, so that parsing, binding,
-// writing and freeing are loops: no filter, however deep, needs more of a thread's stack than
-// another.
+// A tree is one array in which children stand before their parent. So parsing, binding, writing and
+// freeing are loops, and a deep filter needs no more of a thread's stack than a flat one.
 //
 //   a = 1 and not (b = 2 or c = 3)
 //   -> [a = 1] [b = 2] [c = 3] [or of 2] [not of 1] [and of 2]

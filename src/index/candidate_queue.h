@@ -24,8 +24,8 @@ struct Candidate {
 };
 
 /// Keeps the `capacity` smallest candidates of all that are offered, across any number of scans;
-/// of equal estimates, those offered first. Offers go to a buffer; when it is full, what is past
-/// about the capacity-th estimate is dropped and the threshold falls. For one thread at a time;
+/// of equal estimates, those offered first. Offers go to a buffer. When it is full, candidates past
+/// about the capacity-th estimate are dropped and the threshold falls. For one thread at a time;
 /// reuse one queue for many queries to keep its memory.
 class CandidateQueue {
  public:

@@ -11,7 +11,7 @@ namespace omendb::index {
 namespace rabitq = codec::rabitq;
 
 namespace {
-/// Of codes, times queries: about a millisecond.
+/// Bytes of codes, times queries, that one core reads in about a millisecond.
 constexpr size_t kCodeBytesBetweenChecks = size_t{32} << 20;
 }  // namespace
 

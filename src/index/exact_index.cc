@@ -8,9 +8,9 @@
 
 namespace omendb::index {
 namespace {
-/// A scan of fewer matches than this looks at no 8-bit codes first.
+/// A scan of fewer matches than this does not read 8-bit codes first.
 constexpr uint64_t kRowsWorthCodes = 1'024;
-/// Of vectors, times queries: about a millisecond.
+/// Bytes of vectors, times queries, that one core reads in about a millisecond.
 constexpr size_t kBytesBetweenChecks = size_t{16} << 20;
 
 /// Goes on to the rows behind the block.

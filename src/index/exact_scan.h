@@ -1,4 +1,4 @@
-// Exact search by looking at every row: one query, or many at once.
+// Exact search over every row: one query, or many at once.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ struct RowBlock {
   /// f32 only: the rows' squared norms, -kernels(kInnerProduct, kF32).pair(row, row); saves the
   /// batch form one pass. nullptr = computed when needed.
   const float* squared_norms = nullptr;
-  /// 8-bit codes of the rows: where they are scanned query by query, only those rows are read that
-  /// their codes leave a chance.
+  /// 8-bit codes of the rows. A scan of a single query reads only rows that their codes do not rule
+  /// out.
   codec::sq8::Codes coarse = {};
 };
 
@@ -42,10 +42,10 @@ struct BatchStats {
   uint64_t measured = 0;  ///< of them, those whose distance was computed one by one
 };
 
-/// Many queries, made ready once for any number of blocks. scan() gives each query exactly the
-/// hits, and the bits of the distances, that exact_scan() gives it. For f32 the pairs are judged by
-/// a register-tiled product with a proven bound on its rounding error, and only those that may be
-/// among the k nearest are measured; other elements are scanned row block by row block.
+/// Many queries, prepared once for any number of blocks. scan() gives each query exactly the hits,
+/// and the bits of the distances, that exact_scan() gives it. For f32 it computes a register-tiled
+/// product with a proven bound on its rounding error, and measures only pairs that may be among the
+/// k nearest. It scans other elements row block by row block.
 /// Immutable: threads may share one.
 class BatchScan {
  public:

@@ -1,4 +1,4 @@
-// What one query gathers from the parts that are searched for it.
+// The hits and candidates of one query, from all parts that are searched for it.
 #pragma once
 
 #include <cstddef>

@@ -33,9 +33,9 @@ class PartIndex {
 
   /// It can be asked for the rows [0, rows()) of the part.
   virtual uint32_t rows() const = 0;
-  /// False once what the index was read from is found damaged or cut: what it has found since then
-  /// counts for nothing, and the rows must be searched without it. Whoever answers from an index
-  /// asks after its last call. Takes two memory accesses.
+  /// False once the index's file is found damaged or cut. Then its results must not be used, and
+  /// the rows must be searched without it. A caller checks this after its last call of the index.
+  /// Takes two memory accesses.
   virtual bool sound() const { return true; }
 
   /// Whether search() offers candidates to Gathered::candidates(). If not, it adds hits.
@@ -44,8 +44,8 @@ class PartIndex {
   /// Searches the rows of the scope for every query.
   /// @param out  one a query, in the order of the queries; its budget (how many candidates, below
   ///             which estimate) and its reach (no hit beyond it counts) bound the work.
-  /// @error kCorruption if what the index or the rows are made of is damaged; what
-  ///        PreparedQueries::stop() says, which is asked about every millisecond.
+  /// @error kCorruption if the index or the rows are damaged; the error of PreparedQueries::stop(),
+  ///        which is checked about once a millisecond.
   virtual Status search(PreparedQueries& queries, const Scope& scope,
                         std::span<Gathered* const> out) const = 0;
 

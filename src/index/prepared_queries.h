@@ -1,4 +1,4 @@
-// A batch of queries, made ready once for all the parts that it is searched in.
+// A batch of queries, prepared once for all the parts that it is searched in.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ class PreparedQueries {
   std::vector<std::pair<const codec::rabitq::Encoder*, std::unique_ptr<Coded>>> coded_;
 };
 
-/// How many rows, a multiple of 64, to pass over between two looks at PreparedQueries::stop().
+/// How many rows, a multiple of 64, to pass over between two checks of PreparedQueries::stop().
 /// @param row_bytes  that every query reads of a row.
 /// @param bytes      that one core reads, for all queries together, in about a millisecond.
 uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes);

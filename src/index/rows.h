@@ -1,4 +1,4 @@
-// What an index reads of a part's rows, whether they lie in memory or in a mapped file.
+// The rows of a part as an index reads them, in memory or in a mapped file.
 #pragma once
 
 #include <cstddef>

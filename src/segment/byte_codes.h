@@ -12,13 +12,13 @@
 
 namespace omendb::segment {
 
-/// An exact scan that reads these first need not read most of the vectors, which are up to four
-/// times as large. They are made when they are first asked for, from the vectors, and lost with
-/// this object; no file holds them. Thread-safe.
+/// An exact scan that reads the codes first need not read most of the vectors, which are up to four
+/// times as large. The codes are made from the vectors when a scan first asks for them. They live
+/// as long as this object; no file holds them. Thread-safe.
 class ByteCodes {
  public:
-  /// What a part may spend: 233,016 rows of 128 dimensions. Enough for a memtable of the default
-  /// size.
+  /// The memory that a part's codes may take: 233,016 rows of 128 dimensions. Enough for a memtable
+  /// of the default size.
   static constexpr size_t kMaxBytes = size_t{32} << 20;
 
   /// @param capacity  rows that there will ever be.

@@ -156,7 +156,7 @@ uint32_t GrowingIds::find_in_runs(uint64_t id) const {
   if (after == runs_.begin()) return kNone;
   const Run run = *std::prev(after);
   const std::span<const uint64_t> ids(u64_.get() + run.first, run.end - run.first);
-  // Mostly one follows the other; then its place is known.
+  // Usually the ids are consecutive; then the place is known.
   const uint64_t offset = id - ids.front();
   if (offset < ids.size() && ids[offset] == id) return run.first + static_cast<uint32_t>(offset);
   const auto found = std::ranges::lower_bound(ids, id);
@@ -173,7 +173,8 @@ std::optional<uint32_t> GrowingIds::find(const IdView& id, uint32_t watermark) c
     slot = table_[number != nullptr ? probe(*number) : probe(std::get<std::string_view>(id))];
     while (slot != kNone && slot >= watermark) slot = older_[slot];
   }
-  // An id was new when its run came, so a row of it in the table is newer: look there first.
+  // An id in a run was new when the run was appended, so a row of it in the table is newer than the
+  // run. Look in the table first.
   if (slot == kNone && number != nullptr) slot = find_in_runs(*number);
   if (slot == kNone || slot >= watermark) return std::nullopt;
   return slot;

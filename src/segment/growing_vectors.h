@@ -19,7 +19,7 @@ namespace omendb::segment {
 /// How the rows of each field are encoded, by the field's place; null where they are not.
 using Encoders = std::vector<std::shared_ptr<const codec::rabitq::Encoder>>;
 
-/// Which thread may call what is the Memtable's, and said there.
+/// Memtable says which thread may call what.
 class GrowingVectors {
  public:
   /// Below this, no codes: an exact scan of so few is faster, and a center drawn from fewer vectors
@@ -35,7 +35,7 @@ class GrowingVectors {
   GrowingPresence& presence() { return presence_; }
 
   /// Copies the vectors of rows that have one, and zeros for the others.
-  /// @return whether no block that lies whole inside the batch still wants a code.
+  /// @return whether every block that lies wholly inside the batch has its code.
   bool fill(uint32_t first, const VectorsView& vectors);
   /// The same for rows that all have none.
   bool fill_none(uint32_t first, uint32_t rows);

@@ -17,7 +17,7 @@ class LiveRows {
  public:
   explicit LiveRows(const WriteSource& source) : source_(source) {
     if (!source.rows->in_id_order()) {
-      const index::SlotOrder& by_id = source.rows->field(0);  // as every field says it
+      const index::SlotOrder& by_id = source.rows->field(0);  // it is the same in every field
       slots_.resize(source.rows->rows());
       std::iota(slots_.begin(), slots_.end(), 0U);
       std::sort(slots_.begin(), slots_.end(),
@@ -40,7 +40,7 @@ class LiveRows {
   }
 
   const WriteSource& source_;
-  std::vector<uint32_t> slots_;  // in the order of their ids; empty if the source's own order is it
+  std::vector<uint32_t> slots_;  // in the order of their ids; empty if the source is in that order
   uint32_t at_ = 0;
 };
 

@@ -6,7 +6,7 @@
 
 namespace omendb::segment {
 
-/// What a snapshot sees of a memtable.
+/// The rows of a memtable that a snapshot sees.
 class MemtableView final : public RowSource {
  public:
   MemtableView(std::shared_ptr<const Memtable> memtable, uint32_t rows)

@@ -1,4 +1,4 @@
-// What a search, a get or a merge needs of rows, whether they lie in memory or in a mapped file.
+// The rows that a search, a get or a merge reads, in memory or in a mapped file.
 #pragma once
 
 #include <cstddef>

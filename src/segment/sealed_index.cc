@@ -16,7 +16,7 @@ namespace omendb::segment {
 
 namespace {
 
-/// What there is to know of a kind of index. One more kind is one more line in kKinds.
+/// How to open and write a kind of index. A new kind is a new line in kKinds.
 struct Kind {
   IndexKind kind;
   uint16_t version;

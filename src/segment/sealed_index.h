@@ -14,12 +14,12 @@
 
 namespace omendb::segment {
 
-/// What stands in a manifest's and an index file's `kind`. Frozen.
+/// The values of `kind` in a manifest and an index file. Frozen.
 enum class IndexKind : uint8_t {
   kCoded = 1,  ///< 1-bit codes of every row: index::CodedIndex
 };
 
-/// What an index is of: a segment's rows by their vectors in one field.
+/// The rows and the field of a segment that an index is made for.
 struct IndexedRows {
   const Segment& segment;
   const Field& field;

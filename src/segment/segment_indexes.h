@@ -1,4 +1,4 @@
-// All indexes that a manifest names of one segment, opened as far as they can be.
+// All indexes that a manifest names for one segment, and which of them could be opened.
 #pragma once
 
 #include <cstdint>

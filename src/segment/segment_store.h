@@ -21,7 +21,8 @@ class SegmentStore {
                                const WriteOptions& options);
   Result<std::shared_ptr<const Segment>> open(const std::string& name, const Fields& fields,
                                               IdKind id_kind);
-  /// Opens what a manifest names. What cannot be opened is part of the result, and no error.
+  /// Opens the indexes that a manifest names. An index that cannot be opened is no error: the
+  /// result says why.
   /// @param before  of the same segment; those of its indexes that are still named are taken from
   ///                it. May be null.
   std::shared_ptr<const SegmentIndexes> open_indexes(std::span<const storage::IndexMeta> named,

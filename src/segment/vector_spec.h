@@ -1,4 +1,4 @@
-// What every row of a collection's vectors looks like, field by field.
+// The vector fields of a collection: name, metric, element type and dimension.
 #pragma once
 
 #include <algorithm>
