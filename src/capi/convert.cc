@@ -1,4 +1,4 @@
-// C structs to the C++ vocabulary and back.
+// Converts C structs to C++ types and back.
 #include <algorithm>
 #include <cstring>
 
@@ -212,8 +212,7 @@ Status read_batch(const omendb_batch* batch, BatchIn* out) {
   auto read = read_options(batch, "omendb_batch");
   if (!read.ok()) return read.status();
   const omendb_batch& in = *read;
-  // A batch of fields or of nothing leaves `vectors` as zeros; the engine refuses what else does
-  // not belong there.
+  // In a batch of fields, or an empty one, `vectors` is all zeros. The engine checks the rest.
   if (in.vectors.element != 0 || in.vectors.count != 0) {
     auto vectors = read_vectors(in.vectors);
     if (!vectors.ok()) return vectors.status();

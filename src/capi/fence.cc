@@ -11,7 +11,7 @@ omendb_status fail(StatusCode code, std::string_view message) noexcept {
   try {
     last_error.assign(message);
   } catch (...) {
-    last_error.clear();  // no memory for the text; the code still tells
+    last_error.clear();  // no memory for the text; the caller still gets the code
   }
   return static_cast<omendb_status>(code);
 }
@@ -22,7 +22,8 @@ Status null_argument(std::string_view name) {
 
 namespace {
 
-// The C enumerators are written out for readers of omendb.h; this is what keeps them true.
+// omendb.h writes the C enumerators out for its readers. These checks keep them equal to the C++
+// ones.
 #define OMENDB_SAME(c, cpp) static_assert(int{c} == static_cast<int>(StatusCode::cpp))
 OMENDB_SAME(OMENDB_OK, kOk);
 OMENDB_SAME(OMENDB_INVALID_ARGUMENT, kInvalidArgument);

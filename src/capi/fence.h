@@ -1,5 +1,5 @@
-// The fence between C and C++: statuses become numbers with a text for the thread, and no exception
-// gets past it.
+// The fence between C and C++: turns a status into a number and a text for the thread, and lets no
+// exception through.
 #pragma once
 
 #include <iterator>
@@ -20,8 +20,8 @@ inline omendb_status report(const Status& status) noexcept {
   return status.ok() ? OMENDB_OK : fail(status.code(), status.message());
 }
 
-/// Runs `body`, a callable that returns a Status, and reports what came of it. Allocation is the
-/// one thing below that can throw.
+/// Runs `body`, a callable that returns a Status, and reports the result. Only allocation can throw
+/// in it.
 template <class Body>
 omendb_status fenced(Body&& body) noexcept {
   try {

@@ -1,5 +1,5 @@
-// What the opaque handles of omendb.h are. Each owns one C++ object of the public API; none holds a
-// pointer to another handle, which is why no order of freeing is wrong.
+// The opaque handles of omendb.h. Each owns one C++ object of the public API and holds no pointer
+// to another handle, so handles may be freed in any order.
 #pragma once
 
 #include <algorithm>
@@ -96,7 +96,7 @@ struct IdsIn {
 };
 Status read_ids(const omendb_ids& ids, IdsIn* out);
 
-/// An omendb_batch in C++ words; owns what the WriteBatch borrows.
+/// An omendb_batch as a WriteBatch, with the memory that the WriteBatch borrows.
 struct BatchIn {
   IdsIn ids;
   std::vector<FieldVectors> fields;
@@ -105,7 +105,7 @@ struct BatchIn {
 };
 Status read_batch(const omendb_batch* batch, BatchIn* out);
 
-/// What an update borrows, and the update.
+/// An update, with the memory that it borrows.
 struct UpdateIn {
   std::vector<FieldVectors> fields;
   std::vector<Column> columns;

@@ -8,7 +8,7 @@
 
 namespace omendb::column {
 
-/// What is wrong with a text, and where.
+/// A mistake in a text, and its place.
 struct JsonFault {
   size_t at = 0;  ///< byte
   const char* what = "";

@@ -10,8 +10,9 @@
 
 namespace omendb::column {
 
-/// Reads a column as if it had been stored with another type, as append_converted() says. What the
-/// type cannot hold is NULL: a column gets another type only when no live row has such a value.
+/// Reads a column as if it had been stored with another type, converted by append_converted(). A
+/// value that the type cannot hold reads as NULL: a column gets another type only when no live row
+/// has such a value.
 class RetypedReader final : public ColumnReader {
  public:
   /// @param stored  outlives this.

@@ -1,7 +1,7 @@
 // How fast adds become durable, beside a bare loop that writes and fdatasyncs the same bytes, in
 // turns, round by round:
 //   add_bench <folder on the disk to measure> [rounds [milliseconds that each sync takes longer]]
-// A disk whose syncs take longer is what group commit is for: add_bench <folder> 5 5.5.
+// Group commit pays on disks whose syncs take longer: add_bench <folder> 5 5.5.
 #include <algorithm>
 #include <atomic>
 #include <chrono>

@@ -1,4 +1,4 @@
-// check(): reads every file of a database, and holds them against one another.
+// check(): reads every file of a database, and compares the files with each other.
 #include "omendb/check.h"
 
 #include <algorithm>
@@ -99,7 +99,7 @@ class Check {
     }
     check_ids(core.name(), **snapshot);
     for (const Status& index : core.index_problems()) {
-      // What a newer build has written is sound for all that this one knows; a note says so.
+      // An index of a newer build is no problem, since this build cannot judge it; a note names it.
       if (index.code() != StatusCode::kUnsupportedVersion) problem(index);
     }
   }

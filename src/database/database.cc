@@ -45,7 +45,7 @@ auto call(DatabaseImpl& database, Body body) -> decltype(body()) {
   });
 }
 
-/// The same for what writes.
+/// The same for calls that write.
 template <class Body>
 auto write_call(DatabaseImpl& database, Body body) -> decltype(body()) {
   OMEN_RETURN_IF_ERROR(database.check_writable());

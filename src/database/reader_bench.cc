@@ -1,5 +1,5 @@
-// What following a writer costs a reader: a call when nothing is new, and one that takes in a
-// write.
+// Measures what following a writer costs a reader: a call when nothing is new, and a call that
+// applies a write.
 //
 //   build/release/src/database/reader_bench [folder]
 #include <algorithm>

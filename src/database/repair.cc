@@ -1,7 +1,7 @@
-// repair(): copies what is sound of a damaged database into a new one.
+// repair(): copies the sound parts of a damaged database into a new one.
 //
-// It opens the damaged folder through an Env that keeps changes in memory. There it strikes the
-// files that cannot be opened from the manifest, and takes the log away. Then it copies the rows of
+// It opens the damaged folder through an Env that keeps changes in memory. In that Env it removes
+// files that cannot be opened from the manifest, and removes the log. Then it copies the rows of
 // the segments, one by one where a file is damaged, and applies the whole records of the log to the
 // copy.
 #include <algorithm>
@@ -31,7 +31,7 @@ using collection::Snapshot;
 using storage::join;
 
 constexpr size_t kRowsPerBatch = 1'024;
-/// How many of the points that a damaged place took are named.
+/// A sentence about lost points names at most this many of them.
 constexpr size_t kNamedPoints = 20;
 
 /// Gathers losses, so that a damaged page makes one sentence and not one for each point.
@@ -74,7 +74,7 @@ class Losses {
 
 // --- the segments --------------------------------------------------------------------------------
 
-/// Opens what the segments of a damaged database hold.
+/// Opens the segments of a damaged database.
 class Segments {
  public:
   Segments(const Untouched& folder, Losses& losses) : folder_(folder), losses_(losses) {}
@@ -238,7 +238,7 @@ Status copy_segments(DatabaseImpl& from, DatabaseImpl& to, Losses& losses) {
   return {};
 }
 
-/// Does the log's operations again that are not in the segments.
+/// Applies the operations of the log that are not in the segments.
 class LogCopy {
  public:
   LogCopy(const storage::Manifest& manifest, DatabaseImpl& to, Losses& losses)

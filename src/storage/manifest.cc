@@ -38,7 +38,7 @@ std::string current_text(const std::string& manifest) {
   return manifest + crc;
 }
 
-// What may stand in a folder whose creation never finished, and what systems strew about.
+// Names that a folder may contain if its creation never finished, or that systems add to folders.
 bool is_ours_or_noise(std::string_view name) {
   static constexpr std::string_view kNames[] = {"LOCK",       kCurrentTemporary, "wal",
                                                 "segments",   ".DS_Store",       "Thumbs.db",
@@ -94,9 +94,9 @@ Result<std::optional<Manifest>> ManifestStore::load() {
   return std::optional<Manifest>(std::move(manifest));
 }
 
-// Empty, somebody else's, the remains of a creation that never finished, or a database that lost
-// its CURRENT. The first publication comes before any log or segment, so either of those, or a
-// second generation, tells the last two apart.
+// A folder without CURRENT is empty, belongs to another program, was never completely created, or
+// is a database that lost its CURRENT. The first publication comes before any log or segment. So a
+// log, a segment or a second generation shows that a database lost its CURRENT.
 Result<std::optional<Manifest>> ManifestStore::load_without_current() {
   OMEN_ASSIGN_OR_RETURN(auto names, env_->list(directory_));
   std::ranges::sort(names);

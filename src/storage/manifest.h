@@ -1,5 +1,5 @@
-// What a database consists of: its collections, their schemas and segments, and how far the log has
-// been taken into segments. Published atomically. Format: docs/format.md, "Manifest".
+// The manifest lists the collections of a database, their schemas and segments, and up to which
+// record the segments hold the log. Published atomically. Format: docs/format.md, "Manifest".
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct IndexMeta {
   uint16_t version = 0;  ///< of what the kind writes
   std::string name;      ///< file stem, unique in the database
   uint64_t bytes = 0;
-  std::vector<std::byte> calibration;  ///< what the kind measured of its own searches
+  std::vector<std::byte> calibration;  ///< the kind's measurements of its own searches
   bool operator==(const IndexMeta&) const = default;
 };
 
@@ -64,7 +64,7 @@ struct CollectionMeta {
   uint64_t next_auto_id = 0;
   Lsn flushed{};  ///< operations up to here are in segments
   std::vector<ColumnMeta> columns;
-  uint32_t next_column_id = 0;  ///< above the id of every column that ever was
+  uint32_t next_column_id = 0;  ///< greater than the id of every column that ever existed
   std::vector<SegmentMeta> segments;
   bool operator==(const CollectionMeta&) const = default;
 };
@@ -92,7 +92,7 @@ std::vector<std::byte> encode_manifest(const Manifest& manifest);
 Result<Manifest> decode_manifest(std::span<const std::byte> bytes, const std::string& file);
 
 /// Keeps the manifest of one database folder: `MANIFEST-<generation>` and `CURRENT`, which names
-/// the one that counts. One thread at a time.
+/// the one that is in force. One thread at a time.
 class ManifestStore {
  public:
   ManifestStore(std::shared_ptr<Env> env, std::string directory)
@@ -104,7 +104,7 @@ class ManifestStore {
   ///        kIoError.
   Result<std::optional<Manifest>> load();
 
-  /// The file that names the manifest that counts. Each publication replaces it by another file.
+  /// CURRENT, the file that names the manifest in force. Each publication replaces it by another.
   std::string current_path() const;
 
   /// Makes `manifest`, with the next generation, the current one; when it returns, that survives a

@@ -210,7 +210,7 @@ class Decoder {
     return is_column_type(out) || fail("unknown column type " + std::to_string(type));
   }
 
-  // Grows with what is read, so a lying count allocates nothing.
+  // Grows as entries are read, so a wrong count allocates nothing.
   bool segments(std::vector<SegmentMeta>& out) {
     uint64_t count = 0;
     if (!in_.varint(count)) return fail("a collection ends too soon");

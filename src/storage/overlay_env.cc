@@ -32,7 +32,7 @@ Result<Env*> OverlayEnv::holder(std::string_view what, const std::string& path) 
   return base_.get();
 }
 
-/// Memory knows a folder once something in it was changed.
+/// Makes the folder in memory too, before something in it is changed for the first time.
 Status OverlayEnv::make_room_for(const std::string& path) {
   const std::string folder = parent_directory(path);
   OMEN_ASSIGN_OR_RETURN(const bool there, is_directory(folder));

@@ -1,4 +1,4 @@
-// What the parts of PosixEnv share: an open file descriptor, and errors that name what failed.
+// Shared by the parts of PosixEnv: an open file descriptor, and errors that name the failed call.
 #pragma once
 
 #include <cerrno>

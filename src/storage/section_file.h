@@ -1,6 +1,6 @@
 // The one container format of OmenDB's immutable files: a header, sections, a directory of them,
 // a footer. Every 4 KiB page of a section has its CRC32C; pages are verified when they are first
-// touched, so opening costs nothing and damage never reaches an answer. Format: docs/format.md.
+// touched, so opening reads little and no answer uses damaged bytes. Format: docs/format.md.
 #pragma once
 
 #include <cstdint>
@@ -74,8 +74,7 @@ class SectionFile {
   virtual Result<Section> section(SectionKey key) const = 0;
   virtual uint64_t file_bytes() const = 0;
   virtual const std::string& path() const = 0;
-  /// CRC of the directory, and so of the checksums of all pages: a file of other sections has
-  /// another.
+  /// CRC of the directory, and so of the checksums of all pages: it identifies the file's contents.
   virtual uint32_t checksum() const = 0;
   virtual void advise_random(SectionKey key) const = 0;
   /// Says whether the file is still as it was when it was opened. Call it after the last read and

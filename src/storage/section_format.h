@@ -1,4 +1,4 @@
-// What a section file looks like on disk. Byte tables: docs/format.md, "Section files".
+// The bytes of a section file on disk. Byte tables: docs/format.md, "Section files".
 #pragma once
 
 #include <array>

@@ -22,9 +22,9 @@ constexpr size_t kPieceBytes = size_t{256} << 10;
 // append() waits for the disk when this much is gathered.
 constexpr size_t kMaxPendingBytes = size_t{32} << 20;
 // A thread that syncs awaits others for a quarter of the time that a sync takes. Each time that it
-// waits in vain, more of the following syncs await nobody: 0, 1, 3, 7, up to a limit. Nobody is
-// awaited if a sync takes less than a millisecond, as on NVMe: others would come too late. A sync
-// that took very long says nothing about the next, so the wait has a limit.
+// waits in vain, more of the following syncs do not wait: 0, 1, 3, 7, up to a limit. A sync that
+// takes less than a millisecond, as on NVMe, never waits: others would come too late. A sync that
+// took very long does not mean that the next one will, so the wait has a limit.
 constexpr int kPatience = 4;
 constexpr std::chrono::milliseconds kMostPatience{20};
 constexpr std::chrono::milliseconds kShortSync{1};
@@ -151,7 +151,7 @@ void FileLog::write_pending_in_role() {
   write_in_role(last_appended_, [this](Lsn mark) { return output_.write(flushing_, mark); });
 }
 
-// Hands what is pending to the system.
+// Writes the pending records to the system.
 void FileLog::write_pending() {
   take_writing_role();
   write_pending_in_role();
@@ -203,7 +203,7 @@ void FileLog::await_others() {
   next_skips_ = 0;
 }
 
-// Syncs what is written, and what others are about to append.
+// Syncs the written records, and those that other writers are about to append.
 void FileLog::sync_together() {
   while (syncing_ || awaiting_) progress_.wait(mutex_);
   if (!failure_.ok() || durable_ >= written_) return;

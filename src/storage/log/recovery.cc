@@ -79,7 +79,8 @@ bool is_continued(const LogInput& input, const Scan& scan) {
          frame.kind == LogFrameKind::kContinued && frame.lsn == scan.next;
 }
 
-// The log ends behind `scan`, which must not be before what is known to have been durable.
+// Checks the end of the log, which is behind `scan`: all records that were durable must be before
+// it.
 Status check_end(const LogInput& input, const Scan& scan, const LogMark& mark) {
   const Lsn durable = std::max(mark.durable, mark.trimmed);
   if (is_continued(input, scan)) {
