@@ -231,8 +231,8 @@ constexpr size_t kCodeGroups = 4;
 
 }  // namespace
 
-const CodecTable kAvx2Codec = {rotate,     residual,    sign_bits, block_sums,
-                               block_scan, kSq8Kernels, kSq8Coding};
+const CodecTable kAvx2Codec = {rotate,     residual,   sign_bits,   signed_sum,
+                               block_sums, block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::codec::internal
 OMEN_TARGET_END

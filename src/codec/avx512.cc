@@ -210,8 +210,8 @@ constexpr size_t kCodeGroups = 1;
 
 }  // namespace
 
-const CodecTable kAvx512Codec = {rotate,     residual,    sign_bits, block_sums,
-                                 block_scan, kSq8Kernels, kSq8Coding};
+const CodecTable kAvx512Codec = {rotate,     residual,   sign_bits,   signed_sum,
+                                 block_sums, block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::codec::internal
 OMEN_TARGET_END

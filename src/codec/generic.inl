@@ -154,3 +154,19 @@ float sign_bits(const float* values, size_t n, uint8_t* bits) {
   }
   return total(sums);
 }
+
+float signed_sum(const float* values, const float* signs, size_t n) {
+  Reg sums[kSums];
+  OMEN_UNROLL
+  for (size_t i = 0; i < kSums; ++i) sums[i] = Lane::broadcast(0);
+  for (size_t base = 0; base < n; base += 16) {
+    OMEN_UNROLL
+    for (size_t i = 0; i < kSums; ++i) {
+      const size_t at = base + i * kLanes;
+      const IntReg sign = reinterpret_cast<IntReg>(Lane::load(signs + at)) & INT32_MIN;
+      const IntReg value = reinterpret_cast<IntReg>(Lane::load(values + at));
+      sums[i] = sums[i] + reinterpret_cast<Reg>(value ^ sign);
+    }
+  }
+  return total(sums);
+}

@@ -188,8 +188,8 @@ constexpr size_t kCodeGroups = 1;
 
 }  // namespace
 
-const CodecTable kNeonCodec = {rotate,     residual,    sign_bits, block_sums,
-                               block_scan, kSq8Kernels, kSq8Coding};
+const CodecTable kNeonCodec = {rotate,     residual,   sign_bits,   signed_sum,
+                               block_sums, block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::codec::internal
 #endif

@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "codec/bf16.h"
+#include "codec/block_layout.h"
+#include "codec/code_error.h"
 #include "codec/table.h"
 #include "distance/convert.h"
 
@@ -15,9 +17,15 @@ namespace {
 
 using internal::CodecTable;
 using internal::FloatLine;
+using internal::kFactorRounding;
+using internal::kMeanAlignment;
+using internal::load_factor;
+using internal::pack;
 using internal::RowSums;
+using internal::store_factor;
 
-constexpr double kTableMax = 63;  // so that four looked-up bytes add up in a byte
+constexpr int32_t kTableMaxEntry = 63;  // so that four looked-up bytes add up in a byte
+constexpr double kTableMax = kTableMaxEntry;
 
 // Sums of squares outside these are computed again (rare: |x| beyond 2^60, or below 2^-50).
 constexpr float kLargestSquares = 0x1p120F;
@@ -29,9 +37,6 @@ constexpr float kScaleUp = 0x1p100F;
 // inf - inf, nor 0 * inf.
 constexpr double kLargestSquare = 0x1p126;
 constexpr double kLargestLength = 0x1p62;
-
-/// The largest relative error of a stored factor: bf16 has eight significant bits.
-constexpr float kFactorRounding = 0x1p-8F;
 
 float saturate(double value, double largest) {
   return static_cast<float>(std::clamp(value, -largest, largest));
@@ -86,69 +91,44 @@ Residual enlarge(float* values, const float* center, size_t n) {
   return o;
 }
 
-/// Moves the nibbles of 32 rows of bits into the order of the scan.
-void pack(const uint8_t* bits, size_t row_bytes, std::byte* out) {
-  for (size_t b = 0; b < row_bytes; ++b) {
-    for (size_t k = 0; k < 8; ++k) {
-      const auto row = [&](size_t v) -> uint32_t { return bits[v * row_bytes + b]; };
-      const uint32_t even_low = row(internal::lane_at(k));
-      const uint32_t even_high = row(internal::lane_at(k + 16));
-      const uint32_t odd_low = row(internal::lane_at(k + 8));
-      const uint32_t odd_high = row(internal::lane_at(k + 24));
-      std::byte* group = out + b * 32 + 2 * k;  // a byte of bits is two groups of 16 bytes
-      group[0] = static_cast<std::byte>((even_low & 15U) | (even_high & 15U) << 4);
-      group[1] = static_cast<std::byte>((odd_low & 15U) | (odd_high & 15U) << 4);
-      group[16] = static_cast<std::byte>(even_low >> 4 | (even_high & 0xf0U));
-      group[17] = static_cast<std::byte>(odd_low >> 4 | (odd_high & 0xf0U));
-    }
-  }
-}
+typedef float Floats4 __attribute__((vector_size(16)));
+typedef int32_t Ints4 __attribute__((vector_size(16)));
 
-void store_factor(std::byte* factors, size_t lane, uint16_t value) {
-  std::byte* at = factors + 2 * internal::position_of(lane);
-  at[0] = static_cast<std::byte>(value & 0xffU);
-  at[1] = static_cast<std::byte>(value >> 8);
-}
-
-float load_factor(const std::byte* factors, size_t lane) {
-  const std::byte* at = factors + 2 * internal::position_of(lane);
-  const uint32_t bits = std::to_integer<uint32_t>(at[0]) | std::to_integer<uint32_t>(at[1]) << 8;
-  return from_bf16(static_cast<uint16_t>(bits));
+/// The sums of the four subsets of two non-negative terms, by the bits of the subset's number; a
+/// term whose coordinate is negative counts where its bit is not set.
+Floats4 subset_sums(float a, float b) {
+  const float sa = std::max(a, 0.0F);
+  const float sb = std::max(b, 0.0F);
+  const float na = std::max(-a, 0.0F);
+  const float nb = std::max(-b, 0.0F);
+  return Floats4{na + nb, sa + nb, na + sb, sa + sb};
 }
 
 /// Fills the tables from the rotated unit query. Returns the step of one unit.
 double fill_tables(const float* rotated, size_t n, PreparedQuery& out) {
-  double largest = 0;
+  float largest = 0;
   for (size_t g = 0; g < n; g += 4) {
-    double reach = 0;
-    for (size_t i = 0; i < 4; ++i) reach += std::fabs(static_cast<double>(rotated[g + i]));
+    const float reach = std::fabs(rotated[g]) + std::fabs(rotated[g + 1]) +
+                        std::fabs(rotated[g + 2]) + std::fabs(rotated[g + 3]);
     largest = std::max(largest, reach);
   }
   out.table_lines.assign(n / 16, PreparedQuery::Line{});
-  if (largest == 0) return 0;
-  const double step = 2 * largest / kTableMax;
+  if (!(largest > 0)) return 0;
+  const double step = 2 * static_cast<double>(largest) / kTableMax;
+  const auto scale = static_cast<float>(2 / step);
   for (size_t g = 0; g < n; g += 4) {
     uint8_t* table = out.table_lines[g / 16].bytes + g % 16 * 4;
-    for (uint32_t code = 0; code < 16; ++code) {
-      double value = 0;  // above the table's minimum, which is -sum of |q[i]|
-      for (uint32_t i = 0; i < 4; ++i) {
-        const double q = static_cast<double>(rotated[g + i]);
-        value += (code >> i & 1U) != 0 ? q + std::fabs(q) : std::fabs(q) - q;
+    const float* q = rotated + g;
+    const Floats4 low = subset_sums(q[0] * scale, q[1] * scale) + 0.5F;
+    const Floats4 high = subset_sums(q[2] * scale, q[3] * scale);
+    for (size_t i = 0; i < 4; ++i) {
+      const Ints4 values = __builtin_convertvector(low + high[i], Ints4);
+      for (size_t j = 0; j < 4; ++j) {
+        table[i * 4 + j] = static_cast<uint8_t>(std::min(values[j], kTableMaxEntry));
       }
-      table[code] = static_cast<uint8_t>(std::min(std::floor(value / step + 0.5), kTableMax));
     }
   }
   return step;
-}
-
-/// a = |r|_1 / (sqrt(D) |r|) is close to this: sqrt(2 / pi).
-constexpr double kMeanAlignment = 0.79788456;
-
-/// An upper bound of 1 - a^2: the standard deviation of a over rotations is 0.212 / sqrt(D), and
-/// this allows for four of those.
-double largest_miss(double padded) {
-  const double a = kMeanAlignment - 0.85 / std::sqrt(padded);
-  return 1 - a * a;
 }
 
 }  // namespace
@@ -259,9 +239,8 @@ PreparedQuery Encoder::prepare(const float* query) const {
   const double length = std::min(norm, kLargestLength / 512);  // |S| <= 2 sqrt(D) times that
   out.step = static_cast<float>(step * length);
   out.bias = static_cast<float>(-l1 * length);
-  // One bit a coordinate (arXiv 2405.12497, theorem 3.2), and the rounding of D / 4 table entries.
   const double dims = static_cast<double>(padded);
-  const double variance = dims * largest_miss(dims) / (dims - 1) + dims / 4 * step * step / 12;
+  const double variance = internal::code_variance(padded) + internal::table_variance(padded, step);
   out.error_scale = saturate(norm * std::sqrt(variance), kLargestLength);
   out.reach_scale = saturate(kMeanAlignment * std::sqrt(dims) * norm, kLargestLength);
   return out;

@@ -113,7 +113,7 @@ constexpr size_t kCodeGroups = 1;
 
 }  // namespace
 
-const CodecTable kScalarCodec = {rotate,     residual,    sign_bits, block_sums,
-                                 block_scan, kSq8Kernels, kSq8Coding};
+const CodecTable kScalarCodec = {rotate,     residual,   sign_bits,   signed_sum,
+                                 block_sums, block_scan, kSq8Kernels, kSq8Coding};
 
 }  // namespace omendb::codec::internal

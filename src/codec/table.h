@@ -55,6 +55,8 @@ struct CodecTable {
   RowSums (*residual)(float* values, const float* center, float scale, size_t n);
   /// bit i of `bits` = values[i] has no sign bit; returns the sum of |values[i]|.
   float (*sign_bits)(const float* values, size_t n, uint8_t* bits);
+  /// The sum of values[i], negated where signs[i] has a sign bit.
+  float (*signed_sum)(const float* values, const float* signs, size_t n);
   /// The sums of one block's 32 look-ups.
   void (*block_sums)(const uint8_t* tables, size_t padded_dim, const std::byte* block,
                      uint32_t* sums);
