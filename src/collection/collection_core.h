@@ -30,6 +30,9 @@ struct CoreOptions {
   /// A segment with so many vectors in a field gets an index of 1-bit codes. Below this an exact
   /// scan is as fast, and a center drawn from fewer is a poor one for vectors that follow.
   uint64_t least_coded_vectors = segment::Memtable::kRowsBeforeCoding;
+  /// A segment with so many vectors in a field gets partitions, in the background. Of fewer, all
+  /// codes are scanned about as fast.
+  uint64_t least_partitioned_vectors = 50'000;
 };
 
 /// Merges that take long have a lane of their own, so that short ones need not wait for them.
@@ -295,6 +298,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
 
   // Indexing: tend/index.cc.
   bool should_have_codes(const segment::Field& field, uint64_t vectors) const;
+  /// The kinds of index that a segment should have in a field.
+  std::vector<segment::IndexKind> wanted_kinds(const segment::Field& field, uint64_t vectors) const;
   segment::WriteOptions write_options(Jobs::Running& job, const segment::Fields& fields,
                                       std::span<const segment::WriteSource> sources) const;
   Result<std::shared_ptr<const segment::SegmentIndexes>> write_indexes(

@@ -47,10 +47,12 @@ struct Part {
   std::shared_ptr<const segment::SegmentIndexes> indexes;  ///< of a segment; null for a memtable
   uint32_t watermark = 0;                                  ///< rows of this snapshot
 
-  /// The index by which to search the rows in a field, given its place; null if there is none, and
-  /// every row has to be measured.
-  const index::PartIndex* index(size_t field) const {
-    return indexes == nullptr ? rows->index(field) : indexes->searcher(field);
+  /// The indexes by which the rows can be searched in a field, given its place; none if every row
+  /// has to be measured.
+  std::vector<const index::PartIndex*> indexes_of(size_t field) const {
+    if (indexes != nullptr) return indexes->searchers(field);
+    const index::PartIndex* const only = rows->index(field);
+    return only == nullptr ? std::vector<const index::PartIndex*>{} : std::vector{only};
   }
 };
 

@@ -362,7 +362,7 @@ Result<CollectionInfo> Collection::info() const {
         ++info.segments;
         info.segment_points += part.watermark;
         bool indexed = false;
-        for (size_t f = 0; f < now->fields->size(); ++f) indexed |= part.index(f) != nullptr;
+        for (size_t f = 0; f < now->fields->size(); ++f) indexed |= !part.indexes_of(f).empty();
         if (indexed) info.indexed_points += part.watermark;
         info.segment_bytes += part.segment->file_bytes() + part.indexes->file_bytes();
       }

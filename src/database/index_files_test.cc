@@ -88,7 +88,7 @@ class IndexFileTest : public testing::Test {
             segment::IndexKind::kCoded};
   }
   static bool indexed(Opened& impl) {
-    const bool any = (*core(impl)->snapshot())->parts.at(0).index(0) != nullptr;
+    const bool any = (*core(impl)->snapshot())->parts.at(0).indexes_of(0).size() > 0;
     EXPECT_EQ(impl.points().info()->indexed_points, any ? kRows : 0);
     return any;
   }

@@ -39,18 +39,32 @@ void CandidateQueue::reset(size_t capacity, float below) {
   }
 }
 
-void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t source,
-                           uint32_t first_slot) {
+template <class MakeCandidate>
+void CandidateQueue::offer_each(uint32_t lanes, const float* estimates, MakeCandidate make) {
   if (size_ + kLanes > capacity_ + slack(capacity_)) thin_out();
   const float threshold = threshold_;
   const bool open = threshold == std::numeric_limits<float>::infinity();
   Candidate* out = buffer_.data() + size_;
   for (; lanes != 0; lanes &= lanes - 1) {
     const auto lane = static_cast<uint32_t>(std::countr_zero(lanes));
-    *out = {estimates[lane], source, first_slot + lane};
+    *out = make(lane);
     out += open || estimates[lane] < threshold ? 1 : 0;
   }
   size_ = static_cast<size_t>(out - buffer_.data());
+}
+
+void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t source,
+                           uint32_t first_slot) {
+  offer_each(lanes, estimates, [&](uint32_t lane) {
+    return Candidate{estimates[lane], source, first_slot + lane};
+  });
+}
+
+void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t source,
+                           const uint32_t* slots, uint32_t first_place) {
+  offer_each(lanes, estimates, [&](uint32_t lane) {
+    return Candidate{estimates[lane], source, slots[lane], first_place + lane};
+  });
 }
 
 void CandidateQueue::thin_out() {

@@ -14,6 +14,7 @@ struct Candidate {
   float estimate;
   uint32_t source;  ///< the caller's number for a segment or memtable
   uint32_t slot;
+  uint32_t place = 0;  ///< where the index has the row, if not in the order of slots
 
   friend bool operator<(const Candidate& a, const Candidate& b) {
     if (a.estimate != b.estimate) return a.estimate < b.estimate;
@@ -41,6 +42,10 @@ class CandidateQueue {
   /// Offers lane v of a block of 32 for each set bit v of `lanes`.
   /// @param estimates  32 floats, those of set lanes not NaN.
   void offer(uint32_t lanes, const float* estimates, uint32_t source, uint32_t first_slot);
+  /// The same for rows that lie in no order. @param slots  32, by lane.
+  /// @param first_place  Candidate::place of lane 0.
+  void offer(uint32_t lanes, const float* estimates, uint32_t source, const uint32_t* slots,
+             uint32_t first_place);
 
   /// Everything kept, at most `capacity`, ascending (ties by source, then slot). Valid until the
   /// queue is next changed; the scan may go on afterwards.
@@ -49,6 +54,8 @@ class CandidateQueue {
   std::span<Candidate> kept();
 
  private:
+  template <class MakeCandidate>
+  void offer_each(uint32_t lanes, const float* estimates, MakeCandidate make);
   /// Drops what is past about the capacity-th estimate; cheaper than prune().
   void thin_out();
   /// Drops what is past the capacity-th estimate.

@@ -15,6 +15,11 @@ namespace {
 constexpr size_t kCodeBytesBetweenChecks = size_t{32} << 20;
 }  // namespace
 
+double CodedIndex::rows_looked_at(const Scope& scope, size_t /*k*/, double /*reach*/) const {
+  const uint64_t blocks_of_matches = scope.matches * rabitq::kBlockRows;
+  return static_cast<double>(std::min<uint64_t>(scope.rows(), blocks_of_matches));
+}
+
 Status CodedIndex::search(PreparedQueries& queries, const Scope& scope,
                           std::span<Gathered* const> out) const {
   if (scope.rows() == 0) return {};

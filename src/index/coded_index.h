@@ -21,6 +21,8 @@ class CodedIndex final : public PartIndex {
   uint32_t rows() const override { return codes_.rows(); }
   bool sound() const override { return codes_.sound(); }
   bool estimates() const override { return true; }
+  /// Blocks without a row that may be returned are skipped.
+  double rows_looked_at(const Scope& scope, size_t k, double reach) const override;
   Status search(PreparedQueries& queries, const Scope& scope,
                 std::span<Gathered* const> out) const override;
   /// The error bound of 1-bit codes: RaBitQ, arXiv 2405.12497, section 3.2.

@@ -15,6 +15,9 @@ class ExactIndex final : public PartIndex {
 
   uint32_t rows() const override { return rows_.rows(); }
   bool estimates() const override { return false; }
+  double rows_looked_at(const Scope& scope, size_t /*k*/, double /*reach*/) const override {
+    return static_cast<double>(scope.matches);
+  }
   Status search(PreparedQueries& queries, const Scope& scope,
                 std::span<Gathered* const> out) const override;
   Status standard_errors(PreparedQueries& queries, size_t query,

@@ -50,6 +50,8 @@ void Gathered::add_new(const Hit& hit) {
 }
 
 void Gathered::open(const Budget& budget) {
+  wanted_reach_ = budget.reach;
+  least_estimates_.emplace(kCopies * k_);
   if (candidates_) {
     candidates_->reset(budget.candidates, budget.below);
   } else {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "index/candidate_queue.h"
+#include "index/top_k.h"
 
 namespace omendb::index {
 
@@ -39,6 +40,9 @@ class RowSet {
 struct Budget {
   size_t candidates = 0;                                 ///< kept at most
   float below = std::numeric_limits<float>::infinity();  ///< no estimates at or above it
+  /// The share of the nearest rows that are looked at; an index may pass over rows that are
+  /// unlikely to be among them.
+  double reach = 1;
 };
 
 /// Hits, and candidates that are yet to be measured, of one query. A row may come from several
@@ -68,6 +72,12 @@ class Gathered {
   void open(const Budget& budget);
   /// Where indexes that estimate put their candidates. @pre open()
   CandidateQueue& candidates() { return *candidates_; }
+  /// How often an index that passes over rows may offer one of them.
+  static constexpr size_t kCopies = 2;
+  /// The least estimates that such indexes offered: once it is full, it has k rows at least.
+  /// @pre open()
+  TopK& least_estimates() { return *least_estimates_; }
+  double wanted_reach() const { return wanted_reach_; }
 
   /// The hits that can be among the k nearest, nearest first. Includes all that tie for the k-th
   /// place; the caller chooses among those by their ids.
@@ -80,6 +90,8 @@ class Gathered {
   std::vector<float> nearest_;  ///< a heap of the k least distances, the farthest on top
   RowSet seen_;
   std::optional<CandidateQueue> candidates_;
+  std::optional<TopK> least_estimates_;
+  double wanted_reach_ = 1;
 };
 
 }  // namespace omendb::index

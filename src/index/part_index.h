@@ -40,6 +40,11 @@ class PartIndex {
 
   /// Whether search() offers candidates to Gathered::candidates(). If not, it adds hits.
   virtual bool estimates() const = 0;
+  /// Whether search() may pass over rows, as far as Gathered::wanted_reach() allows.
+  virtual bool passes_over() const { return false; }
+  /// How many rows a query looks at, about; other work counts as the rows that take as long.
+  /// @param reach  the share of the k nearest rows that are to be among them.
+  virtual double rows_looked_at(const Scope& scope, size_t k, double reach) const = 0;
 
   /// Searches the rows of the scope for every query.
   /// @param out  one a query, in the order of the queries; its budget (how many candidates, below

@@ -32,6 +32,17 @@ const PreparedQueries::Coded& PreparedQueries::for_codes(const codec::rabitq::En
   return *coded_.emplace_back(&encoder, std::move(coded)).second;
 }
 
+std::span<partition::PlacedQuery> PreparedQueries::for_cells(const partition::Frame& frame) {
+  for (auto& [known, placed] : placed_) {
+    if (known == &frame) return placed;
+  }
+  std::vector<partition::PlacedQuery>& placed =
+      placed_.emplace_back(&frame, std::vector<partition::PlacedQuery>{}).second;
+  placed.reserve(queries_.count);
+  for (size_t q = 0; q < queries_.count; ++q) placed.emplace_back(frame, queries_.row(q));
+  return placed;
+}
+
 uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes) {
   if (!queries.stop().possible()) return std::numeric_limits<uint32_t>::max() / 64 * 64;
   // So many that the rows of a scan cost more than setting it up.

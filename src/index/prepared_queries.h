@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "codec/rabitq.h"
 #include "distance/kernels.h"
 #include "index/exact_scan.h"
+#include "index/partition/ranking.h"
 #include "omendb/types.h"
 
 namespace omendb::index {
@@ -34,6 +36,8 @@ class PreparedQueries {
   const BatchScan& for_exact_scan();
   /// One a query, for the codes that `encoder` made. Valid while this lives.
   const Coded& for_codes(const codec::rabitq::Encoder& encoder);
+  /// One a query, for the cells of the frame.
+  std::span<partition::PlacedQuery> for_cells(const partition::Frame& frame);
 
  private:
   Metric metric_;
@@ -42,6 +46,7 @@ class PreparedQueries {
   const Stop& stop_;
   std::unique_ptr<BatchScan> exact_;
   std::vector<std::pair<const codec::rabitq::Encoder*, std::unique_ptr<Coded>>> coded_;
+  std::vector<std::pair<const partition::Frame*, std::vector<partition::PlacedQuery>>> placed_;
 };
 
 /// How many rows, a multiple of 64, to pass over between two checks of PreparedQueries::stop().

@@ -8,8 +8,10 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "index/coded_index.h"
+#include "index/partition/build.h"
 #include "segment/center.h"
 #include "segment/sealed_codes.h"
+#include "segment/sealed_partition.h"
 #include "segment/segment_format.h"
 
 namespace omendb::segment {
@@ -28,6 +30,8 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {IndexKind::kCoded, kSealedCodesVersion, kRotationSeed, open_codes, write_codes},
+    {IndexKind::kPartition, kSealedPartitionVersion, kRotationSeed, open_partition,
+     write_partition},
 };
 
 const Kind* find_kind(uint8_t kind) {
@@ -106,6 +110,11 @@ uint64_t count_vectors(const index::Rows& rows) {
 
 bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least) {
   return spec.coded() && spec.dim >= index::CodedIndex::kLeastDim && vectors >= least;
+}
+
+bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least) {
+  return spec.coded() && spec.dim >= index::CodedIndex::kLeastDim && vectors >= least &&
+         vectors >= index::partition::kLeastRows;
 }
 
 Result<std::shared_ptr<const SealedIndex>> SealedIndex::open(std::shared_ptr<storage::Env> env,

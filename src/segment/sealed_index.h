@@ -16,7 +16,8 @@ namespace omendb::segment {
 
 /// The values of `kind` in a manifest and an index file. Frozen.
 enum class IndexKind : uint8_t {
-  kCoded = 1,  ///< 1-bit codes of every row: index::CodedIndex
+  kCoded = 1,      ///< 1-bit codes of every row: index::CodedIndex
+  kPartition = 2,  ///< rows by cells: index::partition::PartitionIndex
 };
 
 /// The rows and the field of a segment that an index is made for.
@@ -67,12 +68,17 @@ uint64_t count_vectors(const index::Rows& rows);
 /// @param least    codes pay from this number of vectors on.
 bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
 
-/// Writes and syncs an index file (not its folder). It reads the rows once, by chunks, and holds no
-/// more of them, or of the index, in memory.
+/// Whether partitions could make searches faster. @param least  they pay from this number on.
+bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
+
+/// Writes and syncs an index file (not its folder). It reads the rows by chunks, and holds no more
+/// of them in memory; nor of an index of codes. An index of partitions is in memory until it is
+/// written.
 /// @param control  gets each chunk of rows as progress; may stop the work between two chunks.
 /// @return the index's entry for the manifest, without its name.
 /// @error kCorruption if the segment is damaged; kCancelled; kInvalidArgument if it has no vector
-///        in the field; kNoSpace, kIoError. No file is left behind.
+///        in the field, or none of which there could be such an index; kNoSpace, kIoError. No file
+///        is left behind.
 Result<storage::IndexMeta> write_index(std::shared_ptr<storage::Env> env, const std::string& path,
                                        IndexKind kind, const IndexedRows& of, JobControl& control);
 

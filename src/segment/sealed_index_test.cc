@@ -246,8 +246,9 @@ TEST_F(SealedIndexTest, AnIndexThatCannotBeOpenedIsListedWithItsReasonAndNotSear
   EXPECT_EQ(indexes->all()[1].problem.code(), StatusCode::kUnsupportedVersion);
   EXPECT_EQ(indexes->all()[2].problem.code(), StatusCode::kCorruption);
   EXPECT_TRUE(indexes->all()[3].problem.ok());
-  EXPECT_EQ(indexes->searcher(0), &indexes->all()[3].opened->searcher());
-  EXPECT_EQ(indexes->searcher(1), nullptr);
+  ASSERT_EQ(indexes->searchers(0).size(), 1U);
+  EXPECT_EQ(indexes->searchers(0)[0], &indexes->all()[3].opened->searcher());
+  EXPECT_TRUE(indexes->searchers(1).empty());
   const auto again =
       files.open_indexes(std::span(named).last(1), *segment_, fields_, indexes.get());
   EXPECT_EQ(again->all()[0].opened, indexes->all()[3].opened) << "the same index, opened once";

@@ -15,15 +15,21 @@ namespace omendb::segment {
 /// if no row has a vector in it.
 enum class SectionKind : uint32_t {
   kHeader = 1,
-  kIds = 2,           // u64 ids: rows x u64
-  kIdOffsets = 3,     // string ids: rows + 1 x u64
-  kIdBytes = 4,       // string ids: UTF-8
-  kVectors = 10,      // rows x row_bytes; zeros for rows that have none
-  kCenter = 11,       // coded indexes: dim x f32
-  kCodes = 12,        // coded indexes: ceil(rows / 32) x block_bytes
-  kPresent = 13,      // a bit a row, in bytes: whether it has a vector; if some rows have none
-  kIndexHeader = 20,  // index files
-  kTombstones = 50    // tombstone files: ascending u32 slots
+  kIds = 2,               // u64 ids: rows x u64
+  kIdOffsets = 3,         // string ids: rows + 1 x u64
+  kIdBytes = 4,           // string ids: UTF-8
+  kVectors = 10,          // rows x row_bytes; zeros for rows that have none
+  kCenter = 11,           // coded indexes: dim x f32
+  kCodes = 12,            // coded indexes: ceil(rows / 32) x block_bytes
+  kPresent = 13,          // a bit a row, in bytes: whether it has a vector; if some rows have none
+  kIndexHeader = 20,      // index files
+  kPartition = 21,        // partitions: PartitionHeader, calibration
+  kPartitionPoints = 22,  // (1 + cells) x coordinates x f32: the origin, the centers
+  kPartitionCenterCodes = 23,  // ceil(cells / 32) x block_bytes
+  kPartitionFirstBlock = 24,   // (cells + 1) x u32
+  kPartitionSlots = 25,        // blocks x 32 x u32
+  kPartitionCodes = 26,        // blocks x block_bytes
+  kTombstones = 50             // tombstone files: ascending u32 slots
 };
 constexpr storage::SectionKey key(SectionKind kind, FieldId field = kUnnamedField) {
   return {static_cast<uint32_t>(kind), to_int(field)};

@@ -4,13 +4,14 @@
 
 namespace omendb::segment {
 
-const index::PartIndex* SegmentIndexes::searcher(size_t place) const {
+std::vector<const index::PartIndex*> SegmentIndexes::searchers(size_t place) const {
+  std::vector<const index::PartIndex*> usable;
   for (const NamedIndex& index : all_) {
     if (index.opened == nullptr || index.place != place) continue;
     const index::PartIndex& searcher = index.opened->searcher();
-    if (searcher.sound()) return &searcher;
+    if (searcher.sound()) usable.push_back(&searcher);
   }
-  return nullptr;
+  return usable;
 }
 
 const NamedIndex* SegmentIndexes::usable(FieldId field, IndexKind kind) const {

@@ -28,8 +28,8 @@ class SegmentIndexes {
 
   std::span<const NamedIndex> all() const { return all_; }
   /// @param place  of the field.
-  /// @return the index for searches of the field; null if there is no usable one.
-  const index::PartIndex* searcher(size_t place) const;
+  /// @return the usable indexes of the field.
+  std::vector<const index::PartIndex*> searchers(size_t place) const;
   /// @return null if there is no usable index of that field and kind.
   const NamedIndex* usable(FieldId field, IndexKind kind) const;
   uint64_t file_bytes() const;

@@ -1,5 +1,6 @@
-// The recall that codes and reranking reach, whatever the plan would have chosen: from the fewest
-// dimensions in which it estimates to many, for queries that are like the rows and for others.
+// The recall that codes, or partitions, and reranking reach, whatever the plan would have chosen:
+// from the fewest dimensions in which it estimates to many, for queries that are like the rows and
+// for others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include "collection/read/passes.h"
 #include "index/coded_index.h"
 #include "index/exact_index.h"
+#include "index/partition/build.h"
+#include "index/partition/partition_index.h"
 #include "segment/segment_test_util.h"
 
 namespace omendb::collection {
@@ -55,7 +58,60 @@ std::vector<float> draw(const Data& data) {
   return values;
 }
 
+/// A search in full, and by an index, of rows and for queries that were drawn.
+class Searches {
+ public:
+  Searches(Metric metric, const index::Rows& rows, const index::PartIndex& index,
+           const VectorsView& queries)
+      : exact_(rows), queries_(queries) {
+    const index::Scope all{0, 0, kRows, nullptr, kRows};
+    by_index_.metric = in_full_.metric = metric;
+    by_index_.legs = {{all, &rows, &index, &exact_}};
+    in_full_.legs = {{all, &rows, &exact_, &exact_}};
+    by_index_.matches = kRows;
+  }
+
+  /// The neighbours that are found, of kQueries x k.
+  size_t right(size_t k, double recall) {
+    std::vector<index::Gathered> truth = found(in_full_, k, 1);
+    by_index_.effort = 40 * k;
+    by_index_.reach = by_index_.passes_over() ? 1 - (1 - recall) / 2 : 1;
+    const double of_reached = by_index_.passes_over() ? by_index_.reach : recall;
+    std::vector<index::Gathered> got = found(by_index_, k, of_reached);
+    size_t right = 0;
+    for (size_t q = 0; q < kQueries; ++q) {
+      for (const index::Hit& hit : got[q].take()) right += hit.distance <= truth[q].reach() ? 1 : 0;
+    }
+    return right;
+  }
+
+ private:
+  std::vector<index::Gathered> found(const SearchPlan& plan, size_t k, double recall) const {
+    std::vector<index::Gathered> gathered(
+        kQueries, index::Gathered(k, std::numeric_limits<float>::infinity()));
+    EXPECT_TRUE(answer(plan, queries_, {.recall = recall}, Stop(), gathered).ok());
+    return gathered;
+  }
+
+  const index::ExactIndex exact_;
+  const VectorsView queries_;
+  SearchPlan by_index_;
+  SearchPlan in_full_;
+};
+
 class CodedRecall : public ::testing::TestWithParam<Data> {};
+
+void expect_recall(Searches& searches, const char* by) {
+  for (const size_t k : {1, 10, 100}) {
+    for (const double recall : {0.8, 0.9, 0.95}) {
+      // Two standard errors of what so few queries show, neighbours of one query counted as one.
+      const double slack = 2 * std::sqrt(recall * (1 - recall) / kQueries / std::sqrt(k));
+      EXPECT_GE(static_cast<double>(searches.right(k, recall)),
+                (recall - slack) * static_cast<double>(kQueries * k))
+          << by << " k " << k << " recall " << recall << " seed " << kSeed;
+    }
+  }
+}
 
 TEST_P(CodedRecall, IsWhatWasPlannedForEveryK) {
   const Data data = GetParam();
@@ -74,38 +130,15 @@ TEST_P(CodedRecall, IsWhatWasPlannedForEveryK) {
   ASSERT_EQ(coded->rows(), kRows);
   const VectorsView queries{&values[kRows * data.dim], kQueries, data.dim, Element::kF32, 0};
 
-  const index::ExactIndex exact(vectors);
-  const index::Scope all{0, 0, kRows, nullptr, kRows};
-  SearchPlan by_codes;
-  by_codes.metric = data.metric;
-  by_codes.legs = {{all, &vectors, coded, &exact}};
-  by_codes.matches = kRows;
-  SearchPlan in_full;
-  in_full.metric = data.metric;
-  in_full.legs = {{all, &vectors, &exact, &exact}};
-  const auto found = [&](const SearchPlan& plan, size_t k, double recall) {
-    std::vector<index::Gathered> gathered(
-        kQueries, index::Gathered(k, std::numeric_limits<float>::infinity()));
-    EXPECT_TRUE(answer(plan, queries, {.recall = recall}, Stop(), gathered).ok());
-    return gathered;
-  };
-  for (const size_t k : {1, 10, 100}) {
-    by_codes.effort = 40 * k;
-    std::vector<index::Gathered> truth = found(in_full, k, 1);
-    std::vector<float> reach;
-    for (const index::Gathered& one : truth) reach.push_back(one.reach());
-    for (const double recall : {0.8, 0.9, 0.95}) {
-      std::vector<index::Gathered> got = found(by_codes, k, recall);
-      size_t right = 0;
-      for (size_t q = 0; q < kQueries; ++q) {
-        for (const index::Hit& hit : got[q].take()) right += hit.distance <= reach[q] ? 1 : 0;
-      }
-      // Two standard errors of what so few queries show, neighbours of one query counted as one.
-      const double slack = 2 * std::sqrt(recall * (1 - recall) / kQueries / std::sqrt(k));
-      EXPECT_GE(static_cast<double>(right), (recall - slack) * static_cast<double>(kQueries * k))
-          << "k " << k << " recall " << recall << " seed " << kSeed;
-    }
-  }
+  Searches by_codes(data.metric, vectors, *coded, queries);
+  expect_recall(by_codes, "codes");
+  JobControl control;
+  const auto cells = index::partition::build(
+      vectors, {.metric = data.metric, .dim = data.dim, .seed = kSeed}, control);
+  ASSERT_TRUE(cells.ok()) << cells.status().to_string();
+  const index::partition::PartitionIndex partitions(**cells);
+  Searches by_cells(data.metric, vectors, partitions, queries);
+  expect_recall(by_cells, "partitions");
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CodedRecall,

@@ -23,10 +23,10 @@ class SearchCost {
   /// @param queries  that pass over the rows together.
   SearchCost(Element element, size_t dim, size_t queries);
 
-  double measuring(const PartWork& part) const;   ///< every match
-  double estimating(const PartWork& part) const;  ///< every match, from its 1-bit code
-  double preparing() const;                       ///< a query for its first look at codes
-  double candidates(double count) const;          ///< that are kept, and measured one by one
+  double measuring(const PartWork& part) const;  ///< every match
+  double estimating(double rows) const;          ///< rows, from their 1-bit codes
+  double preparing() const;                      ///< a query for its first look at codes
+  double candidates(double count) const;         ///< that are kept, and measured one by one
 
  private:
   Element element_;

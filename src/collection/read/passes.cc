@@ -103,7 +103,7 @@ Result<Left> estimate(const SearchPlan& plan, const PassOptions& options, Group&
     if (options.once || all_kept || dropped_from > needed) continue;
     const auto kept = group.out(i).candidates().kept();
     const size_t most = affordable + kept.size();  // most of these are measured already
-    const Budget next{most, std::nextafterf(needed, INFINITY)};
+    const Budget next{most, std::nextafterf(needed, INFINITY), plan.reach};
     const bool pays = expected_below(needed, kept) <= static_cast<double>(most);
     (pays ? left.again : left.by_measuring).push_back({wanted[i].query, next});
   }
@@ -128,7 +128,8 @@ Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOpti
   if (!plan.estimates()) return {};
 
   std::vector<Unsettled> wanted;
-  for (size_t q = 0; q < queries.count; ++q) wanted.push_back({q, Budget{plan.effort}});
+  for (size_t q = 0; q < queries.count; ++q)
+    wanted.push_back({q, Budget{.candidates = plan.effort, .reach = plan.reach}});
   OMEN_ASSIGN_OR_RETURN(Left left, estimate(plan, options, all, wanted));
   if (!left.again.empty()) {
     Group some(plan.metric, queries, stop, out, left.again);

@@ -65,6 +65,9 @@ class ShuffledIndex final : public index::PartIndex {
 
   uint32_t rows() const override { return kRows; }
   bool estimates() const override { return true; }
+  double rows_looked_at(const index::Scope& scope, size_t, double) const override {
+    return static_cast<double>(scope.rows());
+  }
   Status search(index::PreparedQueries& queries, const index::Scope& scope,
                 std::span<index::Gathered* const> out) const override {
     ++calls_;

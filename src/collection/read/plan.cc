@@ -36,45 +36,80 @@ size_t choose_effort(const SearchOptions& options) {
   return std::max(static_cast<size_t>(wanted), kCandidatesPerHit * options.k);
 }
 
-/// Rows of a part that an index may be asked for: whole words of the mask.
-uint32_t indexed_rows(const index::PartIndex* index) {
-  return index == nullptr ? 0 : index->rows() / 64 * 64;
+/// A search aims to miss this share of the neighbours that it may miss. Over a hundred queries for
+/// ten rows at .95, the recall is then two standard errors above the wanted one, and the model of
+/// the estimation errors may be off by a tenth (`make bench ARGS="--parts promises"`).
+constexpr double kPlannedMisses = 0.7;
+/// An index that passes over rows may cause this share of the misses, the estimates cause the rest.
+constexpr double kMissedByReach = 0.5;
+
+/// Sets what the plan's recall and reach are.
+/// @param passed_over  whether an index passes over rows.
+void aim(const SearchOptions& options, bool passed_over, SearchPlan& plan) {
+  double misses = 1 - options.recall;
+  if (options.effort != 0) {  // of a recall that would have as many candidates
+    misses = std::clamp(kCandidatesTimesMiss / static_cast<double>(plan.effort), 0.002, 0.5);
+  }
+  const double by_reach = passed_over ? kMissedByReach : 0;
+  plan.reach = 1 - by_reach * misses;
+  plan.recall = options.effort != 0 ? 1 : 1 - kPlannedMisses * (1 - by_reach) * misses;
+}
+
+/// A part, and how it may be searched.
+struct Choice {
+  PartWork work;
+  const index::PartIndex* index = nullptr;  ///< the cheapest; null: every row is measured
+  double looked_at = 0;                     ///< rows, by the index
+};
+
+/// Rows of a part that an index may be asked for: all, or whole words of the mask.
+uint32_t indexed_rows(const index::PartIndex* index, uint32_t rows) {
+  if (index == nullptr) return 0;
+  return index->rows() == rows ? rows : index->rows() / 64 * 64;
+}
+
+/// The index that looks at the fewest rows, of those that are sound now.
+void choose_index(std::span<const index::PartIndex* const> indexes, size_t k, double reach,
+                  Choice& choice) {
+  for (const index::PartIndex* const index : indexes) {
+    const auto rows = static_cast<uint32_t>(choice.work.rows);
+    const uint32_t indexed = indexed_rows(index, rows);
+    if (indexed == 0) continue;
+    const index::Scope scope{0, 0, indexed, nullptr, choice.work.matches};
+    const double looked_at = index->rows_looked_at(scope, k, reach);
+    if (choice.index != nullptr && choice.looked_at <= looked_at) continue;
+    choice.index = index;
+    choice.looked_at = looked_at;
+  }
 }
 
 /// Whether reading codes and measuring candidates takes less time than measuring every match.
-bool estimates_pay(const Snapshot& snapshot, size_t field, const SearchOptions& options,
-                   size_t queries, const SearchPlan& plan, std::span<const uint64_t> matches,
-                   std::span<const index::PartIndex* const> indexes) {
+bool estimates_pay(const segment::VectorSpec& spec, const SearchOptions& options, size_t queries,
+                   const SearchPlan& plan, std::span<const Choice> choices) {
   if (options.effort != 0) {  // the requested number of candidates, unless those are most rows
     const bool shares = queries >= kQueriesThatShare;
     return plan.matches / (shares ? kRowsPerCandidateInBatch : kRowsPerCandidate) > plan.effort;
   }
-  const segment::VectorSpec& spec = snapshot.spec(field);
   const SearchCost cost(spec.element, spec.dim, queries);
   double exact = 0;
   double coded =
       cost.preparing() + cost.candidates(kMeasuredShare * static_cast<double>(plan.effort));
-  for (size_t p = 0; p < snapshot.parts.size(); ++p) {
-    const index::Rows& rows = snapshot.parts[p].rows->field(field);
-    const PartWork work{rows.rows(), matches[p], rows.keeps_byte_codes()};
-    exact += cost.measuring(work);
-    coded += indexed_rows(indexes[p]) > 0 ? cost.estimating(work) : cost.measuring(work);
+  for (const Choice& choice : choices) {
+    exact += cost.measuring(choice.work);
+    coded +=
+        choice.index != nullptr ? cost.estimating(choice.looked_at) : cost.measuring(choice.work);
   }
   return coded < exact && plan.matches > plan.effort;
 }
 
 /// See SearchPlan::affordable_alone.
-size_t affordable(const Snapshot& snapshot, size_t field, size_t queries,
-                  std::span<const uint64_t> matches,
-                  std::span<const index::PartIndex* const> indexes) {
-  const segment::VectorSpec& spec = snapshot.spec(field);
+size_t affordable(const segment::VectorSpec& spec, size_t queries,
+                  std::span<const Choice> choices) {
   const SearchCost cost(spec.element, spec.dim, queries);
   double saved = -cost.preparing();
-  for (size_t p = 0; p < snapshot.parts.size(); ++p) {
-    if (indexed_rows(indexes[p]) == 0) continue;
-    const index::Rows& rows = snapshot.parts[p].rows->field(field);
-    const PartWork work{rows.rows(), matches[p], rows.keeps_byte_codes()};
-    saved += cost.measuring(work) - cost.estimating(work);
+  for (const Choice& choice : choices) {
+    if (choice.index == nullptr) continue;
+    saved += cost.measuring(choice.work) - cost.estimating(choice.looked_at);
   }
   return static_cast<size_t>(std::max(saved, 0.0) / cost.candidates(1));
 }
@@ -93,7 +128,7 @@ Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowF
 /// others are measured.
 void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64_t matches,
               const index::PartIndex* index) {
-  const uint32_t indexed = indexed_rows(index);
+  const uint32_t indexed = indexed_rows(index, rows.rows());
   const uint64_t* mask = plan.masks[source] ? plan.masks[source]->words().data() : nullptr;
   plan.indexes.push_back(std::make_unique<index::ExactIndex>(rows));
   const index::PartIndex* exact = plan.indexes.back().get();
@@ -115,39 +150,49 @@ bool SearchPlan::estimates() const {
                      [](const Leg& leg) { return leg.index->estimates(); });
 }
 
+bool SearchPlan::passes_over() const {
+  return std::ranges::any_of(legs, [](const Leg& leg) { return leg.index->passes_over(); });
+}
+
 bool SearchPlan::sound() const {
   return std::ranges::all_of(legs, [](const Leg& leg) { return leg.index->sound(); });
 }
 
 Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const SearchOptions& options,
                              size_t queries, const RowFilter& filter, const Stop& stop) {
+  const segment::VectorSpec& spec = snapshot.spec(field);
   SearchPlan plan;
-  plan.metric = snapshot.spec(field).metric;
+  plan.metric = spec.metric;
   plan.effort = choose_effort(options);
-  std::vector<uint64_t> matches;
-  std::vector<const index::PartIndex*> indexes;  // as they are found sound now
+  const bool may_estimate = !options.exact && options.recall < 1 && spec.coded() &&
+                            spec.dim >= index::CodedIndex::kLeastDim;
+  aim(options, true, plan);
+  std::vector<Choice> choices;
   uint64_t rows = 0;
   for (const Part& part : snapshot.parts) {
     OMEN_RETURN_IF_ERROR(stop.check());
     OMEN_ASSIGN_OR_RETURN(plan.masks.emplace_back(), mask_of(part, field, filter));
     const auto& mask = plan.masks.back();
-    matches.push_back(mask ? mask->count() : part.rows->rows());
-    plan.matches += matches.back();
-    indexes.push_back(part.index(field));
-    rows += part.rows->rows();
+    const index::Rows& seen = part.rows->field(field);
+    Choice& choice = choices.emplace_back();
+    choice.work = {seen.rows(), mask ? mask->count() : seen.rows(), seen.keeps_byte_codes()};
+    if (may_estimate) choose_index(part.indexes_of(field), options.k, plan.reach, choice);
+    plan.matches += choice.work.matches;
+    rows += choice.work.rows;
   }
-  const segment::VectorSpec& spec = snapshot.spec(field);
-  const bool estimate = !options.exact && options.recall < 1 && spec.coded() &&
-                        spec.dim >= index::CodedIndex::kLeastDim && rows > kFlatRows &&
-                        estimates_pay(snapshot, field, options, queries, plan, matches, indexes);
+  const bool estimate =
+      may_estimate && rows > kFlatRows && estimates_pay(spec, options, queries, plan, choices);
   if (estimate) {
-    plan.affordable_alone = affordable(snapshot, field, 1, matches, indexes);
-    plan.affordable_together = affordable(snapshot, field, kQueriesThatShare, matches, indexes);
+    plan.affordable_alone = affordable(spec, 1, choices);
+    plan.affordable_together = affordable(spec, kQueriesThatShare, choices);
   }
   for (uint32_t p = 0; p < snapshot.parts.size(); ++p) {
-    const index::Rows& seen = snapshot.parts[p].rows->field(field);
-    if (matches[p] > 0) add_legs(plan, p, seen, matches[p], estimate ? indexes[p] : nullptr);
+    const uint64_t matches = choices[p].work.matches;
+    if (matches == 0) continue;
+    add_legs(plan, p, snapshot.parts[p].rows->field(field), matches,
+             estimate ? choices[p].index : nullptr);
   }
+  aim(options, plan.passes_over(), plan);
   return plan;
 }
 

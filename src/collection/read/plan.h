@@ -36,6 +36,10 @@ struct SearchPlan {
   std::vector<Leg> legs;
   uint64_t matches = 0;  ///< live rows that match the filter and have a vector
   size_t effort = 0;     ///< candidates that a query keeps in its first pass
+  /// Of the k nearest rows, the share that is to be among those that indexes look at, and, of
+  /// these, the share that is to be measured.
+  double reach = 1;
+  double recall = 1;
   /// Candidates that it pays to measure one by one in another pass, rather than to measure every
   /// row: for a query alone, and for queries that pass over the rows together.
   size_t affordable_alone = 0;
@@ -45,6 +49,8 @@ struct SearchPlan {
   std::vector<std::unique_ptr<const index::PartIndex>> indexes;
 
   bool estimates() const;
+  /// See PartIndex::passes_over(), of any index.
+  bool passes_over() const;
   /// See PartIndex::sound(), of all indexes.
   bool sound() const;
 };

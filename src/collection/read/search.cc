@@ -18,14 +18,6 @@ namespace omendb::collection {
 
 namespace {
 
-/// A search aims to miss this share of the neighbours that it may miss. Over a hundred queries for
-/// ten rows at .95, the recall is then two standard errors above the wanted one, and the model of
-/// the estimation errors may be off by a tenth (`make bench ARGS="--parts promises"`).
-constexpr double kPlannedMisses = 0.7;
-double aimed_recall(double recall) {
-  return 1 - kPlannedMisses * (1 - recall);
-}
-
 /// Queries that pass over the rows together. Coded: their candidates should fit the cache. Exact:
 /// the tile gains with every query until their panels leave it. Fewer than the least are not worth
 /// a thread.
@@ -175,8 +167,7 @@ Result<bool> Search::try_run(const RowFilter& filter, size_t first, size_t count
                              ThreadPool* pool) {
   OMEN_ASSIGN_OR_RETURN(const SearchPlan plan,
                         make_plan(snapshot_, field_, options_, count, filter, stop));
-  const bool fixed = options_.effort != 0;
-  const PassOptions passes{fixed ? 1.0 : aimed_recall(options_.recall), fixed};
+  const PassOptions passes{plan.recall, options_.effort != 0};
   const std::vector<Batch> batches =
       split(first, count, pool == nullptr ? 1 : pool->threads() + 1, plan.estimates());
   std::vector<Status> results(batches.size());

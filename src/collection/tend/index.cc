@@ -36,6 +36,16 @@ bool CollectionCore::should_have_codes(const segment::Field& field, uint64_t vec
   return segment::codes_pay(field.spec, vectors, options_.least_coded_vectors);
 }
 
+std::vector<IndexKind> CollectionCore::wanted_kinds(const segment::Field& field,
+                                                    uint64_t vectors) const {
+  std::vector<IndexKind> kinds;
+  if (should_have_codes(field, vectors)) kinds.push_back(IndexKind::kCoded);
+  if (segment::partitions_pay(field.spec, vectors, options_.least_partitioned_vectors)) {
+    kinds.push_back(IndexKind::kPartition);
+  }
+  return kinds;
+}
+
 segment::WriteOptions CollectionCore::write_options(
     Jobs::Running& job, const segment::Fields& fields,
     std::span<const segment::WriteSource> sources) const {
@@ -72,9 +82,11 @@ std::optional<IndexOf> CollectionCore::choose_index() const {
     const DurablePart& part = durable_parts_.at(named.name);
     for (size_t f = 0; f < state.fields.size(); ++f) {
       const segment::Field& field = state.fields[f];
-      if (!should_have_codes(field, segment::count_vectors(part.segment->field(f)))) continue;
-      if (part.indexes->usable(field.id, IndexKind::kCoded) != nullptr) continue;
-      return IndexOf{named.name, field.id, IndexKind::kCoded};
+      const uint64_t vectors = segment::count_vectors(part.segment->field(f));
+      for (const IndexKind kind : wanted_kinds(field, vectors)) {
+        if (part.indexes->usable(field.id, kind) != nullptr) continue;
+        return IndexOf{named.name, field.id, kind};
+      }
     }
   }
   return std::nullopt;
@@ -95,9 +107,12 @@ Result<bool> CollectionCore::index_next() {
     const auto job = begin_index(wanted);
     if (job == nullptr) return false;
     built = build(*wanted, *job);
-    if (built.code() == StatusCode::kCorruption) {
+    // Of a damaged segment, or of rows that have no such index; searches do without.
+    const bool never = built.code() == StatusCode::kInvalidArgument;
+    if (never || built.code() == StatusCode::kCorruption) {
       const MutexLock lock(commit_mutex_);
       not_indexable_.insert(wanted->segment);
+      if (never) built = {};
     }
   }
   host_.wake(Work::kMerge, name_);  // merges left the segment alone during the build

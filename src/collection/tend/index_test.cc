@@ -28,7 +28,7 @@ class IndexTest : public TendTest {
   /// Of the parts that readers see, those that are searched by an index.
   size_t indexed_parts() const {
     size_t indexed = 0;
-    for (const Part& part : (*core_->snapshot())->parts) indexed += part.index(0) != nullptr;
+    for (const Part& part : (*core_->snapshot())->parts) indexed += !part.indexes_of(0).empty();
     return indexed;
   }
 };
@@ -90,6 +90,57 @@ TEST_F(IndexTest, AnIndexThatIsLackingIsBuiltInTheBackgroundAndOptimizeWaitsForI
   EXPECT_EQ(named().size(), 1U);
   EXPECT_FALSE(core_->index_next().value());
   EXPECT_TRUE(core_->optimize(soon).ok());
+}
+
+class PartitionedTest : public TendTest {
+ protected:
+  static CoreOptions partitioned_from(uint64_t vectors) {
+    CoreOptions options;
+    options.least_coded_vectors = 100;
+    options.least_partitioned_vectors = vectors;
+    return options;
+  }
+  PartitionedTest() : TendTest(partitioned_from(200)) {}
+
+  std::vector<uint8_t> kinds(size_t i = 0) const {
+    std::vector<uint8_t> out;
+    for (const auto& index : host_.state().segments[i].indexes) out.push_back(index.kind);
+    return out;
+  }
+};
+
+TEST_F(PartitionedTest, SegmentsGetPartitionsInTheBackgroundAndGoWithTheSegment) {
+  add_segment(199);
+  EXPECT_FALSE(core_->index_next().value()) << "too few rows";
+  add_segment(300);
+  EXPECT_EQ(kinds(1), (std::vector<uint8_t>{1})) << "a seal does not wait for partitions";
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(kinds(1), (std::vector<uint8_t>{1, 2}));
+  EXPECT_EQ((*core_->snapshot())->parts[1].indexes_of(0).size(), 2U);
+  EXPECT_FALSE(core_->index_next().value()) << "all is there";
+  ASSERT_TRUE(core_->compact().ok());
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1}));
+  EXPECT_TRUE(host_.orphans().empty()) << "of the segments that were merged";
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2}));
+  EXPECT_EQ(on_disk(), visible());
+}
+
+TEST_F(PartitionedTest, RowsThatCannotBePartitionedDoWithoutAndThatIsNoFailure) {
+  std::vector<float> vectors(300 * kDim, 1.0F);
+  vectors[7] = 1e15F;
+  const WriteBatch batch{.vectors = {vectors.data(), 300, kDim}};
+  ASSERT_TRUE(core_->put(batch, CollectionCore::PutMode::kAdd).ok());
+  seal();
+  const auto tried = core_->index_next();
+  ASSERT_TRUE(tried.ok()) << tried.status().to_string();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1}));
+  EXPECT_FALSE(core_->index_next().value()) << "it is not tried again";
+  const auto asked =
+      core_->build_index({host_.state().segments[0].name, kUnnamedField, IndexKind::kPartition});
+  EXPECT_EQ(asked.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(asked.message().find("long"), std::string::npos) << asked.message();
+  EXPECT_TRUE(host_.orphans().empty());
 }
 
 TEST_F(IndexTest, WritesDeletesAndSealsWhileAnIndexIsBuiltAreKept) {
