@@ -40,9 +40,10 @@ enum class Tending : uint8_t { kBackground, kNone };
 class DatabaseImpl final : public collection::Host {
  public:
   /// @param env  null = the operating system's, or memory for ":memory:".
-  static Result<std::shared_ptr<DatabaseImpl>> open(std::string path, const OpenOptions& options,
-                                                    std::shared_ptr<storage::Env> env = nullptr,
-                                                    Tending tending = Tending::kBackground);
+  /// @param log  null = files in the database's folder.
+  static Result<std::shared_ptr<DatabaseImpl>> open(
+      std::string path, const OpenOptions& options, std::shared_ptr<storage::Env> env = nullptr,
+      Tending tending = Tending::kBackground, std::shared_ptr<storage::LogStore> log = nullptr);
   ~DatabaseImpl() override;
 
   Result<std::shared_ptr<collection::CollectionCore>> collection(
@@ -100,7 +101,8 @@ class DatabaseImpl final : public collection::Host {
  private:
   using Core = collection::CollectionCore;
 
-  DatabaseImpl(std::string path, const OpenOptions& options, std::shared_ptr<storage::Env> env);
+  DatabaseImpl(std::string path, const OpenOptions& options, std::shared_ptr<storage::Env> env,
+               std::shared_ptr<storage::LogStore> log);
 
   /// @error kClosed in the child of a fork, which has none of the threads.
   Status check_process() const;
@@ -141,6 +143,7 @@ class DatabaseImpl final : public collection::Host {
   const std::shared_ptr<storage::Env> env_;
   segment::SegmentStore segments_;
   std::unique_ptr<storage::FileLock> lock_;
+  const std::shared_ptr<storage::LogStore> log_store_;
   std::unique_ptr<storage::Log> log_;
   std::vector<std::string> recovery_notes_;
   std::atomic<uint64_t> next_file_number_{1};

@@ -9,7 +9,7 @@
 
 namespace omendb::internal {
 
-using storage::LogFollower;
+using storage::LogReader;
 
 namespace {
 
@@ -31,9 +31,11 @@ Status read_only() {
 }  // namespace
 
 Follower::Follower(std::shared_ptr<storage::Env> env, std::string path,
-                   const collection::CoreOptions& options, ThreadPool& pool)
+                   std::shared_ptr<storage::LogStore> log, const collection::CoreOptions& options,
+                   ThreadPool& pool)
     : env_(std::move(env)),
       path_(std::move(path)),
+      log_(std::move(log)),
       options_(options),
       pool_(pool),
       segments_(env_, storage::join(path_, kSegmentsFolder)),
@@ -102,7 +104,7 @@ Result<bool> Follower::keep_up(bool in_force) {
   const auto outcome = follow_log(view_);
   if (outcome.status().code() == StatusCode::kCorruption) return false;
   OMEN_RETURN_IF_ERROR(outcome.status());
-  if (*outcome == LogFollower::Outcome::kLost) return false;
+  if (*outcome == LogReader::Outcome::kLost) return false;
   if (!manifest) return true;
   // Build anew if the log ends before the manifest, or if a file cannot be opened. A file that was
   // merged away is not in the next manifest; damage is found again and reported.
@@ -170,19 +172,18 @@ Result<Follower::View> Follower::view_of(const storage::Manifest& manifest) {
   view.generation = manifest.generation;
   OMEN_ASSIGN_OR_RETURN(
       view.replay, Replay::of(manifest, [this](const auto& state) { return open_core(state); }));
-  const std::string folder = storage::join(path_, kLogFolder);
-  view.log = std::make_unique<LogFollower>(env_, folder, manifest.log.trimmed);
+  view.log = log_->read(manifest.log.trimmed);
   OMEN_ASSIGN_OR_RETURN(const auto outcome, follow_log(view));
-  if (outcome == LogFollower::Outcome::kUpToDate) {
+  if (outcome == LogReader::Outcome::kUpToDate) {
     storage::LogMark mark = manifest.log;
     mark.durable = durable_mark(manifest);
     OMEN_RETURN_IF_ERROR(view.log->check_end(mark));
     OMEN_RETURN_IF_ERROR(check_same_database(view));
     return view;
   }
-  return Status(StatusCode::kCorruption,
-                "the log in \"" + folder + "\" lacks records after number " +
-                    std::to_string(to_int(view.log->position())) + ", which no segment holds");
+  return Status(StatusCode::kCorruption, log_->describe() + " lacks records after number " +
+                                             std::to_string(to_int(view.log->position())) +
+                                             ", which no segment holds");
 }
 
 Result<std::shared_ptr<collection::CollectionCore>> Follower::open_core(
@@ -193,12 +194,12 @@ Result<std::shared_ptr<collection::CollectionCore>> Follower::open_core(
 }
 
 // Applies the records that are new, those of another database never.
-Result<LogFollower::Outcome> Follower::follow_log(View& view) {
-  uint64_t checked = view.log->files_opened();
+Result<LogReader::Outcome> Follower::follow_log(View& view) {
+  uint64_t checked = view.log->parts_opened();
   return view.log->read([&](const storage::LogRecord& record) OMEN_REQUIRES(mutex_) -> Status {
-    if (view.log->files_opened() != checked) {
+    if (view.log->parts_opened() != checked) {
       OMEN_RETURN_IF_ERROR(check_same_database(view));
-      checked = view.log->files_opened();
+      checked = view.log->parts_opened();
     }
     return view.replay.apply(record);
   });

@@ -12,7 +12,7 @@
 #include "base/sync.h"
 #include "collection/collection_core.h"
 #include "database/replay.h"
-#include "storage/log/follower.h"
+#include "storage/log/log.h"
 #include "storage/manifest.h"
 
 namespace omendb::internal {
@@ -30,7 +30,8 @@ class Follower final : public collection::Host {
   using Core = collection::CollectionCore;
 
   Follower(std::shared_ptr<storage::Env> env, std::string path,
-           const collection::CoreOptions& options, ThreadPool& pool);
+           std::shared_ptr<storage::LogStore> log, const collection::CoreOptions& options,
+           ThreadPool& pool);
 
   /// Brings the collections up to date: every write that was acknowledged before the call began is
   /// visible when it returns. The first call opens the database.
@@ -62,7 +63,7 @@ class Follower final : public collection::Host {
   /// The collections of a manifest, with the log records after it.
   struct View {
     Replay replay;
-    std::unique_ptr<storage::LogFollower> log;
+    std::unique_ptr<storage::LogReader> log;
     // Of the manifest that was taken over last.
     std::array<uint8_t, 16> opening_uuid{};
     uint64_t generation = 0;
@@ -78,13 +79,14 @@ class Follower final : public collection::Host {
   Status check_same_database(const View& view) OMEN_REQUIRES(mutex_);
   Status build() OMEN_REQUIRES(mutex_);
   Result<View> view_of(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
-  Result<storage::LogFollower::Outcome> follow_log(View& view) OMEN_REQUIRES(mutex_);
+  Result<storage::LogReader::Outcome> follow_log(View& view) OMEN_REQUIRES(mutex_);
   Status adopt(const storage::Manifest& manifest) OMEN_REQUIRES(mutex_);
   Result<std::shared_ptr<Core>> open_core(const collection::CollectionState& state);
   void show() OMEN_REQUIRES(mutex_) OMEN_EXCLUDES(map_mutex_);
 
   const std::shared_ptr<storage::Env> env_;
   const std::string path_;
+  const std::shared_ptr<storage::LogStore> log_;
   const collection::CoreOptions options_;
   ThreadPool& pool_;
   segment::SegmentStore segments_;

@@ -9,7 +9,7 @@
 #include "database/catalog.h"
 #include "database/database_impl.h"
 #include "database/replay.h"
-#include "storage/log/file_log.h"
+#include "storage/log/file_log_store.h"
 
 namespace omendb::internal {
 
@@ -79,7 +79,8 @@ Result<std::unique_ptr<storage::FileLock>> take_lock(storage::Env& env, const st
 }  // namespace
 
 DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
-                           std::shared_ptr<storage::Env> env)
+                           std::shared_ptr<storage::Env> env,
+                           std::shared_ptr<storage::LogStore> log)
     : path_(std::move(path)),
       forks_(forks()),
       options_(options),
@@ -88,6 +89,7 @@ DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
                     .max_build_bytes = options.max_build_bytes},
       env_(std::move(env)),
       segments_(env_, join(path_, kSegmentsFolder)),
+      log_store_(std::move(log)),
       manifest_store_(env_, path_),
       pool_(options.executor == nullptr
                 ? ThreadPool(std::max(1U, std::thread::hardware_concurrency()) - 1)
@@ -96,7 +98,8 @@ DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
 Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
                                                          const OpenOptions& options,
                                                          std::shared_ptr<storage::Env> env,
-                                                         Tending tending) {
+                                                         Tending tending,
+                                                         std::shared_ptr<storage::LogStore> log) {
   OMEN_RETURN_IF_ERROR(check_options(path, options));
   const bool in_memory = path == kMemoryPath;
   const bool reader = options.mode == OpenMode::kRead;
@@ -108,13 +111,14 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (env == nullptr) env = in_memory ? storage::Env::in_memory() : storage::Env::posix();
   OMEN_ASSIGN_OR_RETURN(path, env->absolute(path));
+  if (log == nullptr) log = std::make_shared<storage::FileLogStore>(env, join(path, kLogFolder));
   // The child of a fork does not have the threads and must not touch the files: it destroys
   // nothing.
   const auto destroy = [](DatabaseImpl* impl) {
     if (impl->check_process().ok()) delete impl;
   };
   auto database = std::shared_ptr<DatabaseImpl>(
-      new DatabaseImpl(std::move(path), options, std::move(env)), destroy);
+      new DatabaseImpl(std::move(path), options, std::move(env), std::move(log)), destroy);
   if (reader) {
     OMEN_RETURN_IF_ERROR(database->open_reader());
     return database;
@@ -127,7 +131,7 @@ Result<std::shared_ptr<DatabaseImpl>> DatabaseImpl::open(std::string path,
 }
 
 Status DatabaseImpl::open_reader() {
-  auto follower = std::make_unique<Follower>(env_, path_, core_options_, pool_);
+  auto follower = std::make_unique<Follower>(env_, path_, log_store_, core_options_, pool_);
   OMEN_RETURN_IF_ERROR(follower->refresh());
   follower_ = std::move(follower);
   return {};
@@ -209,8 +213,8 @@ Status DatabaseImpl::open_collections() {
   mark.durable = durable_mark(manifest_);
   storage::LogRecovery recovery;
   OMEN_ASSIGN_OR_RETURN(
-      log_, storage::FileLog::open(
-                env_, join(path_, kLogFolder), log_options(options_), mark,
+      log_, log_store_->open(
+                log_options(options_), mark,
                 [&](const storage::LogRecord& record) { return replay.apply(record); }, &recovery));
   recovery_notes_ = std::move(recovery.notes);
   take_over(replay);

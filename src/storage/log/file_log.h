@@ -18,22 +18,10 @@ namespace omendb::storage {
 /// A record of this size or more is written in pieces, without a whole copy in the buffer.
 inline constexpr uint64_t kDirectBytes = uint64_t{4} << 20;
 
-struct LogOptions {
-  bool sync_on_wait = true;        ///< whether wait_durable() syncs, or only writes to the system
-  uint64_t sync_interval_ms = 0;   ///< > 0: a background fdatasync this often
-  uint64_t file_bytes = 64 << 20;  ///< a new file is begun past this size
-  /// Trimmed files that wait for reuse are removed when nothing was appended for this long.
-  uint64_t spare_lifetime_ms = 5'000;
-};
-
 /// Thread-safe.
 class FileLog final : public Log {
  public:
-  /// Visits each record after `mark.trimmed`; after that append() may be called.
-  /// @error kCorruption, with file and offset, for damage before the durable mark (a torn tail is
-  ///        no damage), for a log that ends before `mark.durable`, and for a missing file.
-  /// @param mark      of the latest manifest.
-  /// @param recovery  may be null.
+  /// LogStore::open(); errors name file and offset.
   static Result<std::unique_ptr<Log>> open(std::shared_ptr<Env> env, std::string directory,
                                            const LogOptions& options, const LogMark& mark,
                                            const LogVisitor& replay, LogRecovery* recovery);

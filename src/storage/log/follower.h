@@ -21,34 +21,18 @@ namespace omendb::storage {
 /// back; read() finds that out and says so.
 ///
 /// One thread at a time.
-class LogFollower {
+class LogFollower final : public LogReader {
  public:
   /// @param from  records up to here are not wanted.
   LogFollower(std::shared_ptr<Env> env, std::string directory, Lsn from);
 
-  /// Whether read() may find something. Costs two to three calls of the operating system.
-  Result<bool> has_news() const;
-
-  enum class Outcome : uint8_t {
-    kUpToDate,  ///< every record that was in the log when the call began was visited
-    kLost,      ///< records that were not visited are gone, or visited ones were taken back
-  };
-  /// Visits the records after position(), in order. Ends in finite time, however fast the writer
-  /// is.
-  /// @error kCorruption, kUnsupportedVersion, kIoError; the visitor's own.
-  Result<Outcome> read(const LogVisitor& visit);
-
-  /// Finds out whether read() stopped at the end of the log or at damage. Reads the rest of the
-  /// file.
-  /// @param mark  of a manifest that was in force when read() began. If it still is when this has
-  ///              failed, the log is damaged; if not, the writer may have trimmed it meanwhile.
-  /// @error kCorruption with file and offset for a damaged record, for a log that ends before
-  ///        `mark`, and for a missing file.
-  Status check_end(const LogMark& mark);
-
-  Lsn position() const { return position_; }  ///< of the last record that was visited
-  /// How many files were opened to be read. While read() visits a record it counts that one's file.
-  uint64_t files_opened() const { return files_opened_; }
+  /// Costs two to three calls of the operating system.
+  Result<bool> has_news() const override;
+  Result<Outcome> read(const LogVisitor& visit) override;
+  /// Reads the rest of the file that is being read. Errors name file and offset.
+  Status check_end(const LogMark& mark) override;
+  Lsn position() const override { return position_; }
+  uint64_t parts_opened() const override { return files_opened_; }
 
  private:
   /// The file that is being read.
