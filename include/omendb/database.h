@@ -104,9 +104,10 @@ class Collection {
   /// @error kNotFound, kReadOnly, kNoSpace, kIoError, kClosed.
   Status drop_column(std::string_view column);
 
-  /// The database calls it once, with what add() and its siblings return, from a thread of
-  /// OpenOptions::executor. It must not throw, must not take longer than milliseconds, and must not
-  /// close the database: close() waits for it.
+  /// The database calls it once, with what add() and its siblings return, in a task of
+  /// OpenOptions::executor; never on the thread that began the write before that call has returned,
+  /// unless the executor itself uses that thread. It may call the database. It must not throw, must
+  /// not take longer than milliseconds, and must not close the database: close() waits for it.
   template <class T>
   using Callback = std::function<void(Result<T>)>;
 

@@ -12,10 +12,13 @@ namespace omendb {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// Runs `task` once, soon. Every task must run, or close() waits for ever. Tasks do not throw,
-  /// take milliseconds, and do not wait for other tasks. post() must not throw either.
+  /// Runs `task` once, soon: on another thread, or before it returns. Tasks take milliseconds, do
+  /// not wait for other tasks, and throw nothing but what the program's callback throws. If post()
+  /// throws, or the task is destroyed without having run, the database runs a callback of a write
+  /// on a thread of its own instead, so an executor may refuse tasks and may be stopped with tasks
+  /// in its queue. A task that is kept and never run keeps close() waiting.
   virtual void post(std::function<void()> task) = 0;
-  /// How many tasks may run at once; at least 1.
+  /// How many tasks may run at once; at least 1. Does not throw.
   virtual size_t threads() const = 0;
 };
 

@@ -248,6 +248,7 @@ typedef struct omendb_open_options {
   uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait while another holds the lock */
   size_t max_build_bytes;       /* memory that one merge of segments may use; 0 = 1 GiB */
   size_t max_writes_in_flight;  /* asynchronous writes whose callback has not come; 0 = 1,024 */
+  const struct omendb_executor* executor; /* omendb_async.h; NULL = threads of the database's own */
 } omendb_open_options;
 
 /*
@@ -404,41 +405,6 @@ OMENDB_API omendb_status omendb_collection_delete_where(omendb_collection* colle
                                                         const char* where,
                                                         uint64_t* deleted) OMENDB_NOEXCEPT;
 
-/*
- * A thread of the database calls it once with the outcome of a write that one of the functions
- * below began. `message` says what failed and is valid during the call; "" on success. `ids` holds
- * the points' ids, which the callback must free; NULL on failure. The callback must not take longer
- * than milliseconds and must not close the database: omendb_database_close() waits for it.
- */
-typedef void (*omendb_ids_callback)(void* context, omendb_status status, const char* message,
-                                    omendb_points* ids);
-typedef void (*omendb_count_callback)(void* context, omendb_status status, const char* message,
-                                      uint64_t count);
-
-/*
- * The same writes for callers that must not wait for the disk. The caller may reuse the arguments
- * when these return. `callback` is called when the write is visible and durable, or has failed. If
- * they do not return OMENDB_OK, nothing was written and the callback is not called. They fail as
- * add and its siblings do for bad arguments, and with LIMIT_EXCEEDED if max_writes_in_flight writes
- * are in flight or too many full memtables wait for the disk; try again after the next callback.
- */
-OMENDB_API omendb_status omendb_collection_add_async(omendb_collection* collection,
-                                                     const omendb_batch* batch,
-                                                     omendb_ids_callback callback,
-                                                     void* context) OMENDB_NOEXCEPT;
-OMENDB_API omendb_status omendb_collection_upsert_async(omendb_collection* collection,
-                                                        const omendb_batch* batch,
-                                                        omendb_ids_callback callback,
-                                                        void* context) OMENDB_NOEXCEPT;
-OMENDB_API omendb_status omendb_collection_delete_ids_async(omendb_collection* collection,
-                                                            const omendb_ids* ids,
-                                                            omendb_count_callback callback,
-                                                            void* context) OMENDB_NOEXCEPT;
-OMENDB_API omendb_status omendb_collection_delete_where_async(omendb_collection* collection,
-                                                              const char* where,
-                                                              omendb_count_callback callback,
-                                                              void* context) OMENDB_NOEXCEPT;
-
 /* Chooses which columns and vectors points carry. All columns: columns = NULL, no_columns = 0. */
 typedef struct omendb_fields {
   size_t size;
@@ -593,6 +559,7 @@ OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection
 }
 #endif
 
+#include "omendb/omendb_async.h"
 #include "omendb/omendb_results.h"
 #include "omendb/omendb_scan.h"
 #include "omendb/omendb_update.h"

@@ -85,7 +85,7 @@ void ThreadPool::parallel_for(size_t n, const std::function<void(size_t)>& fn) {
   const auto loop = std::make_shared<Loop>(n, fn);
   try {
     for (size_t i = 0; i < helpers; ++i) submit([loop] { loop->run(); });
-  } catch (const std::bad_alloc&) {  // fewer helpers
+  } catch (...) {  // no memory, or an executor that refuses: fewer helpers
   }
   loop->run();
   loop->wait();

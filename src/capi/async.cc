@@ -1,4 +1,4 @@
-// omendb.h: writes that complete by callback.
+// omendb_async.h: writes that complete by callback.
 #include <memory>
 #include <new>
 

@@ -1,5 +1,7 @@
 // omendb.h: the library and the database.
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "capi/fence.h"
 #include "capi/handles.h"
@@ -12,6 +14,39 @@ using omendb::capi::new_strings;
 using omendb::capi::read_options;
 
 namespace {
+
+/// Runs tasks by a C function. A task is a std::function on the heap, which run() frees.
+class CExecutor final : public omendb::Executor {
+ public:
+  explicit CExecutor(const omendb_executor& executor) : executor_(executor) {}
+
+  void post(std::function<void()> task) override {
+    auto owned = std::make_unique<std::function<void()>>(std::move(task));
+    auto* const raw = owned.release();
+    if (executor_.post(executor_.context, &run, raw) != 0) owned.reset(raw);  // refused
+  }
+  size_t threads() const override { return executor_.threads; }
+
+ private:
+  static void run(void* task) {
+    const std::unique_ptr<std::function<void()>> owned(static_cast<std::function<void()>*>(task));
+    (*owned)();
+  }
+
+  const omendb_executor executor_;
+};
+
+Status read_executor(const omendb_executor* executor, std::shared_ptr<omendb::Executor>* out) {
+  if (executor == nullptr) return {};
+  auto read = read_options(executor, "omendb_executor");
+  if (!read.ok()) return read.status();
+  if (read->post == nullptr) return omendb::capi::null_argument("omendb_executor.post");
+  if (read->threads == 0) {
+    return {StatusCode::kInvalidArgument, "omendb_executor.threads is 0; expected at least 1"};
+  }
+  *out = std::make_shared<CExecutor>(*read);
+  return {};
+}
 
 Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options) {
   auto read = read_options(options, "omendb_open_options");
@@ -35,6 +70,7 @@ Result<omendb::OpenOptions> read_open_options(const omendb_open_options* options
   }
   if (in.mode != 0) out.mode = static_cast<omendb::OpenMode>(in.mode);
   out.lock_timeout_ms = in.lock_timeout_ms;
+  if (Status status = read_executor(in.executor, &out.executor); !status.ok()) return status;
   return out;
 }
 

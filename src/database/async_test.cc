@@ -9,6 +9,7 @@
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -244,6 +245,48 @@ TEST(AsyncTest, WritesThatWaitAndWritesThatDoNotKeepOneOrder) {
   waiting.join();
   for (const auto& result : outcomes.wait()) EXPECT_TRUE(result.ok());
   EXPECT_EQ(collection.count().value(), 2 * kEach);
+}
+
+TEST(AsyncTest, TheWritesOfOneThreadKeepTheirOrderAndACallbackSeesItsOwn) {
+  auto database = Database::open(":memory:");
+  Collection collection = *database->default_collection();
+  const uint64_t id = 7;
+  const IdsView one = std::span<const uint64_t>(&id, 1);
+  const auto value = [&] {
+    const auto got = collection.get(one).value();
+    float first = 0;
+    std::memcpy(&first, got.points.vectors.data(), sizeof(first));
+    return first;
+  };
+  std::atomic<int> calls{0};
+  constexpr int kWrites = 200;
+  for (int i = 1; i <= kWrites; ++i) {
+    const std::vector<float> row(kDim, static_cast<float>(i));
+    ASSERT_TRUE(collection
+                    .upsert_async({.vectors = {row.data(), 1, kDim}, .ids = one},
+                                  [&, i](Result<Ids> result) {
+                                    EXPECT_TRUE(result.ok());
+                                    EXPECT_GE(value(), static_cast<float>(i));
+                                    ++calls;
+                                  })
+                    .ok());
+  }
+  while (calls < kWrites) std::this_thread::yield();
+  EXPECT_EQ(value(), static_cast<float>(kWrites));
+}
+
+TEST(AsyncTest, ACallbackThatThrowsDoesNotKeepTheDatabaseOpen) {
+  const auto executor = std::make_shared<ManualExecutor>();
+  auto database = Database::open(":memory:", {.executor = executor});
+  Collection collection = *database->default_collection();
+  const std::vector<float> row(kDim, 1.0F);
+  ASSERT_TRUE(collection
+                  .add_async({.vectors = {row.data(), 1, kDim}},
+                             [](Result<Ids>) { throw std::runtime_error("the caller's"); })
+                  .ok());
+  executor->wait_for(1);
+  EXPECT_THROW(executor->run_all(), std::runtime_error);  // it is the executor's to handle
+  EXPECT_TRUE(database->close().ok());
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Waits for the log on behalf of writes that complete by callback.
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <thread>
@@ -19,7 +19,8 @@ class Completions {
   using Core = std::shared_ptr<collection::CollectionCore>;
 
   /// @param wait_durable  of the log.
-  /// @param run           runs a task that post() was given.
+  /// @param run           runs a task that post() was given, or has another thread run it. If it
+  ///                      throws or destroys the task, the thread of this object runs the task.
   Completions(std::function<Status(Lsn)> wait_durable,
               std::function<void(std::function<void()>)> run)
       : wait_durable_(std::move(wait_durable)), run_(std::move(run)) {}
@@ -32,21 +33,26 @@ class Completions {
 
   /// Calls CollectionCore::logged() when the operation is durable, or when the log has failed.
   void when_durable(Core core, Lsn lsn) OMEN_EXCLUDES(mutex_);
-  /// Runs a task on another thread.
+  /// Runs a task on another thread. The caller may hold locks.
   void post(std::function<void()> task) OMEN_EXCLUDES(mutex_);
 
  private:
+  class Handed;
   using Waiting = std::map<Core, Lsn>;
+  using Tasks = std::list<std::function<void()>>;
 
   void run() OMEN_EXCLUDES(mutex_);
   void flush(const Waiting& waiting);
+  void hand_over(Tasks task);
+  void take_back(Tasks task) OMEN_EXCLUDES(mutex_);
 
   const std::function<Status(Lsn)> wait_durable_;
   const std::function<void(std::function<void()>)> run_;
   Mutex mutex_;
   CondVar wake_;
   Waiting waiting_ OMEN_GUARDED_BY(mutex_);
-  std::deque<std::function<void()>> tasks_ OMEN_GUARDED_BY(mutex_);
+  Tasks tasks_ OMEN_GUARDED_BY(mutex_);
+  Tasks taken_back_ OMEN_GUARDED_BY(mutex_);
   bool stop_ OMEN_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

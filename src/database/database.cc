@@ -224,17 +224,18 @@ Status call_later(const std::shared_ptr<CollectionHandle>& handle, Collection::C
   DatabaseImpl& database = *handle->database;
   OMEN_RETURN_IF_ERROR(database.check_writable());
   return within_memory([&]() -> Status {
+    using Leaving = std::unique_ptr<DatabaseImpl, void (*)(DatabaseImpl*)>;
+    const auto leave = [](DatabaseImpl* left) { left->leave_async(); };
     OMEN_RETURN_IF_ERROR(database.enter_async());
     // Leaves on every way out of this function, except when the callback will come.
-    std::unique_ptr<DatabaseImpl, void (*)(DatabaseImpl*)> leaving(
-        &database, [](DatabaseImpl* left) { left->leave_async(); });
+    Leaving leaving(&database, leave);
     OMEN_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> core, handle->core());
     // The callback holds the collection and not the handle: if it were the last to hold the
     // database, the database would be closed on this thread, which close() waits for.
-    auto last = [&database, core, done = std::move(done)](Result<T> result) mutable {
-      database.run_callback([&] { done(std::move(result)); });
-      done = nullptr;
-      database.leave_async();
+    auto last = [&database, core, leave, done = std::move(done)](Result<T> result) mutable {
+      const Leaving after(&database, leave);  // even if the callback throws
+      const auto call = std::move(done);      // what it captured is freed before
+      database.run_callback([&] { call(std::move(result)); });
     };
     OMEN_RETURN_IF_ERROR(begin(*core, std::move(last)));
     static_cast<void>(leaving.release());  // the callback leaves

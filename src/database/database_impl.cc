@@ -63,14 +63,18 @@ void DatabaseImpl::leave_async() {
 }
 
 void DatabaseImpl::run_callback(const std::function<void()>& callback) {
-  const DatabaseImpl* outer = std::exchange(in_callback_of, this);
+  struct Inside {
+    const DatabaseImpl* outer;
+    ~Inside() { in_callback_of = outer; }
+  };
+  const Inside inside{std::exchange(in_callback_of, this)};
   callback();
-  in_callback_of = outer;
 }
 
 void DatabaseImpl::post(std::function<void()> task) {
-  // A pool without threads would run the task here, under the locks of the caller.
-  if (pool_.threads() > 0) return pool_.submit(std::move(task));
+  // A pool without threads would run the task here, under the locks of the caller; so may an
+  // executor, or it may throw.
+  if (options_.executor == nullptr && pool_.threads() > 0) return pool_.submit(std::move(task));
   completions_.post(std::move(task));
 }
 
