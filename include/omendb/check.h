@@ -51,10 +51,10 @@ struct RepairReport {
 /// be read, with the metadata that can be read, and with the changes of the log's sound records.
 /// Does not change the damaged folder.
 /// @param path  a database folder that no writer has open.
-/// @param into  the new folder; its parent must exist.
-/// @error kAlreadyExists if something exists at `into`; kCorruption if CURRENT or the manifest is
-///        damaged, without which the other files cannot be interpreted; kNotFound, kNotADatabase,
-///        kUnsupportedVersion, kLocked, kInvalidArgument, kNoSpace, kIoError.
+/// @param into  the new folder, outside `path`; its parent must exist.
+/// @error kAlreadyExists if something exists at `into`; kInvalidArgument if `into` lies inside
+///        `path`; kCorruption if no manifest can be read, without which the other files cannot be
+///        interpreted; kNotFound, kNotADatabase, kUnsupportedVersion, kLocked, kNoSpace, kIoError.
 Result<RepairReport> repair(std::string_view path, std::string_view into);
 
 }  // namespace omendb

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "omendb/database.h"
+#include "storage/env.h"
 
 namespace omendb {
 namespace {
@@ -347,6 +348,51 @@ TEST_F(RepairTest, ADamagedRecordOfTheLogCostsItAndNotThoseAfterIt) {
       << text(saved.report.lost);
   EXPECT_FALSE(saved.points.contains(20)) << "the delete is the last record, and whole";
   EXPECT_GE(saved.points.size(), all_points().size() - 40);
+}
+
+TEST_F(RepairTest, WithoutCurrentTheNewestManifestThatCanBeReadIsTaken) {
+  for (const char* const what : {"removed", "damaged"}) {
+    SCOPED_TRACE(what);
+    const fs::path current = root_ / "db" / "CURRENT";
+    const auto good = *storage::Env::posix()->read_file(current.string());
+    if (what == std::string("removed")) {
+      fs::remove(current);
+    } else {
+      flip(current, 3);
+    }
+    // An older one that names files which are gone, and a newer one that was cut.
+    std::ofstream(root_ / "db" / "MANIFEST-0000000001") << "not a manifest";
+    std::ofstream(root_ / "db" / "MANIFEST-0000000999") << "cut";
+    const Saved saved = repaired(std::string("copy-") + what);
+    EXPECT_EQ(saved.report.lost.size(), 1U) << text(saved.report.lost);
+    EXPECT_NE(text(saved.report.lost).find("CURRENT"), std::string::npos);
+    EXPECT_EQ(saved.points, all_points());
+    EXPECT_EQ(saved.docs, all_docs_);
+    std::ofstream(current, std::ios::binary)
+        .write(reinterpret_cast<const char*>(good.data()),
+               static_cast<std::streamsize>(good.size()));
+  }
+}
+
+TEST_F(RepairTest, WithoutAnyManifestTheErrorSaysWhatToDo) {
+  for (const auto& entry : fs::directory_iterator(root_ / "db")) {
+    if (entry.path().filename().string().starts_with("MANIFEST-")) flip(entry.path(), 40);
+  }
+  const Status failed = repair(path("db"), path("copy")).status();
+  EXPECT_EQ(failed.code(), StatusCode::kCorruption);
+  EXPECT_NE(failed.message().find("restore a snapshot"), std::string::npos) << failed.message();
+  EXPECT_FALSE(fs::exists(root_ / "copy"));
+}
+
+TEST_F(RepairTest, ACopyDoesNotGoIntoTheDatabaseThatItIsOf) {
+  fs::create_directory_symlink(root_ / "db", root_ / "link");
+  const auto before = listing("db");
+  for (const char* const into : {"db/copy", "db/segments/copy", "db/../db/copy", "link/copy"}) {
+    const Status refused = repair(path("db"), path(into)).status();
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument) << into;
+    EXPECT_NE(refused.message().find("outside"), std::string::npos) << refused.message();
+  }
+  EXPECT_EQ(listing("db"), before);
 }
 
 TEST_F(RepairTest, WhatIsThereIsNotWrittenOver) {

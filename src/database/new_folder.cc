@@ -48,13 +48,21 @@ NewFolder::~NewFolder() {
   if (owned_) remove_tree(*env_, staging_);
 }
 
-Result<NewFolder> NewFolder::create(std::shared_ptr<storage::Env> env, std::string path) {
+Result<NewFolder> NewFolder::create(std::shared_ptr<storage::Env> env, std::string path,
+                                    const std::string& database) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (path.empty() || path.find('\0') != std::string::npos) {
     return Status(StatusCode::kInvalidArgument,
                   "the path of the new folder is empty or holds a zero byte");
   }
   OMEN_ASSIGN_OR_RETURN(path, env->absolute(path));
+  OMEN_ASSIGN_OR_RETURN(const std::string place, env->resolved(path));
+  OMEN_ASSIGN_OR_RETURN(const std::string source, env->resolved(database));
+  if ((place + "/").starts_with(source + "/")) {
+    return Status(StatusCode::kInvalidArgument, "\"" + path + "\" lies inside the database \"" +
+                                                    database +
+                                                    "\"; expected a new folder outside it");
+  }
   OMEN_ASSIGN_OR_RETURN(const bool exists, env->exists(path));
   if (exists) {
     return Status(StatusCode::kAlreadyExists, "\"" + path + "\" exists; expected a new folder");

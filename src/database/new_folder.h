@@ -12,9 +12,11 @@ namespace omendb::internal {
 class NewFolder {
  public:
   /// Makes the folder under its provisional name.
-  /// @param path  absolute or relative; its parent exists.
-  /// @error kAlreadyExists if there is something at `path`, kInvalidArgument, kNotFound.
-  static Result<NewFolder> create(std::shared_ptr<storage::Env> env, std::string path);
+  /// @param path      absolute or relative; its parent exists.
+  /// @param database  the folder of the database that is copied; the new folder lies outside it.
+  /// @error kInvalidArgument, kAlreadyExists if there is something at `path`, kNotFound.
+  static Result<NewFolder> create(std::shared_ptr<storage::Env> env, std::string path,
+                                  const std::string& database);
   /// Removes the folder again, unless it was published.
   ~NewFolder();
   NewFolder(NewFolder&& other) noexcept;

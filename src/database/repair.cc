@@ -375,14 +375,31 @@ Status count_points(DatabaseImpl& database, RepairReport& report) {
   return {};
 }
 
+/// The manifest in force; if that cannot be read, the newest one that can.
+Result<storage::Manifest> find_manifest(const Untouched& folder, Losses& losses) {
+  auto in_force = folder.manifest();
+  if (in_force.ok() || in_force.status().code() != StatusCode::kCorruption) return in_force;
+  storage::ManifestStore store(folder.env(), folder.path());
+  OMEN_ASSIGN_OR_RETURN(auto older, store.newest_sound());
+  if (!older) {
+    return Status(StatusCode::kCorruption,
+                  in_force.status().message() +
+                      "; no other manifest is sound, and without one nothing says which "
+                      "collections there are and which files are theirs: restore a snapshot");
+  }
+  losses.tell("which manifest is in force is lost: " + in_force.status().message() +
+              "; the copy is of generation " + std::to_string(older->generation));
+  return *std::move(older);
+}
+
 Result<RepairReport> repair(const std::string& path, const std::string& into) {
   OMEN_ASSIGN_OR_RETURN(const Untouched log_folder, Untouched::find(path));
   OMEN_ASSIGN_OR_RETURN(const Untouched segments_folder, Untouched::find(path));
-  OMEN_ASSIGN_OR_RETURN(const storage::Manifest manifest, log_folder.manifest());
-  const auto env = storage::Env::posix();
-  OMEN_ASSIGN_OR_RETURN(NewFolder target, NewFolder::create(env, into));
   RepairReport report;
   Losses losses(report.lost);
+  OMEN_ASSIGN_OR_RETURN(const storage::Manifest manifest, find_manifest(log_folder, losses));
+  const auto env = storage::Env::posix();
+  OMEN_ASSIGN_OR_RETURN(NewFolder target, NewFolder::create(env, into, log_folder.path()));
   {
     OMEN_ASSIGN_OR_RETURN(const auto damaged, Segments(segments_folder, losses).open(manifest));
     OMEN_ASSIGN_OR_RETURN(

@@ -102,16 +102,11 @@ storage::Manifest without_log(storage::Manifest manifest) {
 
 Status DatabaseImpl::snapshot(const std::string& path, const SnapshotOptions& options) {
   const auto target_env = path_ == kMemoryFolder ? storage::Env::posix() : env_;
-  OMEN_ASSIGN_OR_RETURN(const std::string target, target_env->absolute(path));
-  if ((target + "/").starts_with(path_ + "/")) {
-    return {StatusCode::kInvalidArgument,
-            "\"" + target + "\" lies inside the database; expected a folder elsewhere"};
-  }
   for (const auto& core : cores()) {
     const Status sealed = core->seal();
     if (sealed.code() != StatusCode::kNotFound) OMEN_RETURN_IF_ERROR(sealed);  // dropped meanwhile
   }
-  OMEN_ASSIGN_OR_RETURN(NewFolder folder, NewFolder::create(target_env, path));
+  OMEN_ASSIGN_OR_RETURN(NewFolder folder, NewFolder::create(target_env, path, path_));
   const std::string segments = join(folder.staging(), kSegmentsFolder);
   OMEN_RETURN_IF_ERROR(target_env->make_directory(segments));
   OMEN_RETURN_IF_ERROR(target_env->make_directory(join(folder.staging(), kLogFolder)));

@@ -83,6 +83,8 @@ class Env {
 
   /// @return a path that names the same place after the process changes its working folder.
   virtual Result<std::string> absolute(const std::string& path) { return path; }
+  /// @return the absolute path without links and dots; what is not there yet stays as it is.
+  virtual Result<std::string> resolved(const std::string& path) { return absolute(path); }
 
   /// Creates or truncates.
   virtual Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) = 0;

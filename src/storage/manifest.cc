@@ -127,6 +127,21 @@ Result<std::optional<Manifest>> ManifestStore::load_without_current() {
   return std::optional<Manifest>();
 }
 
+Result<std::optional<Manifest>> ManifestStore::newest_sound() {
+  OMEN_ASSIGN_OR_RETURN(const auto names, env_->list(directory_));
+  std::optional<Manifest> newest;
+  for (const std::string& name : names) {
+    const auto generation = manifest_generation(name);
+    if (!generation || (newest && newest->generation > *generation)) continue;
+    const std::string path = join(directory_, name);
+    const auto bytes = env_->read_file(path);
+    if (!bytes.ok()) continue;
+    auto manifest = decode_manifest(*bytes, path);
+    if (manifest.ok() && manifest->generation == *generation) newest = *std::move(manifest);
+  }
+  return newest;
+}
+
 Status ManifestStore::publish(Manifest& manifest) {
   ++manifest.generation;
   const std::string name = manifest_name(manifest.generation);

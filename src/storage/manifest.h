@@ -104,6 +104,10 @@ class ManifestStore {
   ///        kIoError.
   Result<std::optional<Manifest>> load();
 
+  /// Without CURRENT: the manifest of the greatest generation that can be read, which may never
+  /// have been in force; none if there is no such. For repairs.
+  Result<std::optional<Manifest>> newest_sound();
+
   /// CURRENT, the file that names the manifest in force. Each publication replaces it by another.
   std::string current_path() const;
 

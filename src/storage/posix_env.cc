@@ -194,6 +194,13 @@ class PosixEnv final : public Env {
     return join(folder.string(), path);
   }
 
+  Result<std::string> resolved(const std::string& path) override {
+    std::error_code error;
+    const auto out = std::filesystem::weakly_canonical(path, error);
+    if (error) return os_error("resolve", path, error.value());
+    return out.string();
+  }
+
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override {
     OMEN_ASSIGN_OR_RETURN(auto fd, Descriptor::open(path, O_RDWR | O_CREAT | O_TRUNC));
     return std::unique_ptr<WritableFile>(
