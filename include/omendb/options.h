@@ -46,8 +46,10 @@ struct OpenOptions {
   size_t memtable_bytes = size_t{64} << 20;  ///< 64 KiB..4 GiB
   /// Full memtables that a collection may hold before writers wait for the disk.
   size_t max_sealing_memtables = 4;  ///< 1..64
-  /// Memory that one merge of segments may use, without the files that it maps. A merge takes fewer
-  /// segments if they do not fit. Two merges may run in the background, and one in each compact().
+  /// Memory that one merge of segments, or the build of one index, may use, without the files that
+  /// it maps. A merge takes fewer segments if they do not fit; a segment whose partitions would not
+  /// fit, about 10 million vectors of 128 dimensions at the default, is searched by its codes. Two
+  /// merges and one build may run in the background, and one merge in each compact().
   size_t max_build_bytes = size_t{1} << 30;  ///< 1 MiB..1 TiB
   /// Asynchronous writes, of all collections together, whose callback has not been called yet. One
   /// more is refused with kLimitExceeded.

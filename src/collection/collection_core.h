@@ -26,7 +26,8 @@ struct CoreOptions {
   size_t memtable_bytes = size_t{64} << 20;
   size_t max_sealing_memtables = 4;
   uint64_t max_segment_rows = segment::kMaxSegmentRows;  ///< of what compact() merges
-  size_t max_build_bytes = size_t{1} << 30;              ///< memory that one merge may hold
+  size_t max_build_bytes = size_t{1}
+                           << 30;  ///< memory that one merge, or the build of an index, may hold
   /// A segment with so many vectors in a field gets an index of 1-bit codes. Below this an exact
   /// scan is as fast, and a center drawn from fewer is a poor one for vectors that follow.
   uint64_t least_coded_vectors = segment::Memtable::kRowsBeforeCoding;

@@ -117,6 +117,10 @@ bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least) {
          vectors >= index::partition::kLeastRows;
 }
 
+uint64_t partition_build_bytes(const VectorSpec& spec, uint64_t vectors) {
+  return index::partition::build_bytes({.dim = spec.dim}, vectors);
+}
+
 Result<std::shared_ptr<const SealedIndex>> SealedIndex::open(std::shared_ptr<storage::Env> env,
                                                              const std::string& path,
                                                              const storage::IndexMeta& named,

@@ -70,6 +70,8 @@ bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
 
 /// Whether partitions could make searches faster. @param least  they pay from this number on.
 bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
+/// Memory that building them takes at most.
+uint64_t partition_build_bytes(const VectorSpec& spec, uint64_t vectors);
 
 /// Writes and syncs an index file (not its folder). It reads the rows by chunks, and holds no more
 /// of them in memory; nor of an index of codes. An index of partitions is in memory until it is

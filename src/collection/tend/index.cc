@@ -40,7 +40,8 @@ std::vector<IndexKind> CollectionCore::wanted_kinds(const segment::Field& field,
                                                     uint64_t vectors) const {
   std::vector<IndexKind> kinds;
   if (should_have_codes(field, vectors)) kinds.push_back(IndexKind::kCoded);
-  if (segment::partitions_pay(field.spec, vectors, options_.least_partitioned_vectors)) {
+  if (segment::partitions_pay(field.spec, vectors, options_.least_partitioned_vectors) &&
+      segment::partition_build_bytes(field.spec, vectors) <= options_.max_build_bytes) {
     kinds.push_back(IndexKind::kPartition);
   }
   return kinds;

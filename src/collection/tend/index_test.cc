@@ -126,6 +126,28 @@ TEST_F(PartitionedTest, SegmentsGetPartitionsInTheBackgroundAndGoWithTheSegment)
   EXPECT_EQ(on_disk(), visible());
 }
 
+class PartitionedInLittleMemoryTest : public TendTest {
+ protected:
+  static CoreOptions options() {
+    CoreOptions options;
+    options.least_coded_vectors = 100;
+    options.least_partitioned_vectors = 200;
+    // Between what 300 rows take and what 3,000 take.
+    options.max_build_bytes = segment::partition_build_bytes({kDim, Metric::kL2}, 1'000);
+    return options;
+  }
+  PartitionedInLittleMemoryTest() : TendTest(options()) {}
+};
+
+TEST_F(PartitionedInLittleMemoryTest, SegmentsWhosePartitionsWouldTakeMoreHaveNone) {
+  add_segment(3'000);
+  EXPECT_FALSE(core_->index_next().value());
+  add_segment(300);
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(host_.state().segments[0].indexes.size(), 1U);
+  EXPECT_EQ(host_.state().segments[1].indexes.size(), 2U);
+}
+
 TEST_F(PartitionedTest, RowsThatCannotBePartitionedDoWithoutAndThatIsNoFailure) {
   std::vector<float> vectors(300 * kDim, 1.0F);
   vectors[7] = 1e15F;

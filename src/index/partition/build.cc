@@ -305,11 +305,12 @@ uint64_t build_bytes(const BuildOptions& options, uint64_t rows) {
   const uint64_t point = (options.dim + 1) * sizeof(float);
   const uint64_t cells = options.cells != 0 ? options.cells : cells_for(rows);
   const uint64_t sample = std::min<uint64_t>(options.sample_bytes, cells * kSamplesACell * point);
-  // By row: its slot in three lists, its cells, its codes, lanes that stay empty in a cell's last
-  // block; and of the sample, those of one group once more.
+  // By row: its slot in two lists while the sample is drawn, its cells, its slot by cell, its
+  // codes, and lanes that stay empty in a cell's last block; of the sample, one large group once
+  // more.
   const uint64_t code = rabitq::block_bytes(options.dim) / rabitq::kBlockRows + sizeof(uint32_t);
   const uint64_t lanes = rows * copies + cells * rabitq::kBlockRows;
-  return 2 * sample + rows * 16 * copies + lanes * code + cells * point * 2;
+  return sample + sample / 4 + rows * 8 * (1 + copies) + lanes * code + cells * point * 2;
 }
 
 Result<std::unique_ptr<BuiltCells>> build(const Rows& rows, const BuildOptions& options,
