@@ -38,6 +38,8 @@ class CandidateQueue {
 
   /// Candidates at or above this cannot matter any more; `below` until more were seen than fit.
   float threshold() const { return threshold_; }
+  /// Says that candidates at or above `below` do not matter: the threshold falls to it, or stays.
+  void lower_to(float below) { threshold_ = below < threshold_ ? below : threshold_; }
 
   /// Offers lane v of a block of 32 for each set bit v of `lanes`.
   /// @param estimates  32 floats, those of set lanes not NaN.

@@ -51,6 +51,7 @@ void Gathered::add_new(const Hit& hit) {
 
 void Gathered::open(const Budget& budget) {
   wanted_reach_ = budget.reach;
+  margin_ = budget.margin;
   least_estimates_.emplace(kCopies * k_);
   if (candidates_) {
     candidates_->reset(budget.candidates, budget.below);

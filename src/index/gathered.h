@@ -43,6 +43,9 @@ struct Budget {
   /// The share of the nearest rows that are looked at; an index may pass over rows that are
   /// unlikely to be among them.
   double reach = 1;
+  /// An index that passes over rows may drop candidates whose estimates are so many standard errors
+  /// beyond the k-th least.
+  float margin = std::numeric_limits<float>::infinity();
 };
 
 /// Hits, and candidates that are yet to be measured, of one query. A row may come from several
@@ -78,6 +81,7 @@ class Gathered {
   /// @pre open()
   TopK& least_estimates() { return *least_estimates_; }
   double wanted_reach() const { return wanted_reach_; }
+  float margin() const { return margin_; }
 
   /// The hits that can be among the k nearest, nearest first. Includes all that tie for the k-th
   /// place; the caller chooses among those by their ids.
@@ -92,6 +96,7 @@ class Gathered {
   std::optional<CandidateQueue> candidates_;
   std::optional<TopK> least_estimates_;
   double wanted_reach_ = 1;
+  float margin_ = std::numeric_limits<float>::infinity();
 };
 
 }  // namespace omendb::index

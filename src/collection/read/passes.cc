@@ -129,7 +129,8 @@ Status answer(const SearchPlan& plan, const VectorsView& queries, const PassOpti
 
   std::vector<Unsettled> wanted;
   for (size_t q = 0; q < queries.count; ++q)
-    wanted.push_back({q, Budget{.candidates = plan.effort, .reach = plan.reach}});
+    wanted.push_back(
+        {q, Budget{.candidates = plan.effort, .reach = plan.reach, .margin = plan.margin}});
   OMEN_ASSIGN_OR_RETURN(Left left, estimate(plan, options, all, wanted));
   if (!left.again.empty()) {
     Group some(plan.metric, queries, stop, out, left.again);

@@ -1,6 +1,7 @@
 #include "collection/read/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "base/status_macros.h"
@@ -43,6 +44,21 @@ constexpr double kPlannedMisses = 0.7;
 /// An index that passes over rows may cause this share of the misses, the estimates cause the rest.
 constexpr double kMissedByReach = 0.5;
 
+/// Candidates are dropped so many standard errors later than the model of the errors says: the k-th
+/// least estimate is below the k-th least distance, and a query that dropped too many goes again.
+constexpr float kSpareErrors = 1;
+
+/// So many standard deviations that a normal error exceeds them with the probability.
+float errors_exceeded_by(double probability) {
+  double low = 0;
+  double high = 8;
+  for (int i = 0; i < 24; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::sqrt(2.0)) / 2 > probability ? low : high) = middle;
+  }
+  return static_cast<float>(high);
+}
+
 /// Sets what the plan's recall and reach are.
 /// @param passed_over  whether an index passes over rows.
 void aim(const SearchOptions& options, bool passed_over, SearchPlan& plan) {
@@ -52,7 +68,9 @@ void aim(const SearchOptions& options, bool passed_over, SearchPlan& plan) {
   }
   const double by_reach = passed_over ? kMissedByReach : 0;
   plan.reach = 1 - by_reach * misses;
-  plan.recall = options.effort != 0 ? 1 : 1 - kPlannedMisses * (1 - by_reach) * misses;
+  const double by_estimates = kPlannedMisses * (1 - by_reach) * misses;
+  plan.recall = options.effort != 0 ? 1 : 1 - by_estimates;
+  plan.margin = options.effort != 0 ? HUGE_VALF : errors_exceeded_by(by_estimates) + kSpareErrors;
 }
 
 /// A part, and how it may be searched.

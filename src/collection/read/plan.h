@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -40,6 +41,8 @@ struct SearchPlan {
   /// these, the share that is to be measured.
   double reach = 1;
   double recall = 1;
+  /// Standard errors beyond the k-th least estimate within which candidates may matter.
+  float margin = std::numeric_limits<float>::infinity();
   /// Candidates that it pays to measure one by one in another pass, rather than to measure every
   /// row: for a query alone, and for queries that pass over the rows together.
   size_t affordable_alone = 0;

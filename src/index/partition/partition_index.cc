@@ -34,7 +34,8 @@ class Visitor {
 
  private:
   Status scan(const RankedCell& ranked, PlacedQuery& query, Gathered& out);
-  void offer(const CellRows& rows, uint32_t first, uint32_t blocks, Gathered& out);
+  void offer(const CellRows& rows, uint32_t first, uint32_t blocks, const PlacedQuery& query,
+             Gathered& out);
   uint32_t allowed(uint32_t lanes, const uint32_t* slots) const;
 
   const Cells& cells_;
@@ -43,6 +44,7 @@ class Visitor {
   const rabitq::BlockScan scan_;
   alignas(64) float estimates_[kRunBlocks * rabitq::kBlockRows];
   uint32_t hits_[kRunBlocks];
+  float error_ = 0;  ///< one standard deviation of the least estimates, about
 };
 
 Status Visitor::visit(PlacedQuery& query, const Stop& stop, Gathered& out) {
@@ -57,6 +59,7 @@ Status Visitor::visit(PlacedQuery& query, const Stop& stop, Gathered& out) {
   ranking_.start(query,
                  static_cast<size_t>(kFirstRound * static_cast<double>(wanted.rows) / rows_a_cell) +
                      kLeastRound);
+  error_ = 0;
   float nearest = std::numeric_limits<float>::infinity();
   for (auto round = ranking_.next(); !round.empty(); round = ranking_.next()) {
     OMEN_RETURN_IF_ERROR(stop.check());
@@ -79,8 +82,9 @@ Status Visitor::scan(const RankedCell& ranked, PlacedQuery& query, Gathered& out
     const uint32_t blocks = std::min(kRunBlocks, rows.blocks - first);
     scan_(query.coded.prepared(), rows.codes + first * block_bytes, blocks,
           out.candidates().threshold(), estimates_, hits_);
-    offer(rows, first, blocks, out);
+    offer(rows, first, blocks, query, out);
   }
+  out.candidates().lower_to(out.least_estimates().threshold() + out.margin() * error_);
   return {};
 }
 
@@ -96,7 +100,10 @@ uint32_t Visitor::allowed(uint32_t lanes, const uint32_t* slots) const {
   return out;
 }
 
-void Visitor::offer(const CellRows& rows, uint32_t first, uint32_t blocks, Gathered& out) {
+void Visitor::offer(const CellRows& rows, uint32_t first, uint32_t blocks, const PlacedQuery& query,
+                    Gathered& out) {
+  constexpr float kNewest = 1.0F / 16;  // weight in the running mean
+  const size_t block_bytes = cells_.frame().encoder().block_bytes();
   TopK& least = out.least_estimates();
   for (uint32_t b = 0; b < blocks; ++b) {
     if (hits_[b] == 0) continue;
@@ -107,7 +114,11 @@ void Visitor::offer(const CellRows& rows, uint32_t first, uint32_t blocks, Gathe
     const float* const estimates = estimates_ + b * rabitq::kBlockRows;
     for (uint32_t left = lanes; left != 0; left &= left - 1) {
       const auto lane = static_cast<uint32_t>(std::countr_zero(left));
+      if (!(estimates[lane] <= least.threshold())) continue;
       least.offer(estimates[lane], slots[lane]);
+      const float error =
+          query.coded.standard_error(rows.codes + block * block_bytes, lane, estimates[lane]);
+      error_ += error_ == 0 ? error : kNewest * (error - error_);
     }
     const auto place = static_cast<uint32_t>((rows.first_block + block) * rabitq::kBlockRows);
     out.candidates().offer(lanes, estimates, scope_.source, slots, place);

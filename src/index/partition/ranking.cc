@@ -1,11 +1,18 @@
 #include "index/partition/ranking.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "distance/kernels.h"
-#include "index/coded_scan.h"
 
 namespace omendb::index::partition {
+
+namespace rabitq = codec::rabitq;
+
+namespace {
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+}  // namespace
 
 PlacedQuery::PlacedQuery(const Frame& frame, const void* query) : point(frame.space().dim()) {
   const Space& space = frame.space();
@@ -26,26 +33,54 @@ float PlacedQuery::slack(float squared, float closest, float kth) const {
   return gap > 0 ? gap / radius : 0;
 }
 
+Ranking::Ranking(const Frame& frame) : frame_(frame), handed_out_((frame.cells() + 63) / 64) {
+  const size_t blocks = (frame.cells() + rabitq::kBlockRows - 1) / rabitq::kBlockRows;
+  estimates_.resize(blocks * rabitq::kBlockRows);
+  hits_.resize(blocks);
+}
+
 void Ranking::start(const PlacedQuery& query, size_t first) {
   query_ = &query;
   wanted_ = std::max<size_t>(first, 1);
   given_ = 0;
-  handed_out_.assign((frame_.cells() + 63) / 64, 0);
+  std::ranges::fill(handed_out_, 0);
+  rabitq::block_scan()(query.to_centers, frame_.center_codes(), hits_.size(), kInfinity,
+                       estimates_.data(), hits_.data());
+}
+
+float Ranking::cut(size_t n) {
+  // The n-th of all is estimated from a sample; a few more cells cost less than one more round.
+  constexpr size_t kSample = 256;
+  const size_t cells = frame_.cells();
+  const size_t stride = std::max<size_t>(1, cells / kSample);
+  sample_.clear();
+  for (size_t c = 0; c < cells; c += stride) {
+    const float estimate = estimates_[c];
+    sample_.push_back(std::isnan(estimate) ? kInfinity : estimate);  // of codes made to harm
+  }
+  const size_t expected = n / stride;
+  const size_t rank = expected + static_cast<size_t>(std::sqrt(static_cast<double>(expected))) + 2;
+  if (rank >= sample_.size()) return kInfinity;
+  const auto at = sample_.begin() + static_cast<ptrdiff_t>(rank);
+  std::nth_element(sample_.begin(), at, sample_.end());
+  return *at;
 }
 
 std::span<const RankedCell> Ranking::next() {
   const size_t cells = frame_.cells();
   if (given_ == cells) return {};
-  wanted_ = std::min(wanted_, cells);
-  queue_.reset(wanted_);
-  coded_scan(query_->to_centers, {.blocks = frame_.center_codes(), .count = cells}, queue_);
+  float below = cut(std::min(given_ + wanted_, cells));
   chosen_.clear();
-  for (const Candidate& candidate : queue_.kept()) {
-    uint64_t& word = handed_out_[candidate.slot / 64];
-    const uint64_t bit = uint64_t{1} << (candidate.slot % 64);
-    if ((word & bit) != 0) continue;
-    word |= bit;
-    chosen_.push_back(candidate.slot);
+  while (chosen_.empty()) {
+    for (uint32_t c = 0; c < cells; ++c) {
+      if (estimates_[c] > below) continue;
+      uint64_t& word = handed_out_[c / 64];
+      const uint64_t bit = uint64_t{1} << (c % 64);
+      if ((word & bit) != 0) continue;
+      word |= bit;
+      chosen_.push_back(c);
+    }
+    below = kInfinity;
   }
   given_ += chosen_.size();
   wanted_ *= 4;

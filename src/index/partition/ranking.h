@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "codec/cell_codes.h"
-#include "index/candidate_queue.h"
 #include "index/partition/cells.h"
 
 namespace omendb::index::partition {
@@ -43,7 +42,7 @@ struct RankedCell {
 class Ranking {
  public:
   /// @param frame  borrowed
-  explicit Ranking(const Frame& frame) : frame_(frame), queue_(1) {}
+  explicit Ranking(const Frame& frame);
 
   /// @param query  borrowed until the next start()
   /// @param first  cells in the first round.
@@ -52,11 +51,16 @@ class Ranking {
   std::span<const RankedCell> next();
 
  private:
+  /// An estimate below which about `n` of those lie that are left, or a few more.
+  float cut(size_t n);
+
   const Frame& frame_;
   const PlacedQuery* query_ = nullptr;
   size_t wanted_ = 0;  ///< cells, of all rounds so far and the next
   size_t given_ = 0;
-  CandidateQueue queue_;
+  std::vector<float> estimates_;  ///< of all centers
+  std::vector<uint32_t> hits_;
+  std::vector<float> sample_;
   std::vector<uint64_t> handed_out_;  ///< a bit a cell
   std::vector<uint32_t> chosen_;
   std::vector<float> squares_;
