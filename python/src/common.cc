@@ -41,7 +41,12 @@ size_t Buffer::checked_length(size_t item_bytes) const {
   const bool gapless = buffer_.ndim == 1 &&
                        buffer_.itemsize == static_cast<Py_ssize_t>(item_bytes) &&
                        (buffer_.shape[0] < 2 || buffer_.strides[0] == buffer_.itemsize);
-  if (!gapless) raise(StatusCode::kTypeMismatch, "expected a one-dimensional, contiguous array");
+  if (!gapless) {
+    raise(StatusCode::kTypeMismatch, "expected a one-dimensional array without gaps of items of " +
+                                         std::to_string(item_bytes) + " bytes, got " +
+                                         std::to_string(buffer_.ndim) + " dimensions of items of " +
+                                         std::to_string(buffer_.itemsize) + " bytes");
+  }
   return static_cast<size_t>(buffer_.shape[0]);
 }
 
@@ -52,7 +57,10 @@ VectorsIn::VectorsIn(nb::handle array, size_t bits) : buffer_(array) {
     case 'e': view_.element = Element::kF16; break;
     case 'b': view_.element = Element::kI8; break;
     case 'B': view_.element = Element::kBinary; break;
-    default: raise(StatusCode::kTypeMismatch, "expected float32, float16, int8 or uint8 vectors");
+    default:
+      raise(StatusCode::kTypeMismatch,
+            "expected float32, float16, int8 or uint8 vectors, got a buffer of the format \"" +
+                std::string(b.format == nullptr ? "B" : b.format) + "\"");
   }
   if (b.ndim != 1 && b.ndim != 2) {
     raise(StatusCode::kDimensionMismatch, "expected one vector or a matrix of vectors, got " +
@@ -69,7 +77,9 @@ VectorsIn::VectorsIn(nb::handle array, size_t bits) : buffer_(array) {
   const bool forward = view_.count < 2 || b.strides[0] >= row_bytes;
   if (!gapless_rows || !forward ||
       row_bytes != static_cast<Py_ssize_t>(vector_bytes(view_.element, view_.dim))) {
-    raise(StatusCode::kTypeMismatch, "expected vectors whose coordinates lie side by side");
+    raise(StatusCode::kTypeMismatch, "expected vectors whose coordinates lie side by side, got " +
+                                         std::to_string(columns) + " coordinates " +
+                                         std::to_string(b.strides[last]) + " bytes apart");
   }
   if (view_.count > 1) view_.stride = static_cast<size_t>(b.strides[0]);
 }
