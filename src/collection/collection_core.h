@@ -306,6 +306,7 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Result<std::shared_ptr<const segment::SegmentIndexes>> write_indexes(
       const segment::WrittenSegment& written, const segment::Fields& fields, Jobs::Running& job,
       NewFiles& files);
+  bool unsettled() const OMEN_REQUIRES(commit_mutex_);
   std::optional<IndexOf> choose_index() const OMEN_REQUIRES(commit_mutex_);
   std::unique_ptr<Jobs::Running> begin_index(std::optional<IndexOf>& wanted);
   Status build(const IndexOf& wanted, Jobs::Running& job);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 
@@ -169,6 +170,42 @@ TEST_F(IndexFileTest, ThatIsCutCostsNoAnswerAndIsRebuilt) {
     store(index_path(), std::span(good_).first(size));
     expect_rebuilt(index_path());
   }
+}
+
+TEST_F(IndexFileTest, OfPartitionsComesByItselfAfterTheLastSealAndKeepsTheRecall) {
+  constexpr size_t kMany = 50'000;
+  const std::vector<float> vectors = random_vectors(kMany);
+  auto impl =
+      open("many", {.memtable_bytes = kMany * kDim * sizeof(float) / 2}, Tending::kBackground);
+  Collection points = impl.points();
+  for (int half = 0; half < 2; ++half) {
+    const float* const rows = vectors.data() + half * kMany / 2 * kDim;
+    ASSERT_TRUE(points.add({.vectors = {rows, kMany / 2, kDim}}).ok());
+  }
+  ASSERT_TRUE(points.compact().ok());
+  const auto kinds = [&] {
+    std::vector<uint8_t> found;
+    const auto state = core(impl)->durable_state();
+    for (const auto& segment : state.segments) {
+      for (const auto& index : segment.indexes) found.push_back(index.kind);
+    }
+    return found;
+  };
+  while (kinds() != std::vector<uint8_t>{1, 2}) {  // else the test's time runs out
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  size_t right = 0;
+  for (size_t q = 0; q < 50; ++q) {
+    const VectorsView query{vectors.data() + q * 31 * kDim, 1, kDim};
+    const auto near = points.search(query, {.k = 10, .recall = 0.9});
+    const auto nearest = points.search(query, {.k = 10, .exact = true});
+    ASSERT_TRUE(near.ok() && nearest.ok());
+    ASSERT_EQ(near->distances.size(), 10U);
+    for (const float distance : near->distances) {
+      right += distance <= nearest->distances.back() ? 1 : 0;
+    }
+  }
+  EXPECT_GE(right, 430U) << "of 500; .9 is asked for, and two standard errors are .04";
 }
 
 /// Opening does not read the codes.

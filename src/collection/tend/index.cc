@@ -25,6 +25,9 @@ bool is_of(const storage::IndexMeta& meta, const IndexOf& index) {
          meta.version == segment::index_version(index.kind);
 }
 
+/// A segment of so many rows is merged so seldom that its partitions do not wait for merges.
+constexpr uint64_t kSettledRows = 500'000;
+
 Status no_segment(const std::string& collection, const std::string& segment) {
   return {StatusCode::kNotFound,
           "collection \"" + collection + "\" has no segment \"" + segment + "\" any more"};
@@ -74,9 +77,17 @@ Result<std::shared_ptr<const SegmentIndexes>> CollectionCore::write_indexes(
 
 // --- of segments that are there ------------------------------------------------------------------
 
-/// An index that a segment should have and lacks, or that cannot be used; none if all have theirs.
+/// Whether segments are about to be merged: partitions of theirs would soon be thrown away.
+bool CollectionCore::unsettled() const {
+  return waiting_seals() > 0 || jobs_.any_that_makes_segments() ||
+         !choose_merge(MergeLane::kEither).empty();
+}
+
+/// An index that a segment should have and lacks, or that cannot be used; none if all have theirs,
+/// or if it is better built later.
 std::optional<IndexOf> CollectionCore::choose_index() const {
   const CollectionState state = durable_state();
+  const bool later = unsettled();
   const std::set<std::string> taken = jobs_.taken_segments();
   for (const SegmentState& named : state.segments) {
     if (taken.contains(named.name) || not_indexable_.contains(named.name)) continue;
@@ -86,6 +97,7 @@ std::optional<IndexOf> CollectionCore::choose_index() const {
       const uint64_t vectors = segment::count_vectors(part.segment->field(f));
       for (const IndexKind kind : wanted_kinds(field, vectors)) {
         if (part.indexes->usable(field.id, kind) != nullptr) continue;
+        if (kind == IndexKind::kPartition && later && named.rows < kSettledRows) continue;
         return IndexOf{named.name, field.id, kind};
       }
     }

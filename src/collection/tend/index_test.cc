@@ -126,6 +126,19 @@ TEST_F(PartitionedTest, SegmentsGetPartitionsInTheBackgroundAndGoWithTheSegment)
   EXPECT_EQ(on_disk(), visible());
 }
 
+TEST_F(PartitionedTest, PartitionsWaitForTheMergesOfTheirSegments) {
+  for (int i = 0; i < 3; ++i) add_segment(300);
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(kinds(0), (std::vector<uint8_t>{1, 2}));
+  add_segment(300);
+  EXPECT_FALSE(core_->index_next().value()) << "four segments are about to become one";
+  ASSERT_TRUE(core_->merge_next(MergeLane::kEither).value());
+  EXPECT_EQ(segment_rows(), (std::vector<uint64_t>{1'200}));
+  EXPECT_EQ(kinds(0), (std::vector<uint8_t>{1}));
+  EXPECT_TRUE(core_->index_next().value());
+  EXPECT_EQ(kinds(0), (std::vector<uint8_t>{1, 2}));
+}
+
 class PartitionedInLittleMemoryTest : public TendTest {
  protected:
   static CoreOptions options() {

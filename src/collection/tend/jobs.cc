@@ -49,6 +49,12 @@ bool Jobs::any() const {
   return !running_.empty();
 }
 
+bool Jobs::any_that_makes_segments() const {
+  const MutexLock lock(mutex_);
+  return std::ranges::any_of(running_,
+                             [](const Running* job) { return job->kind != JobKind::kIndex; });
+}
+
 bool Jobs::background_merges() const {
   return std::ranges::any_of(running_, [](const Running* job) {
     return job->kind != JobKind::kSeal && job->by == By::kBackground;

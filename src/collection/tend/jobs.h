@@ -48,6 +48,8 @@ class Jobs {
   std::set<std::string> taken_segments() const OMEN_EXCLUDES(mutex_);
   std::vector<JobInfo> info() const OMEN_EXCLUDES(mutex_);
   bool any() const OMEN_EXCLUDES(mutex_);
+  /// Whether a seal or a merge is running.
+  bool any_that_makes_segments() const OMEN_EXCLUDES(mutex_);
 
   /// While it lives, the background runs no merge. The constructor cancels those that run and waits
   /// until they have ended.

@@ -126,7 +126,10 @@ std::unique_ptr<Jobs::Running> CollectionCore::begin_merge(MergeLane lane) {
 Result<bool> CollectionCore::merge_next(MergeLane lane) {
   if (closed_ || dropped_ || !publication_.log_error().ok()) return false;
   const auto job = begin_merge(lane);
-  if (job == nullptr) return false;
+  if (job == nullptr) {
+    host_.wake(Work::kIndex, name_);  // which waits for merges
+    return false;
+  }
   const Status merged = merge(*job);
   if (merged.code() == StatusCode::kCancelled) return false;
   jobs_.report(merged);

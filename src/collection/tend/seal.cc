@@ -72,6 +72,7 @@ Status CollectionCore::seal() {
   for (; wanted > 0; --wanted) {
     OMEN_RETURN_IF_ERROR(seal_oldest(Jobs::By::kCaller).status());
   }
+  host_.wake(Work::kMerge, name_);
   return {};
 }
 
