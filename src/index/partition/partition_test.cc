@@ -446,6 +446,28 @@ TEST(PartitionBuildTest, EqualRowsByTheThousandAreFoundInBoundedWork) {
   EXPECT_GE(equal, 10U);
 }
 
+TEST(PartitionBuildTest, ZerosAmongOtherRowsAndAsQueriesAreNoTrouble) {
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
+    std::mt19937 rng(kSeed);
+    std::vector<float> values = clustered(900, 12, rng);
+    std::fill_n(values.begin(), 300 * 12, 0.0F);
+    const ArrayRows rows(Element::kF32, 12, to_element(Element::kF32, 12, values));
+    JobControl control;
+    const auto built = build(rows, {.metric = metric, .dim = 12}, control);
+    ASSERT_TRUE(built.ok()) << built.status().to_string();
+    for (const auto& row : (*built)->frame().calibration().table()) {
+      for (const Calibration::Entry& entry : row) EXPECT_GE(entry.slack, 0);
+    }
+    const Stop never;
+    PreparedQueries prepared(metric, {values.data(), 1, 12}, never);
+    Gathered gathered(5, kInfinity);
+    gathered.open({.candidates = 2'000, .reach = 0.9});
+    Gathered* const out[] = {&gathered};
+    ASSERT_TRUE(PartitionIndex(**built).search(prepared, {0, 0, 900, nullptr, 900}, out).ok());
+    EXPECT_GE(gathered.candidates().kept().size(), 5U) << metric_name(metric);
+  }
+}
+
 TEST(PartitionBuildTest, RowsWithoutVarianceAndZerosHavePartitions) {
   for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct}) {
     for (const float value : {0.0F, 3.0F}) {

@@ -30,7 +30,7 @@ float PlacedQuery::slack(float squared, float closest, float kth) const {
   constexpr float kLeastRadius = 0.05F;
   const float radius = std::max(coded.squared(kth), kLeastRadius * closest);
   const float gap = std::max(squared - closest, 0.0F);
-  return gap > 0 ? gap / radius : 0;
+  return gap > 0 && radius > 0 ? gap / radius : 0;  // NaN of a query without a direction included
 }
 
 Ranking::Ranking(const Frame& frame) : frame_(frame), handed_out_((frame.cells() + 63) / 64) {
