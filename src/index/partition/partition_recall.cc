@@ -81,6 +81,7 @@ std::vector<std::vector<Neighbor>> truth_of(Metric metric, const Points& base,
   const void* const rows = base.values.data();
   scan.scan({static_cast<const std::byte*>(rows), base.dim * sizeof(float), base.count(), 0}, tops);
   std::vector<std::vector<Neighbor>> out;
+  out.reserve(tops.size());
   for (TopK& top : tops) out.push_back(std::move(top).sorted());
   return out;
 }
