@@ -46,9 +46,11 @@ class Scan {
 };
 
 /// A named set of points with one schema. The object is a cheap handle: copies share the
-/// collection. It works until the database is closed; then every call fails with kClosed.
-/// Thread-safe: writers take turns; searches and writers never wait for each other. Each call is
-/// atomic, and each read sees one snapshot.
+/// collection. It goes by the name: while there is no collection of that name, because it was
+/// dropped, calls fail with kNotFound, and once one is created again, also with another schema,
+/// they act on the new one. It works until the database is closed; then every call fails with
+/// kClosed. Thread-safe: writers take turns; searches and writers never wait for each other. Each
+/// call is atomic, and each read sees one snapshot.
 class Collection {
  public:
   /// Adds new points: all of them or none. When it returns, every later search sees the write, and
@@ -172,7 +174,7 @@ class Collection {
   ///        point that has no vector in the field.
   Result<SearchResult> search_ids(const IdsView& ids, const SearchOptions& options = {}) const;
 
-  /// @error kClosed; kNotFound once the collection was dropped, as for every call here.
+  /// @error kClosed; kNotFound while the collection is dropped, as for every call here.
   Result<CollectionInfo> info() const;
 
   /// Waits until the background work for this collection is done: no full memtable waits for its
@@ -218,7 +220,8 @@ class Database {
   /// The collection "default", which always exists.
   Result<Collection> default_collection() { return collection("default"); }
   Result<std::vector<std::string>> collection_names() const;
-  /// Removes the collection and its points. Even after an error this object no longer has it; the
+  /// Removes the collection and its points. Calls on it that run meanwhile may fail with kNotFound;
+  /// then they have written nothing. Even after an error this object no longer has it; the
   /// next open shows whether it is gone from the disk too.
   /// @error kNotFound, kNoSpace, kIoError, kClosed.
   Status drop_collection(std::string_view name);

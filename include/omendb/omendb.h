@@ -344,6 +344,8 @@ typedef struct omendb_collection_options {
  * Gets the collection, or creates it. A NULL `name` is "default", which always exists. NULL
  * `options` accept an existing collection as it is. Fails with ALREADY_EXISTS if the collection
  * exists with another dimension, metric or element type, or with other fields, than `options` say.
+ * The handle goes by the name: calls fail with NOT_FOUND while the collection is dropped, and act
+ * on the new one once a collection of that name is created again.
  */
 OMENDB_API omendb_status omendb_database_collection(omendb_database* db, const char* name,
                                                     const omendb_collection_options* options,

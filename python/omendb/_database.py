@@ -43,7 +43,11 @@ DType = Literal["f32", "f16", "i8", "binary", "float32", "float16", "int8", "boo
 
 
 class Collection(Verbs):
-    """A named set of points with one schema. :meth:`Database.collection` returns it."""
+    """A named set of points with one schema. :meth:`Database.collection` returns it.
+
+    The object goes by the name: its verbs raise NotFoundError while the collection is dropped, and
+    act on the new one once a collection of that name is created again.
+    """
 
     __slots__ = ("_core_collection", "_database", "_name", "_warned")
 
@@ -174,7 +178,8 @@ class Database(Verbs):
         return self._core.collection_names()
 
     def drop(self, name: str) -> None:
-        """Drops a collection and everything in it."""
+        """Drops a collection and everything in it. Verbs that run on it meanwhile may raise
+        NotFoundError; then they have written nothing."""
         try:
             self._core.drop_collection(collection_name(name))
         finally:

@@ -464,6 +464,54 @@ def test_a_handle_goes_by_what_its_name_was_declared_as_since(db: omendb.Databas
     assert "title" in repr(papers)
 
 
+def test_a_handle_follows_a_name_that_is_dropped_and_declared_again(db: omendb.Database) -> None:
+    docs = db.collection("docs", dim=2)
+    docs.add([[1.0, 2.0]], ids=["a"])
+    db.drop("docs")
+    for verb in (lambda: docs.add([[1.0, 2.0]]), docs.info, lambda: docs.get(["a"]), docs.compact):
+        with pytest.raises(omendb.NotFoundError, match='collection "docs" was dropped'):
+            verb()
+    assert "was dropped" in repr(docs)
+    db.collection("docs", dim=3, metric="cosine")
+    assert len(docs) == 0 and "cosine" in repr(docs)
+    docs.add([[1.0, 2.0, 3.0]])
+    assert len(db.collection("docs")) == len(docs) == 1
+    assert docs.search([1.0, 2.0, 3.0])[0].distance == pytest.approx(0, abs=1e-6)
+
+
+def test_handles_follow_a_name_that_another_thread_drops_and_declares(
+    db: omendb.Database,
+) -> None:
+    docs = db.collection("docs", dim=2)
+    stop = threading.Event()
+
+    def declare() -> None:
+        while not stop.is_set():
+            db.drop("docs")
+            db.collection("docs", dim=2)
+
+    def use() -> int:
+        written = 0
+        while written < 50:
+            with suppress(omendb.NotFoundError):  # dropped just now
+                docs.add([[1.0, 2.0]])
+                written += 1
+                docs.search([1.0, 2.0])
+        return written
+
+    with ThreadPoolExecutor(3) as pool:
+        declaring = pool.submit(declare)
+        using = [pool.submit(use) for _ in range(2)]
+        try:
+            assert [one.result() for one in using] == [50, 50]
+        finally:
+            stop.set()
+        declaring.result()
+    before = len(docs)
+    docs.add([[1.0, 2.0]])
+    assert len(db.collection("docs")) == len(docs) == before + 1
+
+
 def test_stats_repr_and_compact_are_of_all_collections(db: omendb.Database) -> None:
     db.add(np.ones((3, 2)))
     docs = db.collection("docs")

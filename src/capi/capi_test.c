@@ -456,6 +456,12 @@ static void WhatWasWrittenIsThereAfterReopening(const char* path) {
   CHECK(count == 2);
   OK(omendb_database_drop_collection(db, "words"));
   CHECK(omendb_database_drop_collection(db, "words") == OMENDB_NOT_FOUND);
+  FAILS(OMENDB_NOT_FOUND, "was dropped", omendb_collection_count(collection, NULL, &count));
+  omendb_collection* again = NULL; /* the first handle follows the name */
+  OK(omendb_database_collection(db, "words", NULL, &again));
+  OK(omendb_collection_count(collection, NULL, &count));
+  CHECK(count == 0);
+  omendb_collection_free(again);
   omendb_collection_free(collection);
 
   omendb_database* second = NULL;

@@ -64,11 +64,13 @@ Result<std::unique_ptr<CollectionCore>> CollectionCore::open(Host& host, const C
   return core;
 }
 
+Status dropped(const std::string& name) {
+  return {StatusCode::kNotFound,
+          "collection \"" + name + "\" was dropped; ask the database for it to have a new one"};
+}
+
 Status CollectionCore::check_open() const {
-  if (dropped_) {
-    return {StatusCode::kNotFound,
-            "collection \"" + name_ + "\" was dropped; ask the database for it to have a new one"};
-  }
+  if (dropped_) return collection::dropped(name_);
   if (closed_) return {StatusCode::kClosed, "the database is closed"};
   return {};
 }

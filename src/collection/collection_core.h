@@ -48,6 +48,9 @@ struct IndexOf {
   segment::IndexKind kind = segment::IndexKind::kCoded;
 };
 
+/// kNotFound, for a call on a collection that was dropped.
+Status dropped(const std::string& name);
+
 /// Thread-safe. A write goes through three steps:
 ///   stage    under write_mutex_: checked against the latest state, logged, given its slots;
 ///   fill     no lock: vectors copied and encoded, if large while the log's flush is in flight;

@@ -94,9 +94,9 @@ Status DatabaseImpl::check_writable() const {
 
 Result<std::shared_ptr<collection::CollectionCore>> DatabaseImpl::current(
     const std::shared_ptr<Core>& held) const {
-  if (follower_ == nullptr) return held;
-  if (auto core = follower_->find(held->name())) return core;
-  return Status(StatusCode::kNotFound, "collection \"" + held->name() + "\" was dropped");
+  if (follower_ == nullptr && !held->dropped()) return held;
+  if (auto core = find_core(held->name()); core != nullptr && !core->dropped()) return core;
+  return collection::dropped(held->name());
 }
 
 Status DatabaseImpl::flush() {

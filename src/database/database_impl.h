@@ -195,8 +195,8 @@ class CallGuard {
   const Status status_;
 };
 
-/// The inside of a public Collection. In a reader, a collection is replaced when the writer drops
-/// it and creates it again, so each call asks for the current one.
+/// The inside of a public Collection. It goes by the name: a collection may be dropped and created
+/// again, so each call asks for the current one.
 class CollectionHandle {
  public:
   CollectionHandle(std::shared_ptr<DatabaseImpl> owner,
