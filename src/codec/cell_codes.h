@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "codec/rabitq.h"
@@ -41,6 +42,10 @@ class CellQuery {
 
   /// The square of the distance that an estimate stands for.
   float squared(float estimate) const { return estimate * squares_ + shift_; }
+  /// The way back; the least there is if all estimates stand for the same distance.
+  float estimate(float squared) const {
+    return squares_ > 0 ? (squared - shift_) / squares_ : -std::numeric_limits<float>::infinity();
+  }
   /// One standard deviation of the error of an estimate, for the cell that was aimed at.
   float standard_error(const std::byte* block, size_t lane, float estimate) const;
 

@@ -67,6 +67,13 @@ void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t sour
   });
 }
 
+void CandidateQueue::offer(uint32_t lanes, const float* estimates, uint32_t source,
+                           const uint32_t* slots, const uint32_t* places) {
+  offer_each(lanes, estimates, [&](uint32_t lane) {
+    return Candidate{estimates[lane], source, slots[lane], places[lane]};
+  });
+}
+
 void CandidateQueue::thin_out() {
   // A sample tells about where the capacity-th estimate lies; aiming a little beyond it, nearly
   // always enough lies below. Nothing is dropped before that is counted.

@@ -48,6 +48,9 @@ class CandidateQueue {
   /// @param first_place  Candidate::place of lane 0.
   void offer(uint32_t lanes, const float* estimates, uint32_t source, const uint32_t* slots,
              uint32_t first_place);
+  /// The same. @param places  32, by lane: Candidate::place.
+  void offer(uint32_t lanes, const float* estimates, uint32_t source, const uint32_t* slots,
+             const uint32_t* places);
 
   /// Everything kept, at most `capacity`, ascending (ties by source, then slot). Valid until the
   /// queue is next changed; the scan may go on afterwards.

@@ -32,15 +32,29 @@ const PreparedQueries::Coded& PreparedQueries::for_codes(const codec::rabitq::En
   return *coded_.emplace_back(&encoder, std::move(coded)).second;
 }
 
-std::span<partition::PlacedQuery> PreparedQueries::for_cells(const partition::Frame& frame) {
-  for (auto& [known, placed] : placed_) {
+namespace {
+
+/// Those made before, or new ones.
+template <class Query, class Frame>
+std::span<Query> prepared_for(const Frame& frame, const VectorsView& queries,
+                              std::vector<std::pair<const Frame*, std::vector<Query>>>& made) {
+  for (auto& [known, placed] : made) {
     if (known == &frame) return placed;
   }
-  std::vector<partition::PlacedQuery>& placed =
-      placed_.emplace_back(&frame, std::vector<partition::PlacedQuery>{}).second;
-  placed.reserve(queries_.count);
-  for (size_t q = 0; q < queries_.count; ++q) placed.emplace_back(frame, queries_.row(q));
+  std::vector<Query>& placed = made.emplace_back(&frame, std::vector<Query>{}).second;
+  placed.reserve(queries.count);
+  for (size_t q = 0; q < queries.count; ++q) placed.emplace_back(frame, queries.row(q));
   return placed;
+}
+
+}  // namespace
+
+std::span<partition::PlacedQuery> PreparedQueries::for_cells(const partition::Frame& frame) {
+  return prepared_for(frame, queries_, placed_);
+}
+
+std::span<graph::GraphQuery> PreparedQueries::for_graph(const graph::Frame& frame) {
+  return prepared_for(frame, queries_, for_graphs_);
 }
 
 uint32_t rows_between_checks(const PreparedQueries& queries, size_t row_bytes, size_t bytes) {

@@ -11,6 +11,7 @@
 #include "codec/rabitq.h"
 #include "distance/kernels.h"
 #include "index/exact_scan.h"
+#include "index/graph/walk.h"
 #include "index/partition/ranking.h"
 #include "omendb/types.h"
 
@@ -38,6 +39,8 @@ class PreparedQueries {
   const Coded& for_codes(const codec::rabitq::Encoder& encoder);
   /// One a query, for the cells of the frame.
   std::span<partition::PlacedQuery> for_cells(const partition::Frame& frame);
+  /// One a query, for the graph of the frame.
+  std::span<graph::GraphQuery> for_graph(const graph::Frame& frame);
 
  private:
   Metric metric_;
@@ -47,6 +50,7 @@ class PreparedQueries {
   std::unique_ptr<BatchScan> exact_;
   std::vector<std::pair<const codec::rabitq::Encoder*, std::unique_ptr<Coded>>> coded_;
   std::vector<std::pair<const partition::Frame*, std::vector<partition::PlacedQuery>>> placed_;
+  std::vector<std::pair<const graph::Frame*, std::vector<graph::GraphQuery>>> for_graphs_;
 };
 
 /// How many rows, a multiple of 64, to pass over between two checks of PreparedQueries::stop().

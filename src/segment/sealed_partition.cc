@@ -21,7 +21,7 @@ namespace {
 
 namespace partition = index::partition;
 namespace rabitq = codec::rabitq;
-using partition::Calibration;
+using index::Calibration;
 
 constexpr size_t kCalibrationBytes = sizeof(Calibration::Table);
 static_assert(sizeof(Calibration::Entry) == 8 && kCalibrationBytes == 3 * 14 * 8);

@@ -8,7 +8,7 @@
 
 #include "codec/cell_codes.h"
 #include "codec/rabitq.h"
-#include "index/partition/calibration.h"
+#include "index/calibration.h"
 #include "index/partition/centroids.h"
 #include "index/partition/space.h"
 #include "omendb/status.h"

@@ -10,8 +10,7 @@
 #include <set>
 #include <string>
 
-#include "base/bitmap.h"
-#include "index/array_rows.h"
+#include "index/index_test_util.h"
 #include "index/partition/build.h"
 #include "index/partition/partition_index.h"
 
@@ -19,26 +18,14 @@ namespace omendb::index::partition {
 namespace {
 
 using testing::ArrayRows;
+using testing::clustered;
+using testing::IndexTest;
+using testing::kInfinity;
+using testing::kSeed;
+using testing::kTestKinds;
+using testing::name_of_kind;
+using testing::TestKind;
 using testing::to_element;
-
-constexpr uint32_t kSeed = 61;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-/// Rows in clusters, as embeddings lie.
-std::vector<float> clustered(size_t rows, size_t dim, std::mt19937& rng, float spread = 0.5F) {
-  std::normal_distribution<float> normal;
-  const size_t clusters = std::max<size_t>(1, rows / 100);
-  std::vector<float> centers(clusters * dim);
-  for (float& x : centers) x = normal(rng);
-  std::vector<float> values(rows * dim);
-  for (size_t r = 0; r < rows; ++r) {
-    const size_t c = rng() % clusters;
-    for (size_t d = 0; d < dim; ++d) {
-      values[r * dim + d] = centers[c * dim + d] + spread * normal(rng);
-    }
-  }
-  return values;
-}
 
 double squared_distance(const float* a, const float* b, size_t dim) {
   double sum = 0;
@@ -195,6 +182,10 @@ TEST(CalibrationTest, IsInterpolatedAndGrowsWithTheReach) {
   EXPECT_FLOAT_EQ(calibration.at(10, 0.9).rows, 104);
   EXPECT_FLOAT_EQ(calibration.at(100, 0.999).rows, 213);
   EXPECT_FLOAT_EQ(calibration.at(1e9, 0.1).rows, 200) << "beyond the table, its border";
+  EXPECT_FLOAT_EQ(calibration.around(10, 0.9).rows, 104);
+  EXPECT_FLOAT_EQ(calibration.around(11, 0.9).rows, 204);
+  EXPECT_FLOAT_EQ(calibration.around(0, 0.9).rows, 4);
+  EXPECT_FLOAT_EQ(calibration.around(1e9, 0.9).rows, 204);
   float last = 0;
   for (double reach = 0.4; reach < 1; reach += 0.01) {
     const float slack = calibration.at(30, reach).slack;
@@ -203,112 +194,22 @@ TEST(CalibrationTest, IsInterpolatedAndGrowsWithTheReach) {
   }
 }
 
-struct Data {
-  Metric metric;
-  Element element;
-  size_t dim;
-};
-
-class PartitionTest : public ::testing::TestWithParam<Data> {
+class PartitionTest : public IndexTest {
  protected:
-  static constexpr size_t kRows = 4'000;
-  static constexpr size_t kQueries = 50;
+  PartitionTest() : cells_(build_cells()), index_(*cells_) { set_index(index_); }
 
-  PartitionTest() : rng_(kSeed), rows_(draw()) {
+  std::unique_ptr<const BuiltCells> build_cells() {
     JobControl control;
-    auto built = build(rows_, options(), control);
+    const TestKind& kind = GetParam();
+    auto built =
+        build(rows_, {.metric = kind.metric, .element = kind.element, .dim = kind.dim, .seed = 5},
+              control);
     EXPECT_TRUE(built.ok()) << built.status().to_string();
-    cells_ = std::move(*built);
+    return std::move(*built);
   }
 
-  ArrayRows draw() {
-    const Data& data = GetParam();
-    std::vector<float> values = clustered(kRows + kQueries, data.dim, rng_);
-    if (data.element == Element::kI8) {
-      for (float& x : values) x = std::clamp(std::round(30 * x), -127.0F, 127.0F);
-    }
-    const size_t of_queries = kQueries * data.dim;
-    queries_ = to_element(data.element, data.dim, std::span(values).first(of_queries));
-    // Every seventh row has no vector.
-    std::vector<bool> absent(kRows, false);
-    for (size_t r = 0; r < kRows; r += 7) absent[r] = true;
-    for (size_t r = 0; r < kRows; ++r) {
-      if (absent[r]) std::fill_n(values.begin() + of_queries + r * data.dim, data.dim, 0.0F);
-    }
-    return {data.element, data.dim,
-            to_element(data.element, data.dim, std::span(values).subspan(of_queries)), absent};
-  }
-  BuildOptions options() const {
-    return {.metric = GetParam().metric,
-            .element = GetParam().element,
-            .dim = GetParam().dim,
-            .seed = 5};
-  }
-  VectorsView queries() const {
-    return {queries_.data(), kQueries, GetParam().dim, GetParam().element, 0};
-  }
-  Bitmap present() const {
-    Bitmap mask(kRows, true);
-    EXPECT_TRUE(rows_.clear_absent(mask.words()).ok());
-    return mask;
-  }
-  /// By measuring: the slots of the k nearest rows that the mask lets through.
-  std::vector<std::set<uint32_t>> nearest(const Bitmap& mask, size_t k) const {
-    std::vector<std::set<uint32_t>> out;
-    const auto& kernels = distance::kernels(GetParam().metric, GetParam().element);
-    for (size_t q = 0; q < kQueries; ++q) {
-      std::vector<std::pair<float, uint32_t>> all;
-      for (uint32_t slot = 0; slot < kRows; ++slot) {
-        if (!mask.test(slot)) continue;
-        all.emplace_back(kernels.pair(queries().row(q), rows_.at(slot), GetParam().dim), slot);
-      }
-      const size_t n = std::min(k, all.size());
-      std::partial_sort(all.begin(), all.begin() + static_cast<ptrdiff_t>(n), all.end());
-      auto& set = out.emplace_back();
-      for (size_t i = 0; i < n; ++i) set.insert(all[i].second);
-    }
-    return out;
-  }
-  /// Searches for all queries. @return the slots that were offered, by query.
-  std::vector<std::vector<uint32_t>> offered(const Bitmap& mask, size_t k, double reach) {
-    const Stop never;
-    PreparedQueries prepared(GetParam().metric, queries(), never);
-    std::vector<Gathered> gathered(kQueries, Gathered(k, kInfinity));
-    std::vector<Gathered*> out;
-    for (Gathered& one : gathered) {
-      one.open({.candidates = 2 * kRows, .reach = reach});
-      out.push_back(&one);
-    }
-    const PartitionIndex index(*cells_);
-    const Scope scope{3, 0, kRows, mask.words().data(), mask.count()};
-    EXPECT_TRUE(index.search(prepared, scope, out).ok());
-    std::vector<std::vector<uint32_t>> slots(kQueries);
-    for (size_t q = 0; q < kQueries; ++q) {
-      for (const Candidate& candidate : gathered[q].candidates().kept()) {
-        EXPECT_EQ(candidate.source, 3U);
-        slots[q].push_back(candidate.slot);
-      }
-    }
-    return slots;
-  }
-  double reached(const Bitmap& mask, size_t k, double reach) {
-    const auto found = offered(mask, k, reach);
-    const auto wanted = nearest(mask, k);
-    size_t right = 0;
-    size_t of = 0;
-    for (size_t q = 0; q < kQueries; ++q) {
-      for (const uint32_t slot : wanted[q]) {
-        right += std::ranges::count(found[q], slot) > 0;
-        ++of;
-      }
-    }
-    return static_cast<double>(right) / static_cast<double>(of);
-  }
-
-  std::mt19937 rng_;
-  std::vector<std::byte> queries_;
-  const ArrayRows rows_;
-  std::unique_ptr<const BuiltCells> cells_;
+  const std::unique_ptr<const BuiltCells> cells_;
+  const PartitionIndex index_;
 };
 
 TEST_P(PartitionTest, WithAReachOfOneEveryRowThatHasAVectorIsOfferedAndNoOther) {
@@ -347,57 +248,13 @@ TEST_P(PartitionTest, KeepsItsReachUnderAFilterAndFindsAllThatMatchIfTheyAreFew)
 }
 
 TEST_P(PartitionTest, StatesTheErrorsOfItsEstimates) {
-  const Bitmap all = present();
-  const Stop never;
-  PreparedQueries prepared(GetParam().metric, queries(), never);
-  std::vector<Gathered> gathered(kQueries, Gathered(10, kInfinity));
-  std::vector<Gathered*> out;
-  for (Gathered& one : gathered) {
-    one.open({.candidates = 200, .reach = 0.95});
-    out.push_back(&one);
-  }
-  const PartitionIndex index(*cells_);
-  ASSERT_TRUE(index.search(prepared, {0, 0, kRows, all.words().data(), all.count()}, out).ok());
-  const auto& kernels = distance::kernels(GetParam().metric, GetParam().element);
-  double squares = 0;
-  size_t count = 0;
-  for (size_t q = 0; q < kQueries; ++q) {
-    const auto candidates = gathered[q].candidates().sorted();
-    std::vector<float> errors(candidates.size());
-    ASSERT_TRUE(index.standard_errors(prepared, q, candidates, errors.data()).ok());
-    for (size_t i = 0; i < candidates.size(); ++i) {
-      const float exact =
-          kernels.pair(queries().row(q), rows_.at(candidates[i].slot), GetParam().dim);
-      if (errors[i] == 0) {  // the only row of its cell
-        EXPECT_NEAR(candidates[i].estimate, exact, 1e-2 * std::fabs(static_cast<double>(exact)));
-        continue;
-      }
-      const double off = static_cast<double>((candidates[i].estimate - exact) / errors[i]);
-      squares += off * off;
-      ++count;
-    }
-  }
   // The best estimates of many rows are too low; by how much, their number decides.
-  const double rms = std::sqrt(squares / static_cast<double>(count));
+  const double rms = error_over_stated(200, 0.95);
   EXPECT_LT(rms, 1.5) << "seed " << kSeed;
   EXPECT_GT(rms, 0.3) << "seed " << kSeed;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, PartitionTest,
-                         ::testing::Values(Data{Metric::kL2, Element::kF32, 8},
-                                           Data{Metric::kL2, Element::kF32, 128},
-                                           Data{Metric::kL2, Element::kF16, 48},
-                                           Data{Metric::kL2, Element::kI8, 32},
-                                           Data{Metric::kCosine, Element::kF32, 96},
-                                           Data{Metric::kCosine, Element::kI8, 64},
-                                           Data{Metric::kInnerProduct, Element::kF32, 64},
-                                           Data{Metric::kInnerProduct, Element::kF16, 40}),
-                         [](const auto& instance) {
-                           const Data& data = instance.param;
-                           return std::string(metric_name(data.metric)) + "_" +
-                                  std::string(element_name(data.element)) + "_" +
-                                  std::to_string(data.dim);
-                         });
+INSTANTIATE_TEST_SUITE_P(Kinds, PartitionTest, ::testing::ValuesIn(kTestKinds), name_of_kind);
 
 TEST(PartitionBuildTest, RefusesFewRowsAndLongOnesByName) {
   JobControl control;

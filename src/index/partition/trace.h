@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "index/calibration.h"
 #include "index/partition/assign.h"
-#include "index/partition/calibration.h"
 #include "index/partition/cells.h"
 #include "index/partition/ranking.h"
 #include "omendb/status.h"

@@ -1,6 +1,6 @@
-// Recall, work and time of a partition index over a file of vectors, stage by stage.
+// Recall, work and time of partitions, and of a graph, over a file of vectors, stage by stage.
 //
-//   partition_recall l2|cosine|ip BASE QUERY CELLS [spill 0|1] [queries]
+//   index_recall l2|cosine|ip BASE QUERY CELLS [queries]
 //
 // Files are u32 n, u32 d and n x d numbers: bytes if their name ends in .u8bin, else floats. Recall
 // is of the ten nearest, for the first and the second half of the queries; times are those that the
@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,11 +20,15 @@
 #include "distance/kernels.h"
 #include "index/array_rows.h"
 #include "index/exact_scan.h"
+#include "index/graph/build.h"
+#include "index/graph/graph_index.h"
 #include "index/partition/build.h"
 #include "index/partition/partition_index.h"
 
-namespace omendb::index::partition {
+namespace omendb::index {
 namespace {
+
+using partition::Points;
 
 constexpr size_t kNearest = 10;
 
@@ -94,14 +99,15 @@ struct Times {
 
 class Run {
  public:
-  Run(Metric metric, const Points& base, const Points& queries, const BuiltCells& cells)
-      : metric_(metric),
-        base_(base),
-        queries_(queries),
-        truth_(truth_of(metric, base, queries)),
-        cells_(cells),
-        index_(cells) {}
+  Run(Metric metric, const Points& base, const Points& queries)
+      : metric_(metric), base_(base), queries_(queries), truth_(truth_of(metric, base, queries)) {}
 
+  /// The index that measure() is about. Both are borrowed.
+  /// @param place  makes queries ready for it
+  void choose(const PartIndex& index, const std::function<void(PreparedQueries&)>& place) {
+    index_ = &index;
+    place_ = &place;
+  }
   void measure(double reach, size_t effort) {
     Times times;
     size_t found[2] = {0, 0};
@@ -125,11 +131,11 @@ class Run {
     gathered.open({.candidates = effort, .reach = reach, .margin = margin_});
     Gathered* const out[] = {&gathered};
     auto start = now();
-    prepared.for_cells(cells_.frame());
+    (*place_)(prepared);
     times.place += since(start);
     start = now();
     const auto rows = static_cast<uint32_t>(base_.count());
-    if (!index_.search(prepared, {0, 0, rows, nullptr, rows}, out).ok()) give_up("search failed");
+    if (!index_->search(prepared, {0, 0, rows, nullptr, rows}, out).ok()) give_up("search failed");
     times.visit += since(start);
     start = now();
     const auto kept = gathered.candidates().kept();
@@ -157,8 +163,8 @@ class Run {
   const Points& base_;
   const Points& queries_;
   std::vector<std::vector<Neighbor>> truth_;
-  const BuiltCells& cells_;
-  PartitionIndex index_;
+  const PartIndex* index_ = nullptr;
+  const std::function<void(PreparedQueries&)>* place_ = nullptr;
 };
 
 std::optional<Metric> metric_named(std::string_view name) {
@@ -168,48 +174,86 @@ std::optional<Metric> metric_named(std::string_view name) {
   return std::nullopt;
 }
 
-int run(int argc, char** argv) {
-  const std::optional<Metric> metric = argc < 5 ? std::nullopt : metric_named(argv[1]);
-  if (!metric) {
-    std::fprintf(stderr, "usage: %s l2|cosine|ip BASE QUERY CELLS [spill 0|1] [queries]\n",
-                 argv[0]);
-    return 2;
-  }
-  const Points base = read(argv[2]);
-  const Points queries = some_of(read(argv[3]), argc > 6 ? std::stoul(argv[6]) : 1'000);
-  const auto bytes = std::as_bytes(std::span(base.values));
-  const testing::ArrayRows rows(Element::kF32, base.dim, {bytes.begin(), bytes.end()});
-  JobControl control;
-  const auto start = now();
-  const auto built = build(rows,
-                           {.metric = *metric,
-                            .dim = base.dim,
-                            .seed = 42,
-                            .cells = std::stoul(argv[4]),
-                            .spill = argc <= 5 || std::string(argv[5]) != "0"},
-                           control);
-  if (!built.ok()) give_up(built.status().to_string());
-  const BuiltCells& cells = **built;
-  const double took = since(start);
-  const auto n = static_cast<double>(base.count());
-  std::printf(
-      "%zu x %zu, %zu cells: %.1f K rows/s, %.1f bytes a row\n", base.count(), base.dim,
-      cells.frame().cells(), n / took / 1e3,
-      static_cast<double>(cells.arrays().codes.size() + 4 * cells.arrays().slots.size()) / n);
-  std::printf("  slack / rows looked at, for k = 10:");
-  for (const Calibration::Entry& entry : cells.frame().calibration().table()[1]) {
+void print_calibration(const Calibration& calibration) {
+  std::printf("  slack / work, for k = 10:");
+  for (const Calibration::Entry& entry : calibration.table()[1]) {
     std::printf(" %.3f/%.0f", static_cast<double>(entry.slack), static_cast<double>(entry.rows));
   }
   std::printf("\n  reach effort   recall by half    place  visit rerank\n");
-  Run all(*metric, base, queries, cells);
-  for (const double reach : {0.9, 0.95, 0.97, 0.98, 0.99, 0.995}) {
-    for (const size_t effort : {50UL, 100UL, 200UL, 400UL}) all.measure(reach, effort);
+}
+
+struct Data {
+  Metric metric;
+  Points base;
+  Points queries;
+  testing::ArrayRows rows;
+
+  double rows_per_ms(double seconds) const {
+    return static_cast<double>(base.count()) / seconds / 1e3;
   }
+};
+
+constexpr uint64_t kSeed = 42;
+
+void try_partitions(const Data& data, const partition::BuiltCells& cells, Run& run) {
+  const size_t bytes = cells.arrays().codes.size() + 4 * cells.arrays().slots.size();
+  std::printf("  %zu cells, %.1f bytes a row\n", cells.frame().cells(),
+              static_cast<double>(bytes) / static_cast<double>(data.base.count()));
+  print_calibration(cells.frame().calibration());
+  const partition::PartitionIndex index(cells);
+  const std::function place = [&](PreparedQueries& q) { q.for_cells(cells.frame()); };
+  run.choose(index, place);
+  for (const double reach : {0.9, 0.95, 0.97, 0.98, 0.99, 0.995}) {
+    for (const size_t effort : {50UL, 100UL, 200UL, 400UL}) run.measure(reach, effort);
+  }
+}
+
+void try_graph(const Data& data, const partition::BuiltCells& cells, Run& run) {
+  JobControl control;
+  const double start = now();
+  const auto built = graph::build(
+      data.rows, cells, {.metric = data.metric, .dim = data.base.dim, .seed = kSeed}, control);
+  if (!built.ok()) give_up(built.status().to_string());
+  const graph::BuiltNodes& nodes = **built;
+  std::printf("graph: %.1f K rows/s, %zu bytes a row\n", data.rows_per_ms(since(start)),
+              nodes.frame().layout().bytes);
+  print_calibration(nodes.frame().calibration());
+  const graph::GraphIndex index(nodes);
+  const std::function place = [&](PreparedQueries& q) { q.for_graph(nodes.frame()); };
+  run.choose(index, place);
+  for (const double reach : {0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99}) {
+    for (const size_t effort : {12UL, 20UL}) run.measure(reach, effort);
+  }
+}
+
+int run(int argc, char** argv) {
+  const std::optional<Metric> metric = argc < 5 ? std::nullopt : metric_named(argv[1]);
+  if (!metric) {
+    std::fprintf(stderr, "usage: %s l2|cosine|ip BASE QUERY CELLS [queries]\n", argv[0]);
+    return 2;
+  }
+  Points base = read(argv[2]);
+  const auto bytes = std::as_bytes(std::span(base.values));
+  testing::ArrayRows rows(Element::kF32, base.dim, {bytes.begin(), bytes.end()});
+  const Data data{*metric, std::move(base),
+                  some_of(read(argv[3]), argc > 5 ? std::stoul(argv[5]) : 1'000), std::move(rows)};
+  JobControl control;
+  const double start = now();
+  const auto cells = partition::build(
+      data.rows,
+      {.metric = *metric, .dim = data.base.dim, .seed = kSeed, .cells = std::stoul(argv[4])},
+      control);
+  if (!cells.ok()) give_up(cells.status().to_string());
+  std::printf("%zu x %zu\npartitions: %.1f K rows/s\n", data.base.count(), data.base.dim,
+              data.rows_per_ms(since(start)));
+  Run all(*metric, data.base, data.queries);
+  try_partitions(data, **cells, all);
+  try_graph(data, **cells, all);
   return 0;
 }
 
 }  // namespace
-}  // namespace omendb::index::partition
+}  // namespace omendb::index
 int main(int argc, char** argv) {
-  return omendb::index::partition::run(argc, argv);
+  return omendb::index::run(argc, argv);
 }

@@ -1,9 +1,9 @@
-#include "index/partition/calibration.h"
+#include "index/calibration.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace omendb::index::partition {
+namespace omendb::index {
 
 namespace {
 
@@ -64,24 +64,40 @@ Calibration::Entry Calibration::at(double k, double reach) const {
              mix(table_[row + 1][column], table_[row + 1][column + 1], along), down);
 }
 
+Calibration::Entry Calibration::around(double k, double reach) const {
+  const auto above = std::ranges::lower_bound(kNearest, std::max(k, 1.0));
+  const auto right =
+      std::min<size_t>(static_cast<size_t>(above - kNearest.begin()), kNearest.size() - 1);
+  const Entry larger = at(kNearest[right], reach);
+  if (right == 0 || static_cast<double>(kNearest[right]) <= k) return larger;
+  const Entry smaller = at(kNearest[right - 1], reach);
+  return {std::max(larger.slack, smaller.slack), std::max(larger.rows, smaller.rows)};
+}
+
 std::array<Calibration::Entry, Calibration::kMisses.size()> calibrate(
     std::span<const Trace> traces) {
   std::vector<float> slacks;  // at which something more is reached
   for (const Trace& trace : traces) {
-    for (const uint32_t at : trace.found) slacks.push_back(trace.slack_at[at]);
+    for (const uint32_t at : trace.found) {
+      if (at != Trace::kNotReached) slacks.push_back(trace.slack_at[at]);
+    }
   }
   std::ranges::sort(slacks);
   slacks.erase(std::unique(slacks.begin(), slacks.end()), slacks.end());
+  const bool any = std::ranges::any_of(traces, [](const Trace& one) { return !one.found.empty(); });
   std::array<Calibration::Entry, Calibration::kMisses.size()> entries{};
-  for (size_t m = 0; m < entries.size() && !slacks.empty(); ++m) {
+  for (size_t m = 0; m < entries.size() && any; ++m) {
     const auto enough = std::partition_point(slacks.begin(), slacks.end(), [&](float slack) {
       const Outcome outcome = outcome_of(traces, slack);
       return outcome.missed + 2 * outcome.error > static_cast<double>(Calibration::kMisses[m]);
     });
-    const float slack = enough == slacks.end() ? slacks.back() : *enough;
-    entries[m] = {slack, static_cast<float>(outcome_of(traces, slack).rows)};
+    if (enough == slacks.end()) {
+      entries[m] = {slacks.empty() ? 0 : slacks.back(), Calibration::kNever};
+      continue;
+    }
+    entries[m] = {*enough, static_cast<float>(outcome_of(traces, *enough).rows)};
   }
   return entries;
 }
 
-}  // namespace omendb::index::partition
+}  // namespace omendb::index

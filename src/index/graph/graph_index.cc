@@ -1,0 +1,115 @@
+#include "index/graph/graph_index.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/status_macros.h"
+#include "index/graph/walk.h"
+
+namespace omendb::index::graph {
+
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+/// Where fewer rows than this share may be returned, a walk visits too many others.
+constexpr double kLeastShare = 0.4;
+/// Visits between two looks at the stop: about a millisecond.
+constexpr size_t kVisitsAStep = 2'048;
+
+Status damaged() {
+  return {StatusCode::kCorruption, "a node of the graph is damaged"};
+}
+
+/// Candidates on their way to the queue, which takes 32 at once.
+class Offers {
+ public:
+  Offers(const Scope& scope, CandidateQueue& out) : scope_(scope), out_(out) {}
+
+  void add(const Walk::Visit& visit) {
+    estimates_[size_] = visit.distance;
+    slots_[size_] = visit.slot;
+    nodes_[size_] = visit.node;
+    if (++size_ == kDegree) flush();
+  }
+  void flush() {
+    const uint32_t lanes = size_ == kDegree ? UINT32_MAX : (uint32_t{1} << size_) - 1;
+    out_.offer(lanes, estimates_, scope_.source, slots_, nodes_);
+    size_ = 0;
+  }
+
+ private:
+  const Scope& scope_;
+  CandidateQueue& out_;
+  float estimates_[kDegree] = {};
+  uint32_t slots_[kDegree] = {};
+  uint32_t nodes_[kDegree] = {};
+  size_t size_ = 0;
+};
+
+bool allowed(const Scope& scope, uint32_t slot) {
+  return scope.mask == nullptr || (scope.mask[slot / 64] >> (slot % 64) & 1) != 0;
+}
+
+/// Of the rows that have a vector.
+double share_of(const Scope& scope, const Nodes& nodes) {
+  return static_cast<double>(scope.matches) / static_cast<double>(nodes.count());
+}
+
+}  // namespace
+
+double GraphIndex::rows_looked_at(const Scope& scope, size_t k, double reach) const {
+  constexpr double kRowsAVisit = 200;  // of a scan of codes that takes as long
+  const double share = share_of(scope, nodes_);
+  const double passed = static_cast<double>(k) / std::max(share, 1e-9);
+  const double never = Calibration::kNever;
+  if (share < kLeastShare || passed > Calibration::kNearest.back()) return never;
+  const double visits = nodes_.frame().calibration().around(passed, reach).rows;
+  return visits * kRowsAVisit + static_cast<double>(nodes_.frame().entries().size());
+}
+
+Status GraphIndex::search(PreparedQueries& queries, const Scope& scope,
+                          std::span<Gathered* const> out) const {
+  if (scope.matches == 0) return {};
+  const std::span<GraphQuery> placed = queries.for_graph(nodes_.frame());
+  Walk walk(nodes_);
+  for (size_t q = 0; q < out.size(); ++q) {
+    Gathered& gathered = *out[q];
+    const double passed = static_cast<double>(gathered.k()) / share_of(scope, nodes_);
+    const float slack =
+        gathered.wanted_reach() < 1
+            ? nodes_.frame().calibration().around(passed, gathered.wanted_reach()).slack
+            : kInfinity;
+    TopK nearest(gathered.k());
+    Offers offers(scope, gathered.candidates());
+    float limit = kInfinity;
+    walk.start(placed[q]);
+    for (size_t visits = 0; walk.visit(limit); ++visits) {
+      if (visits % kVisitsAStep == 0) OMEN_RETURN_IF_ERROR(queries.stop().check());
+      const Walk::Visit& visited = walk.visited();
+      if (visited.slot >= nodes_.rows()) return damaged();
+      if (allowed(scope, visited.slot)) {
+        offers.add(visited);
+        nearest.offer(visited.distance, visited.slot);
+        limit = placed[q].limit(nearest.threshold(), slack);
+      }
+      walk.expand(limit);
+    }
+    if (walk.damaged()) return damaged();
+    offers.flush();
+  }
+  return {};
+}
+
+Status GraphIndex::standard_errors(PreparedQueries& queries, size_t query,
+                                   std::span<const Candidate> candidates, float* out) const {
+  const GraphQuery& placed = queries.for_graph(nodes_.frame())[query];
+  for (const Candidate& c : candidates) {
+    const std::byte* const record = nodes_.node(c.place);
+    if (record == nullptr) return damaged();
+    *out++ = placed.standard_error(NodeView(record, nodes_.frame().layout()), c.estimate);
+  }
+  return {};
+}
+
+}  // namespace omendb::index::graph

@@ -1,0 +1,29 @@
+// A part searched along the edges of a graph.
+#pragma once
+
+#include "index/graph/nodes.h"
+#include "index/part_index.h"
+
+namespace omendb::index::graph {
+
+/// Visits nodes, nearest first, until Calibration says that the rest is too far.
+class GraphIndex final : public PartIndex {
+ public:
+  /// @param nodes  borrowed; outlives this.
+  explicit GraphIndex(const Nodes& nodes) : nodes_(nodes) {}
+
+  uint32_t rows() const override { return nodes_.rows(); }
+  bool sound() const override { return nodes_.sound(); }
+  bool estimates() const override { return true; }
+  bool passes_over() const override { return true; }
+  double rows_looked_at(const Scope& scope, size_t k, double reach) const override;
+  Status search(PreparedQueries& queries, const Scope& scope,
+                std::span<Gathered* const> out) const override;
+  Status standard_errors(PreparedQueries& queries, size_t query,
+                         std::span<const Candidate> candidates, float* out) const override;
+
+ private:
+  const Nodes& nodes_;
+};
+
+}  // namespace omendb::index::graph
