@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "index/coded_index.h"
 #include "segment/center.h"
+#include "segment/index_sections.h"
 #include "segment/segment_format.h"
 
 namespace omendb::segment {
@@ -71,10 +72,6 @@ class SealedCodes final : public SealedIndex {
   const MappedCodes codes_;
   const index::CodedIndex searcher_{codes_};
 };
-
-Status corrupt(const storage::SectionFile& file, const std::string& what) {
-  return {StatusCode::kCorruption, "\"" + file.path() + "\": " + what};
-}
 
 Result<std::vector<float>> read_center(const storage::SectionFile& file, size_t dim) {
   OMEN_ASSIGN_OR_RETURN(const auto section, file.section(key(SectionKind::kCenter)));

@@ -8,9 +8,12 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "index/coded_index.h"
+#include "index/graph/build.h"
 #include "index/partition/build.h"
 #include "segment/center.h"
+#include "segment/index_sections.h"
 #include "segment/sealed_codes.h"
+#include "segment/sealed_graph.h"
 #include "segment/sealed_partition.h"
 #include "segment/segment_format.h"
 
@@ -32,6 +35,7 @@ constexpr Kind kKinds[] = {
     {IndexKind::kCoded, kSealedCodesVersion, kRotationSeed, open_codes, write_codes},
     {IndexKind::kPartition, kSealedPartitionVersion, kRotationSeed, open_partition,
      write_partition},
+    {IndexKind::kGraph, kSealedGraphVersion, kRotationSeed, open_graph, write_graph},
 };
 
 const Kind* find_kind(uint8_t kind) {
@@ -53,10 +57,6 @@ IndexHeader header_of(const Kind& kind, const IndexedRows& of) {
   header.dim = of.field.spec.dim;
   header.seed = kind.seed;
   return header;
-}
-
-Status corrupt(const storage::SectionFile& file, const std::string& what) {
-  return {StatusCode::kCorruption, "\"" + file.path() + "\": " + what};
 }
 
 Status check_header(const storage::SectionFile& file, const IndexHeader& expected) {
@@ -119,6 +119,10 @@ bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least) {
 
 uint64_t partition_build_bytes(const VectorSpec& spec, uint64_t vectors) {
   return index::partition::build_bytes({.dim = spec.dim}, vectors);
+}
+
+uint64_t graph_build_bytes(const VectorSpec& spec, uint64_t vectors) {
+  return index::graph::build_bytes({.dim = spec.dim}, vectors);
 }
 
 Result<std::shared_ptr<const SealedIndex>> SealedIndex::open(std::shared_ptr<storage::Env> env,

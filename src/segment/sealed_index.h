@@ -9,6 +9,7 @@
 #include "base/job_control.h"
 #include "codec/rabitq.h"
 #include "index/part_index.h"
+#include "index/partition/cells.h"
 #include "segment/segment.h"
 #include "storage/manifest.h"
 
@@ -18,6 +19,7 @@ namespace omendb::segment {
 enum class IndexKind : uint8_t {
   kCoded = 1,      ///< 1-bit codes of every row: index::CodedIndex
   kPartition = 2,  ///< rows by cells: index::partition::PartitionIndex
+  kGraph = 3,      ///< rows with edges to near ones: index::graph::GraphIndex
 };
 
 /// The rows and the field of a segment that an index is made for.
@@ -25,6 +27,8 @@ struct IndexedRows {
   const Segment& segment;
   const Field& field;
   size_t place;  ///< of the field in its collection's list
+  /// Partitions of the same rows, which a graph is built from; null: it makes some.
+  const index::partition::Cells* cells = nullptr;
 
   const index::Rows& rows() const { return segment.field(place); }
 };
@@ -49,6 +53,8 @@ class SealedIndex {
   virtual const index::PartIndex& searcher() const = 0;
   /// How the rows were encoded, which suits rows to come as well; null if they were not.
   virtual std::shared_ptr<const codec::rabitq::Encoder> encoder() const { return nullptr; }
+  /// The cells that the rows lie in; null if they lie in none.
+  virtual const index::partition::Cells* cells() const { return nullptr; }
 
  protected:
   explicit SealedIndex(std::shared_ptr<const storage::SectionFile> file) : file_(std::move(file)) {}
@@ -70,11 +76,12 @@ bool codes_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
 
 /// Whether partitions could make searches faster. @param least  they pay from this number on.
 bool partitions_pay(const VectorSpec& spec, uint64_t vectors, uint64_t least);
-/// Memory that building them takes at most.
+/// Memory that building them, or a graph, takes at most.
 uint64_t partition_build_bytes(const VectorSpec& spec, uint64_t vectors);
+uint64_t graph_build_bytes(const VectorSpec& spec, uint64_t vectors);
 
 /// Writes and syncs an index file (not its folder). It reads the rows by chunks, and holds no more
-/// of them in memory; nor of an index of codes. An index of partitions is in memory until it is
+/// of them in memory; nor of an index of codes. Partitions and graphs are in memory until they are
 /// written.
 /// @param control  gets each chunk of rows as progress; may stop the work between two chunks.
 /// @return the index's entry for the manifest, without its name.

@@ -13,6 +13,7 @@
 #include "index/partition/build.h"
 #include "index/partition/partition_index.h"
 #include "segment/center.h"
+#include "segment/index_sections.h"
 #include "segment/segment_format.h"
 
 namespace omendb::segment {
@@ -21,24 +22,6 @@ namespace {
 
 namespace partition = index::partition;
 namespace rabitq = codec::rabitq;
-using index::Calibration;
-
-constexpr size_t kCalibrationBytes = sizeof(Calibration::Table);
-static_assert(sizeof(Calibration::Entry) == 8 && kCalibrationBytes == 3 * 14 * 8);
-
-Status corrupt(const storage::SectionFile& file, const std::string& what) {
-  return {StatusCode::kCorruption, "\"" + file.path() + "\": " + what};
-}
-
-template <class T>
-std::span<const T> array_of(std::span<const std::byte> bytes) {
-  const void* const at = bytes.data();  // sections begin on pages
-  return {static_cast<const T*>(at), bytes.size() / sizeof(T)};
-}
-
-bool all_finite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
-}
 
 /// The sections of an index file, mapped.
 struct Sections {
@@ -48,16 +31,6 @@ struct Sections {
   storage::Section slots;
   storage::Section codes;
 };
-
-/// A section that holds `bytes` bytes.
-Result<storage::Section> section_of(const storage::SectionFile& file, SectionKind kind,
-                                    uint64_t bytes) {
-  OMEN_ASSIGN_OR_RETURN(auto section, file.section(key(kind)));
-  if (section.size() == bytes) return section;
-  return corrupt(file, "section " + std::to_string(static_cast<uint32_t>(kind)) + " has " +
-                           std::to_string(section.size()) + " bytes; expected " +
-                           std::to_string(bytes));
-}
 
 /// Cells of a mapped index file. What a search reads of a cell is checked when it is first read.
 class MappedCells final : public partition::Cells {
@@ -155,6 +128,7 @@ class SealedPartition final : public SealedIndex {
       : SealedIndex(file), cells_(std::move(file), std::move(sections), space, parts, rows) {}
 
   const index::PartIndex& searcher() const override { return searcher_; }
+  const partition::Cells* cells() const override { return &cells_; }
 
  private:
   const MappedCells cells_;
@@ -163,7 +137,7 @@ class SealedPartition final : public SealedIndex {
 
 struct Head {
   PartitionHeader header;
-  Calibration::Table table;
+  index::Calibration calibration;
 };
 
 Result<Head> read_head(const storage::SectionFile& file) {
@@ -173,18 +147,13 @@ Result<Head> read_head(const storage::SectionFile& file) {
   OMEN_ASSIGN_OR_RETURN(const auto bytes, section.bytes());
   Head head;
   std::memcpy(&head.header, bytes.data(), sizeof head.header);
-  std::memcpy(&head.table, bytes.data() + sizeof head.header, kCalibrationBytes);
   const PartitionHeader& h = head.header;
   if (h.cells == 0 || h.blocks >= UINT32_MAX / rabitq::kBlockRows || h.reserved != 0 ||
       !(h.longest >= 0 && h.longest <= codec::CellEncoder::kMostLength)) {
     return corrupt(file, "the header of the partitions makes no sense");
   }
-  for (const auto& row : head.table) {
-    for (const Calibration::Entry& entry : row) {
-      if (entry.slack >= 0 && entry.rows >= 0) continue;
-      return corrupt(file, "the calibration makes no sense");
-    }
-  }
+  OMEN_ASSIGN_OR_RETURN(head.calibration,
+                        read_calibration(file, bytes.subspan(sizeof head.header), 0));
   return head;
 }
 
@@ -197,13 +166,6 @@ Status check_first_block(const storage::SectionFile& file, const storage::Sectio
     return {};
   }
   return corrupt(file, "the cells do not follow each other");
-}
-
-Status append(storage::SectionFileWriter& out, SectionKind kind,
-              std::initializer_list<std::span<const std::byte>> arrays) {
-  OMEN_RETURN_IF_ERROR(out.begin(key(kind)));
-  for (const auto array : arrays) OMEN_RETURN_IF_ERROR(out.append(array));
-  return out.end();
 }
 
 }  // namespace
@@ -236,7 +198,7 @@ Result<std::shared_ptr<const SealedIndex>> open_partition(
                                       .center_codes = center_codes.data(),
                                       .origin = points.first(space.dim()),
                                       .seed = kRotationSeed,
-                                      .calibration = Calibration(head.table)};
+                                      .calibration = head.calibration};
   return std::shared_ptr<const SealedIndex>(std::make_shared<SealedPartition>(
       std::move(file), std::move(sections), space, parts, of.segment.rows()));
 }
@@ -254,7 +216,7 @@ Status write_partition(storage::SectionFileWriter& out, const IndexedRows& of,
   const partition::Frame& frame = built->frame();
   const PartitionHeader header{static_cast<uint32_t>(frame.cells()), arrays.first_block.back(),
                                frame.space().longest(), 0};
-  const Calibration::Table& table = frame.calibration().table();
+  const index::Calibration::Table& table = frame.calibration().table();
   OMEN_RETURN_IF_ERROR(
       append(out, SectionKind::kPartition,
              {std::as_bytes(std::span(&header, 1)), std::as_bytes(std::span(&table, 1))}));

@@ -29,6 +29,11 @@ enum class SectionKind : uint32_t {
   kPartitionFirstBlock = 24,   // (cells + 1) x u32
   kPartitionSlots = 25,        // blocks x 32 x u32
   kPartitionCodes = 26,        // blocks x block_bytes
+  kGraph = 27,                 // graphs: GraphHeader, calibration
+  kGraphOrigin = 28,           // coordinates x f32
+  kGraphEntries = 29,          // entries x u32
+  kGraphEntryCodes = 30,       // ceil(entries / 32) x block_bytes
+  kGraphNodes = 31,            // nodes x record
   kTombstones = 50             // tombstone files: ascending u32 slots
 };
 constexpr storage::SectionKey key(SectionKind kind, FieldId field = kUnnamedField) {

@@ -87,8 +87,8 @@ Status GraphIndex::search(PreparedQueries& queries, const Scope& scope,
     for (size_t visits = 0; walk.visit(limit); ++visits) {
       if (visits % kVisitsAStep == 0) OMEN_RETURN_IF_ERROR(queries.stop().check());
       const Walk::Visit& visited = walk.visited();
-      if (visited.slot >= nodes_.rows()) return damaged();
-      if (allowed(scope, visited.slot)) {
+      // A distance that is not a number comes from a file made to harm.
+      if (allowed(scope, visited.slot) && !std::isnan(visited.distance)) {
         offers.add(visited);
         nearest.offer(visited.distance, visited.slot);
         limit = placed[q].limit(nearest.threshold(), slack);
