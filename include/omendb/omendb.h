@@ -246,7 +246,7 @@ typedef struct omendb_open_options {
   size_t max_sealing_memtables; /* 1..64: full ones, before writers wait for the disk; 0 = 4 */
   int32_t mode;                 /* OMENDB_MODE_*; 0 = READ_WRITE */
   uint64_t lock_timeout_ms;     /* 0..86,400,000: how long to wait while another holds the lock */
-  size_t max_build_bytes;       /* 1 MiB..1 TiB for one merge, or one index build; 0 = 1 GiB */
+  size_t max_build_bytes;       /* 1 MiB..1 TiB for one merge or build; 0 = a quarter of memory */
   size_t max_writes_in_flight;  /* 1..1,048,576 writes whose callback has not come; 0 = 1,024 */
   const struct omendb_executor* executor; /* omendb_async.h; NULL = threads of the database's own */
 } omendb_open_options;

@@ -47,10 +47,11 @@ struct OpenOptions {
   /// Full memtables that a collection may hold before writers wait for the disk.
   size_t max_sealing_memtables = 4;  ///< 1..64
   /// Memory that one merge of segments, or the build of one index, may use, without the files that
-  /// it maps. A merge takes fewer segments if they do not fit; a segment whose partitions would not
-  /// fit, about 10 million vectors of 128 dimensions at the default, is searched by its codes. Two
-  /// merges and one build may run in the background, and one merge in each compact().
-  size_t max_build_bytes = size_t{1} << 30;  ///< 1 MiB..1 TiB
+  /// it maps. A merge takes fewer segments if they do not fit. A segment whose partitions or graph
+  /// would not fit is searched without: of 128 dimensions, partitions take about 100 bytes a vector
+  /// and a graph 2,500. Two merges and one build may run in the background, and one merge in each
+  /// compact().
+  size_t max_build_bytes = 0;  ///< 1 MiB..1 TiB; 0: a quarter of the machine's memory
   /// Asynchronous writes, of all collections together, whose callback has not been called yet. One
   /// more is refused with kLimitExceeded.
   size_t max_writes_in_flight = 1'024;  ///< 1..1,048,576

@@ -34,6 +34,10 @@ struct CoreOptions {
   /// A segment with so many vectors in a field gets partitions, in the background. Of fewer, all
   /// codes are scanned about as fast.
   uint64_t least_partitioned_vectors = 50'000;
+  /// A segment with so many vectors in a field may get a graph; see graphs_pay(). One that is not
+  /// so many times faster than the partitions is not kept.
+  uint64_t least_graph_vectors = 50'000;
+  double least_graph_speedup = 1.5;
 };
 
 /// Merges that take long have a lane of their own, so that short ones need not wait for them.
@@ -137,9 +141,12 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   Status drop_index(const IndexOf& unwanted);
   /// An index was found damaged by a search: has the background build it anew.
   void note_failed_index() const { host_.wake(Work::kIndex, name_); }
+  /// Counts the queries of a search: graphs pay only where much is searched. Any thread.
+  void note_queries(uint64_t queries) const;
   /// Why indexes that the manifest names cannot be used; one a file.
   std::vector<Status> index_problems() const;
-  /// Waits until no seal is left to do, no merge would pay and no index is lacking.
+  /// Waits until no seal is left to do, no merge would pay and no index is lacking. Graphs are
+  /// built although they may not have paid yet.
   /// @error kDeadlineExceeded, kClosed; what a seal or a merge failed with meanwhile.
   Status optimize(const Jobs::Deadline& deadline);
   /// Seals everything that was written before the call.
@@ -302,6 +309,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
 
   // Indexing: tend/index.cc.
   bool should_have_codes(const segment::Field& field, uint64_t vectors) const;
+  /// Whether a graph saves more time than it takes to build.
+  bool graphs_pay(const segment::Field& field, uint64_t vectors) const;
   /// The kinds of index that a segment should have in a field.
   std::vector<segment::IndexKind> wanted_kinds(const segment::Field& field, uint64_t vectors) const;
   segment::WriteOptions write_options(Jobs::Running& job, const segment::Fields& fields,
@@ -312,7 +321,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   bool unsettled() const OMEN_REQUIRES(commit_mutex_);
   std::optional<IndexOf> choose_index() const OMEN_REQUIRES(commit_mutex_);
   std::unique_ptr<Jobs::Running> begin_index(std::optional<IndexOf>& wanted);
-  Status build(const IndexOf& wanted, Jobs::Running& job);
+  /// @param must_pay  whether a graph that is not faster than partitions is thrown away.
+  Status build(const IndexOf& wanted, Jobs::Running& job, bool must_pay);
   Status commit_index(const IndexOf& of, const segment::NamedIndex* built, NewFiles& files);
 
   // The end of all three: tend/commit.cc.
@@ -339,6 +349,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   const uint32_t id_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> dropped_{false};
+  mutable std::atomic<uint64_t> queries_{0};  ///< since the opening
+  std::atomic<uint32_t> optimizing_{0};       ///< calls of optimize() that wait
 
   Jobs jobs_;
   Mutex compact_mutex_;
@@ -350,6 +362,8 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   std::vector<SegmentState> left_behind_ OMEN_GUARDED_BY(commit_mutex_);
   /// Segments too damaged for an index to be built of them: it is not tried again.
   std::set<std::string> not_indexable_ OMEN_GUARDED_BY(commit_mutex_);
+  /// Segments whose graph is no faster than their partitions.
+  std::set<std::string> without_graph_ OMEN_GUARDED_BY(commit_mutex_);
   mutable Mutex state_mutex_;  // taken under any of the others, held for a copy
   CollectionState durable_ OMEN_GUARDED_BY(state_mutex_);
 

@@ -322,6 +322,7 @@ Result<SearchResult> Collection::search(const VectorsView& queries,
   return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
     const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
     bool index_failed = false;
+    core.note_queries(queries.count);
     auto result = collection::search(*now, core.name(), queries, options, stop,
                                      &handle_->database->pool(), &index_failed);
     if (index_failed) core.note_failed_index();
@@ -334,6 +335,7 @@ Result<SearchResult> Collection::search_ids(const IdsView& ids,
   return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
     const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
     bool index_failed = false;
+    core.note_queries(std::visit([](const auto& all) { return all.size(); }, ids));
     auto result = collection::search_ids(*now, core.name(), ids, options, stop,
                                          &handle_->database->pool(), &index_failed);
     if (index_failed) core.note_failed_index();

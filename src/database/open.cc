@@ -37,8 +37,10 @@ Status check_options(std::string_view path, const OpenOptions& options) {
       check_range("memtable_bytes", options.memtable_bytes, 64 << 10, uint64_t{4} << 30));
   OMEN_RETURN_IF_ERROR(check_range("max_sealing_memtables", options.max_sealing_memtables, 1, 64));
   OMEN_RETURN_IF_ERROR(check_range("lock_timeout_ms", options.lock_timeout_ms, 0, 86'400'000));
-  OMEN_RETURN_IF_ERROR(
-      check_range("max_build_bytes", options.max_build_bytes, 1 << 20, uint64_t{1} << 40));
+  if (options.max_build_bytes != 0) {
+    OMEN_RETURN_IF_ERROR(
+        check_range("max_build_bytes", options.max_build_bytes, 1 << 20, uint64_t{1} << 40));
+  }
   OMEN_RETURN_IF_ERROR(
       check_range("max_writes_in_flight", options.max_writes_in_flight, 1, 1 << 20));
   if (options.durability == Durability::kInterval) {
@@ -76,6 +78,12 @@ Result<std::unique_ptr<storage::FileLock>> take_lock(storage::Env& env, const st
   }
 }
 
+size_t build_bytes(const OpenOptions& options) {
+  constexpr uint64_t kLeast = uint64_t{64} << 20;
+  if (options.max_build_bytes != 0) return options.max_build_bytes;
+  return std::max(storage::memory_bytes() / 4, kLeast);
+}
+
 }  // namespace
 
 DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
@@ -86,7 +94,7 @@ DatabaseImpl::DatabaseImpl(std::string path, const OpenOptions& options,
       options_(options),
       core_options_{.memtable_bytes = options.memtable_bytes,
                     .max_sealing_memtables = options.max_sealing_memtables,
-                    .max_build_bytes = options.max_build_bytes},
+                    .max_build_bytes = build_bytes(options)},
       env_(std::move(env)),
       segments_(env_, join(path_, kSegmentsFolder)),
       log_store_(std::move(log)),

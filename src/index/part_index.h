@@ -40,8 +40,10 @@ class PartIndex {
 
   /// Whether search() offers candidates to Gathered::candidates(). If not, it adds hits.
   virtual bool estimates() const = 0;
-  /// Whether search() may pass over rows, as far as Gathered::wanted_reach() allows.
-  virtual bool passes_over() const { return false; }
+  /// Of the neighbours that a search may miss, the share that search() may pass over, as
+  /// Gathered::wanted_reach() says; the rest is for the errors of its estimates. 0: it looks at all
+  /// rows.
+  virtual double share_of_misses() const { return 0; }
   /// How many rows a query looks at, about; other work counts as the rows that take as long.
   /// @param reach  the share of the k nearest rows that are to be among them.
   virtual double rows_looked_at(const Scope& scope, size_t k, double reach) const = 0;

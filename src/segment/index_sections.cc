@@ -27,13 +27,13 @@ Result<storage::Section> section_of(const storage::SectionFile& file, SectionKin
 }
 
 Result<index::Calibration> read_calibration(const storage::SectionFile& file,
-                                            std::span<const std::byte> bytes, float least_slack) {
+                                            std::span<const std::byte> bytes) {
   OMEN_CHECK(bytes.size() == kCalibrationBytes);
   index::Calibration::Table table;
   std::memcpy(&table, bytes.data(), kCalibrationBytes);
   for (const auto& row : table) {
     for (const index::Calibration::Entry& entry : row) {
-      if (entry.slack >= least_slack && entry.rows >= 0) continue;
+      if (entry.slack >= 0 && entry.rows >= 0) continue;
       return corrupt(file, "the calibration makes no sense");
     }
   }

@@ -32,10 +32,9 @@ bool all_finite(std::span<const float> values);
 Result<storage::Section> section_of(const storage::SectionFile& file, SectionKind kind,
                                     uint64_t bytes);
 
-/// @param bytes       kCalibrationBytes
-/// @param least_slack that makes sense
+/// @param bytes  kCalibrationBytes
 Result<index::Calibration> read_calibration(const storage::SectionFile& file,
-                                            std::span<const std::byte> bytes, float least_slack);
+                                            std::span<const std::byte> bytes);
 
 /// Writes a section: the arrays, one after the other.
 Status append(storage::SectionFileWriter& out, SectionKind kind,

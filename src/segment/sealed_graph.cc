@@ -1,6 +1,7 @@
 #include "segment/sealed_graph.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -110,19 +111,19 @@ struct Head {
 };
 
 Result<Head> read_head(const storage::SectionFile& file, uint32_t rows) {
-  constexpr float kLeastSlack = -1;
   OMEN_ASSIGN_OR_RETURN(const auto section, section_of(file, SectionKind::kGraph,
                                                        sizeof(GraphHeader) + kCalibrationBytes));
   OMEN_ASSIGN_OR_RETURN(const auto bytes, section.bytes());
   Head head;
   std::memcpy(&head.header, bytes.data(), sizeof head.header);
   const GraphHeader& h = head.header;
-  if (h.nodes == 0 || h.nodes > rows || h.entries == 0 || h.entries > h.nodes || h.reserved != 0 ||
+  if (h.nodes == 0 || h.nodes > rows || h.entries == 0 || h.entries > h.nodes ||
+      !std::ranges::all_of(h.typical_squares, [](float x) { return x >= 0; }) ||
       !(h.longest >= 0 && h.longest <= codec::CellEncoder::kMostLength)) {
     return corrupt(file, "the header of the graph makes no sense");
   }
   OMEN_ASSIGN_OR_RETURN(head.calibration,
-                        read_calibration(file, bytes.subspan(sizeof head.header), kLeastSlack));
+                        read_calibration(file, bytes.subspan(sizeof head.header)));
   return head;
 }
 
@@ -160,7 +161,8 @@ Result<std::shared_ptr<const SealedIndex>> open_graph(
                                   .entries = entry_nodes,
                                   .entry_codes = entry_codes.data(),
                                   .seed = kRotationSeed,
-                                  .calibration = head.calibration};
+                                  .calibration = head.calibration,
+                                  .typical_squares = std::to_array(head.header.typical_squares)};
   return std::shared_ptr<const SealedIndex>(
       std::make_shared<SealedGraph>(std::move(file), std::move(sections), space, parts,
                                     MappedNodes::Size{rows, head.header.nodes}));
@@ -185,8 +187,11 @@ Status write_graph(storage::SectionFileWriter& out, const IndexedRows& of, JobCo
           control));
   const graph::BuiltNodes::Arrays& arrays = built->arrays();
   const graph::Frame& frame = built->frame();
-  const GraphHeader header{built->count(), static_cast<uint32_t>(frame.entries().size()),
-                           frame.space().longest(), 0};
+  const GraphHeader header{
+      built->count(),
+      static_cast<uint32_t>(frame.entries().size()),
+      frame.space().longest(),
+      {frame.typical_squares()[0], frame.typical_squares()[1], frame.typical_squares()[2]}};
   const index::Calibration::Table& table = frame.calibration().table();
   OMEN_RETURN_IF_ERROR(
       append(out, SectionKind::kGraph,

@@ -14,9 +14,9 @@ struct GraphHeader {
   uint32_t nodes;
   uint32_t entries;
   float longest;
-  uint32_t reserved;
+  float typical_squares[3];
 };
-static_assert(sizeof(GraphHeader) == 16);
+static_assert(sizeof(GraphHeader) == 24);
 
 /// @param file  whose header was checked.
 Result<std::shared_ptr<const SealedIndex>> open_graph(

@@ -75,10 +75,10 @@ TEST_F(SealedGraphTest, HeadersThatMakeNoSenseAreRefused) {
   EXPECT_EQ(code(SectionKind::kGraph, 4, uint32_t{0}), StatusCode::kCorruption);
   EXPECT_EQ(code(SectionKind::kGraph, 4, UINT32_MAX), StatusCode::kCorruption);
   EXPECT_EQ(code(SectionKind::kGraph, 8, nan), StatusCode::kCorruption);
-  EXPECT_EQ(code(SectionKind::kGraph, 12, uint32_t{1}), StatusCode::kCorruption);
-  EXPECT_EQ(code(SectionKind::kGraph, 16, nan), StatusCode::kCorruption);
-  EXPECT_EQ(code(SectionKind::kGraph, 16, -1.5F), StatusCode::kCorruption);
-  EXPECT_EQ(code(SectionKind::kGraph, 20, -1.0F), StatusCode::kCorruption);
+  EXPECT_EQ(code(SectionKind::kGraph, 12, -1.0F), StatusCode::kCorruption);
+  EXPECT_EQ(code(SectionKind::kGraph, 20, nan), StatusCode::kCorruption);
+  EXPECT_EQ(code(SectionKind::kGraph, 24, -0.5F), StatusCode::kCorruption);
+  EXPECT_EQ(code(SectionKind::kGraph, 28, -1.0F), StatusCode::kCorruption);
   EXPECT_EQ(code(SectionKind::kGraphOrigin, 4, nan), StatusCode::kCorruption);
   EXPECT_EQ(code(SectionKind::kGraphEntries, 0, kRows), StatusCode::kCorruption);
 }

@@ -153,7 +153,7 @@ Result<Head> read_head(const storage::SectionFile& file) {
     return corrupt(file, "the header of the partitions makes no sense");
   }
   OMEN_ASSIGN_OR_RETURN(head.calibration,
-                        read_calibration(file, bytes.subspan(sizeof head.header), 0));
+                        read_calibration(file, bytes.subspan(sizeof head.header)));
   return head;
 }
 

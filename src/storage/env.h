@@ -126,6 +126,10 @@ class Env {
 /// Microseconds on a clock that never goes back, since some moment. The same for every Env.
 uint64_t steady_micros();
 
+/// Memory of this machine, or the less of it that this process may use (cgroup v2). 4 GiB where
+/// that cannot be known.
+uint64_t memory_bytes();
+
 /// "dir/name".
 std::string join(std::string_view directory, std::string_view name);
 /// "dir" of "dir/name"; "." where there is none.

@@ -381,5 +381,10 @@ TEST(OverlayEnvTest, NoOperationChangesTheFilesBelow) {
   EXPECT_EQ(base->list("d")->size(), 3u);
 }
 
+TEST(MemoryTest, OfThisMachineIsKnown) {
+  EXPECT_GE(memory_bytes(), uint64_t{64} << 20);
+  EXPECT_LT(memory_bytes(), uint64_t{1} << 50);
+}
+
 }  // namespace
 }  // namespace omendb::storage

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -344,6 +345,19 @@ class PosixEnv final : public Env {
 std::shared_ptr<Env> Env::posix() {
   static const std::shared_ptr<Env> env = std::make_shared<PosixEnv>();
   return env;
+}
+
+uint64_t memory_bytes() {
+  uint64_t bytes = uint64_t{4} << 30;
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page_bytes > 0) {
+    bytes = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes);
+  }
+  // "max", or a number.
+  std::ifstream limit("/sys/fs/cgroup/memory.max");
+  uint64_t allowed = 0;
+  return limit >> allowed && allowed > 0 ? std::min(bytes, allowed) : bytes;
 }
 
 }  // namespace omendb::storage

@@ -1,6 +1,6 @@
-// The recall that codes, or partitions, and reranking reach, whatever the plan would have chosen:
-// from the fewest dimensions in which it estimates to many, for queries that are like the rows and
-// for others.
+// The recall that codes, partitions, or a graph, and reranking reach, whatever the plan would have
+// chosen: from the fewest dimensions in which it estimates to many, for queries that are like the
+// rows and for others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 #include "collection/read/passes.h"
 #include "index/coded_index.h"
 #include "index/exact_index.h"
+#include "index/graph/build.h"
+#include "index/graph/graph_index.h"
 #include "index/partition/build.h"
 #include "index/partition/partition_index.h"
 #include "segment/segment_test_util.h"
@@ -75,8 +77,9 @@ class Searches {
   size_t right(size_t k, double recall) {
     std::vector<index::Gathered> truth = found(in_full_, k, 1);
     by_index_.effort = 40 * k;
-    by_index_.reach = by_index_.passes_over() ? 1 - (1 - recall) / 2 : 1;
-    const double of_reached = by_index_.passes_over() ? by_index_.reach : recall;
+    const double share = by_index_.legs[0].index->share_of_misses();
+    by_index_.reach = 1 - share * (1 - recall);
+    const double of_reached = 1 - (1 - share) * (1 - recall);
     std::vector<index::Gathered> got = found(by_index_, k, of_reached);
     size_t right = 0;
     for (size_t q = 0; q < kQueries; ++q) {
@@ -139,6 +142,12 @@ TEST_P(CodedRecall, IsWhatWasPlannedForEveryK) {
   const index::partition::PartitionIndex partitions(**cells);
   Searches by_cells(data.metric, vectors, partitions, queries);
   expect_recall(by_cells, "partitions");
+  const auto nodes = index::graph::build(
+      vectors, **cells, {.metric = data.metric, .dim = data.dim, .seed = kSeed}, control);
+  ASSERT_TRUE(nodes.ok()) << nodes.status().to_string();
+  const index::graph::GraphIndex graph(**nodes);
+  Searches by_edges(data.metric, vectors, graph, queries);
+  expect_recall(by_edges, "graph");
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CodedRecall,

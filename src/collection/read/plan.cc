@@ -41,8 +41,6 @@ size_t choose_effort(const SearchOptions& options) {
 /// ten rows at .95, the recall is then two standard errors above the wanted one, and the model of
 /// the estimation errors may be off by a tenth (`make bench ARGS="--parts promises"`).
 constexpr double kPlannedMisses = 0.7;
-/// An index that passes over rows may cause this share of the misses, the estimates cause the rest.
-constexpr double kMissedByReach = 0.5;
 
 /// Candidates are dropped so many standard errors later than the model of the errors says: the k-th
 /// least estimate is below the k-th least distance, and a query that dropped too many goes again.
@@ -59,16 +57,24 @@ float errors_exceeded_by(double probability) {
   return static_cast<float>(high);
 }
 
-/// Sets what the plan's recall and reach are.
-/// @param passed_over  whether an index passes over rows.
-void aim(const SearchOptions& options, bool passed_over, SearchPlan& plan) {
-  double misses = 1 - options.recall;
-  if (options.effort != 0) {  // of a recall that would have as many candidates
-    misses = std::clamp(kCandidatesTimesMiss / static_cast<double>(plan.effort), 0.002, 0.5);
+/// The share of the nearest rows that a search may miss.
+double allowed_misses(const SearchOptions& options, size_t effort) {
+  if (options.effort == 0) return 1 - options.recall;
+  // That of a recall that would have as many candidates.
+  return std::clamp(kCandidatesTimesMiss / static_cast<double>(effort), 0.002, 0.5);
+}
+
+/// Sets what the plan's recall and reach are, by what the indexes that it chose may miss.
+void aim(const SearchOptions& options, double misses, SearchPlan& plan) {
+  double least = 1;  // share of the misses that an index may pass over
+  double most = 0;
+  for (const Leg& leg : plan.legs) {
+    const double share = leg.index->share_of_misses();
+    if (share > 0) least = std::min(least, share);
+    most = std::max(most, share);
   }
-  const double by_reach = passed_over ? kMissedByReach : 0;
-  plan.reach = 1 - by_reach * misses;
-  const double by_estimates = kPlannedMisses * (1 - by_reach) * misses;
+  plan.reach = 1 - least * misses;
+  const double by_estimates = kPlannedMisses * (1 - most) * misses;
   plan.recall = options.effort != 0 ? 1 : 1 - by_estimates;
   plan.margin = options.effort != 0 ? HUGE_VALF : errors_exceeded_by(by_estimates) + kSpareErrors;
 }
@@ -87,14 +93,14 @@ uint32_t indexed_rows(const index::PartIndex* index, uint32_t rows) {
 }
 
 /// The index that looks at the fewest rows, of those that are sound now.
-void choose_index(std::span<const index::PartIndex* const> indexes, size_t k, double reach,
+void choose_index(std::span<const index::PartIndex* const> indexes, size_t k, double misses,
                   Choice& choice) {
   for (const index::PartIndex* const index : indexes) {
     const auto rows = static_cast<uint32_t>(choice.work.rows);
     const uint32_t indexed = indexed_rows(index, rows);
     if (indexed == 0) continue;
     const index::Scope scope{0, 0, indexed, nullptr, choice.work.matches};
-    const double looked_at = index->rows_looked_at(scope, k, reach);
+    const double looked_at = index->rows_looked_at(scope, k, 1 - index->share_of_misses() * misses);
     if (choice.index != nullptr && choice.looked_at <= looked_at) continue;
     choice.index = index;
     choice.looked_at = looked_at;
@@ -168,10 +174,6 @@ bool SearchPlan::estimates() const {
                      [](const Leg& leg) { return leg.index->estimates(); });
 }
 
-bool SearchPlan::passes_over() const {
-  return std::ranges::any_of(legs, [](const Leg& leg) { return leg.index->passes_over(); });
-}
-
 bool SearchPlan::sound() const {
   return std::ranges::all_of(legs, [](const Leg& leg) { return leg.index->sound(); });
 }
@@ -184,7 +186,7 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
   plan.effort = choose_effort(options);
   const bool may_estimate = !options.exact && options.recall < 1 && spec.coded() &&
                             spec.dim >= index::CodedIndex::kLeastDim;
-  aim(options, true, plan);
+  const double misses = allowed_misses(options, plan.effort);
   std::vector<Choice> choices;
   uint64_t rows = 0;
   for (const Part& part : snapshot.parts) {
@@ -194,7 +196,7 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
     const index::Rows& seen = part.rows->field(field);
     Choice& choice = choices.emplace_back();
     choice.work = {seen.rows(), mask ? mask->count() : seen.rows(), seen.keeps_byte_codes()};
-    if (may_estimate) choose_index(part.indexes_of(field), options.k, plan.reach, choice);
+    if (may_estimate) choose_index(part.indexes_of(field), options.k, misses, choice);
     plan.matches += choice.work.matches;
     rows += choice.work.rows;
   }
@@ -210,7 +212,7 @@ Result<SearchPlan> make_plan(const Snapshot& snapshot, size_t field, const Searc
     add_legs(plan, p, snapshot.parts[p].rows->field(field), matches,
              estimate ? choices[p].index : nullptr);
   }
-  aim(options, plan.passes_over(), plan);
+  aim(options, misses, plan);
   return plan;
 }
 

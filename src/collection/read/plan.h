@@ -52,8 +52,6 @@ struct SearchPlan {
   std::vector<std::unique_ptr<const index::PartIndex>> indexes;
 
   bool estimates() const;
-  /// See PartIndex::passes_over(), of any index.
-  bool passes_over() const;
   /// See PartIndex::sound(), of all indexes.
   bool sound() const;
 };

@@ -1,6 +1,9 @@
 // Indexes of segments that are there: built, replaced and dropped, beside all else that is done.
 #include <gtest/gtest.h>
 
+#include <random>
+#include <thread>
+
 #include "collection/tend/tend_test_util.h"
 
 namespace omendb::collection {
@@ -100,7 +103,8 @@ class PartitionedTest : public TendTest {
     options.least_partitioned_vectors = vectors;
     return options;
   }
-  PartitionedTest() : TendTest(partitioned_from(200)) {}
+  explicit PartitionedTest(const CoreOptions& options = partitioned_from(200))
+      : TendTest(options) {}
 
   std::vector<uint8_t> kinds(size_t i = 0) const {
     std::vector<uint8_t> out;
@@ -137,6 +141,100 @@ TEST_F(PartitionedTest, PartitionsWaitForTheMergesOfTheirSegments) {
   EXPECT_EQ(kinds(0), (std::vector<uint8_t>{1}));
   EXPECT_TRUE(core_->index_next().value());
   EXPECT_EQ(kinds(0), (std::vector<uint8_t>{1, 2}));
+}
+
+/// Where graphs are kept from some speedup on.
+class GraphedTest : public PartitionedTest {
+ protected:
+  explicit GraphedTest(double speedup = 0, size_t max_build_bytes = 1 << 30)
+      : PartitionedTest(options(speedup, max_build_bytes)) {}
+
+  static CoreOptions options(double speedup, size_t max_build_bytes) {
+    CoreOptions options = partitioned_from(200);
+    options.least_graph_vectors = 200;
+    options.least_graph_speedup = speedup;
+    options.max_build_bytes = max_build_bytes;
+    return options;
+  }
+  void add_random_segment(size_t rows) {
+    std::mt19937 rng(83);
+    std::normal_distribution<float> normal;
+    std::vector<float> vectors(rows * kDim);
+    for (float& x : vectors) x = normal(rng);
+    const WriteBatch batch{.vectors = {vectors.data(), rows, kDim}};
+    ASSERT_TRUE(core_->put(batch, CollectionCore::PutMode::kAdd).ok());
+    seal();
+  }
+  void build_all() {
+    while (core_->index_next().value()) continue;
+  }
+};
+
+TEST_F(GraphedTest, GraphsAreBuiltOnceMuchWasSearched) {
+  add_random_segment(300);
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2}));
+  core_->note_queries(599);
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2})) << "a graph would not have paid yet";
+  core_->note_queries(1);
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2, 3}));
+  EXPECT_EQ((*core_->snapshot())->parts[0].indexes_of(0).size(), 3U);
+  EXPECT_TRUE(host_.orphans().empty());
+  add_random_segment(300);
+  ASSERT_TRUE(core_->compact().ok());
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2})) << "twice as many rows";
+  EXPECT_TRUE(host_.orphans().empty());
+}
+
+TEST_F(GraphedTest, OptimizeWaitsForGraphs) {
+  add_random_segment(300);
+  std::thread background([this] {
+    while (kinds() != std::vector<uint8_t>{1, 2, 3}) {
+      ASSERT_TRUE(core_->index_next().ok());
+    }
+  });
+  EXPECT_TRUE(core_->optimize(std::nullopt).ok());
+  background.join();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2, 3}));
+  ASSERT_TRUE(
+      core_->drop_index({host_.state().segments[0].name, kUnnamedField, IndexKind::kGraph}).ok());
+  EXPECT_FALSE(core_->index_next().value()) << "once nobody waits any more";
+}
+
+class SlowGraphTest : public GraphedTest {
+ protected:
+  SlowGraphTest() : GraphedTest(1e9) {}
+};
+
+TEST_F(SlowGraphTest, AGraphThatIsNoFasterIsNotKeptAndNotBuiltAgain) {
+  add_random_segment(300);
+  core_->note_queries(600);
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2}));
+  EXPECT_FALSE(core_->index_next().value()) << "it is not tried again";
+  EXPECT_TRUE(host_.orphans().empty());
+  const std::string segment = host_.state().segments[0].name;
+  ASSERT_TRUE(core_->build_index({segment, kUnnamedField, IndexKind::kGraph}).ok());
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2, 3})) << "who insists has it";
+}
+
+class GraphInLittleMemoryTest : public GraphedTest {
+ protected:
+  GraphInLittleMemoryTest()
+      : GraphedTest(0, segment::graph_build_bytes({kDim, Metric::kL2}, 1'000)) {}
+};
+
+TEST_F(GraphInLittleMemoryTest, SegmentsWhoseGraphWouldTakeMoreHaveNone) {
+  core_->note_queries(1'000'000);
+  add_random_segment(3'000);
+  build_all();
+  EXPECT_EQ(kinds(), (std::vector<uint8_t>{1, 2}));
+  add_random_segment(300);
+  build_all();
+  EXPECT_EQ(kinds(1), (std::vector<uint8_t>{1, 2, 3}));
 }
 
 class PartitionedInLittleMemoryTest : public TendTest {

@@ -12,6 +12,12 @@ bool CollectionCore::work_is_due() const {
 }
 
 Status CollectionCore::optimize(const Jobs::Deadline& deadline) {
+  struct Optimizing {
+    explicit Optimizing(std::atomic<uint32_t>& count) : count_(count) { ++count_; }
+    ~Optimizing() { --count_; }
+    std::atomic<uint32_t>& count_;
+  };
+  const Optimizing wait(optimizing_);
   const uint64_t failures = jobs_.mark().failures;
   while (true) {
     const Jobs::Mark seen = jobs_.mark();

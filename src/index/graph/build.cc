@@ -107,9 +107,10 @@ class Builder {
   std::unique_ptr<BuiltNodes::Arrays> begin_arrays() const;
   Status encode_rows(const Frame& frame, BuiltNodes::Arrays& arrays) const;
   Status encode_edges(const Lists& edges, const Frame& frame, BuiltNodes::Arrays& arrays) const;
-  Result<Calibration> calibrate_walks(const BuiltNodes& graph);
+  Result<std::unique_ptr<BuiltNodes>> calibrated(std::unique_ptr<BuiltNodes> graph);
   std::unique_ptr<BuiltNodes> graph_of(std::unique_ptr<BuiltNodes::Arrays> arrays,
-                                       const Calibration& calibration) const;
+                                       const Calibration& calibration = {},
+                                       const TypicalSquares& typical = {}) const;
 
   size_t count() const { return slots_.size(); }
   Result<const std::byte*> row_of(uint32_t node) const {
@@ -228,7 +229,7 @@ Status Builder::choose_by_search(const BuiltNodes& graph, Lists& edges) {
     while (visited.size() < kLinkVisits && walk.visit(limit)) {
       visited.push_back(walk.visited().node);
       nearest.offer(walk.visited().distance, walk.visited().node);
-      limit = query.limit(nearest.threshold(), kLinkSlack);
+      limit = query.limit(nearest.threshold(), kLinkSlack, 0);
       walk.expand(limit);
     }
     squares.resize(visited.size());
@@ -373,12 +374,21 @@ Status Builder::encode_edges(const Lists& edges, const Frame& frame,
 }
 
 std::unique_ptr<BuiltNodes> Builder::graph_of(std::unique_ptr<BuiltNodes::Arrays> arrays,
-                                              const Calibration& calibration) const {
+                                              const Calibration& calibration,
+                                              const TypicalSquares& typical) const {
   const BuiltNodes::Size size{rows_.rows(), static_cast<uint32_t>(count())};
-  return std::make_unique<BuiltNodes>(size, std::move(arrays), space_, options_.seed, calibration);
+  return std::make_unique<BuiltNodes>(size, std::move(arrays), space_, options_.seed, calibration,
+                                      typical);
 }
 
-Result<Calibration> Builder::calibrate_walks(const BuiltNodes& graph) {
+/// Nine in ten of the values are less. @param values  not empty
+float ninth_of_ten(std::vector<float> values) {
+  const auto at = values.begin() + static_cast<ptrdiff_t>(values.size() * 9 / 10);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+Result<std::unique_ptr<BuiltNodes>> Builder::calibrated(std::unique_ptr<BuiltNodes> graph) {
   std::vector<uint32_t> held(count());
   for (uint32_t node = 0; node < count(); ++node) held[node] = node;
   const size_t n = std::min(kHeldOut, held.size());
@@ -388,7 +398,7 @@ Result<Calibration> Builder::calibrate_walks(const BuiltNodes& graph) {
   std::vector<float> points;
   for (const uint32_t node : held) {
     OMEN_ASSIGN_OR_RETURN(const std::byte* const row, row_of(node));
-    const std::vector<float>& point = queries.emplace_back(graph.frame(), row).point;
+    const std::vector<float>& point = queries.emplace_back(graph->frame(), row).point;
     points.insert(points.end(), point.begin(), point.end());
   }
   const BatchScan scan(Metric::kL2, {points.data(), n, points_.dim, Element::kF32, 0});
@@ -399,20 +409,33 @@ Result<Calibration> Builder::calibrate_walks(const BuiltNodes& graph) {
     scan.scan({rows, points_.dim * sizeof(float), std::min(kChunk, count() - first), first}, tops);
     OMEN_RETURN_IF_ERROR(control_.proceed(0));
   }
-  std::array<std::vector<Trace>, Calibration::kNearest.size()> traces;
-  Walk walk(graph);
+  std::vector<std::vector<uint32_t>> nearest(n);
+  std::array<std::vector<float>, Calibration::kNearest.size()> squares;
   for (size_t i = 0; i < n; ++i) {
-    std::vector<uint32_t> nearest;
     for (const Neighbor& one : std::move(tops[i]).sorted()) {
-      if (one.slot != held[i]) nearest.push_back(one.slot);
+      if (one.slot == held[i]) continue;
+      nearest[i].push_back(one.slot);
+      for (size_t k = 0; k < squares.size(); ++k) {
+        if (nearest[i].size() > Calibration::kNearest[k]) continue;
+        squares[k].resize(i + 1);
+        squares[k][i] = one.distance;  // of the k-th, or the last there is
+      }
     }
-    Traces one = trace(walk, queries[i], held[i], nearest);
+  }
+  TypicalSquares typical{};
+  for (size_t k = 0; k < squares.size(); ++k) {
+    if (!squares[k].empty()) typical[k] = ninth_of_ten(squares[k]);
+  }
+  std::array<std::vector<Trace>, Calibration::kNearest.size()> traces;
+  Walk walk(*graph);
+  for (size_t i = 0; i < n; ++i) {
+    Traces one = trace(walk, queries[i], held[i], nearest[i], typical);
     for (size_t k = 0; k < traces.size(); ++k) traces[k].push_back(std::move(one[k]));
     OMEN_RETURN_IF_ERROR(control_.proceed(0));
   }
   Calibration::Table table;
   for (size_t k = 0; k < traces.size(); ++k) table[k] = calibrate(traces[k]);
-  return Calibration(table);
+  return graph_of(std::move(*graph).take(), Calibration(table), typical);
 }
 
 Result<std::unique_ptr<BuiltNodes>> Builder::run() {
@@ -428,31 +451,31 @@ Result<std::unique_ptr<BuiltNodes>> Builder::run() {
   }
   entries_ = choose_entries();
   connect_entries(edges);
-  auto graph = graph_of(begin_arrays(), {});
+  auto graph = graph_of(begin_arrays());
   auto arrays = std::move(*graph).take();  // the frame refers to them still
   OMEN_RETURN_IF_ERROR(encode_rows(graph->frame(), *arrays));
   OMEN_RETURN_IF_ERROR(encode_edges(edges, graph->frame(), *arrays));
-  graph = graph_of(std::move(arrays), {});
+  graph = graph_of(std::move(arrays));
   OMEN_RETURN_IF_ERROR(choose_by_search(*graph, edges));
   connect_entries(edges);
   arrays = std::move(*graph).take();
   OMEN_RETURN_IF_ERROR(encode_edges(edges, graph->frame(), *arrays));
-  graph = graph_of(std::move(arrays), {});
-  OMEN_ASSIGN_OR_RETURN(const Calibration calibration, calibrate_walks(*graph));
-  return graph_of(std::move(*graph).take(), calibration);
+  return calibrated(graph_of(std::move(arrays)));
 }
 
 }  // namespace
 
 BuiltNodes::BuiltNodes(const Size& size, std::unique_ptr<Arrays> arrays,
-                       const partition::Space& space, uint64_t seed, const Calibration& calibration)
+                       const partition::Space& space, uint64_t seed, const Calibration& calibration,
+                       const TypicalSquares& typical)
     : size_(size),
       arrays_(std::move(arrays)),
       frame_(space, {.origin = arrays_->origin,
                      .entries = arrays_->entries,
                      .entry_codes = arrays_->entry_codes.data(),
                      .seed = seed,
-                     .calibration = calibration}) {}
+                     .calibration = calibration,
+                     .typical_squares = typical}) {}
 
 uint64_t build_bytes(const BuildOptions& options, uint64_t rows) {
   // By row: its point, its record, four lists of rows near it, its node, and the nodes of two

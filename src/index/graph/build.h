@@ -34,7 +34,7 @@ class BuiltNodes final : public Nodes {
     uint32_t nodes = 0;
   };
   BuiltNodes(const Size& size, std::unique_ptr<Arrays> arrays, const partition::Space& space,
-             uint64_t seed, const Calibration& calibration);
+             uint64_t seed, const Calibration& calibration, const TypicalSquares& typical);
 
   const Arrays& arrays() const { return *arrays_; }
   /// What it was made of. Leaves nothing here.

@@ -59,13 +59,16 @@ double share_of(const Scope& scope, const Nodes& nodes) {
 }  // namespace
 
 double GraphIndex::rows_looked_at(const Scope& scope, size_t k, double reach) const {
-  constexpr double kRowsAVisit = 200;  // of a scan of codes that takes as long
+  // Of a scan of codes that takes as long as a visit: 1 M x 128 .71 us and 3.7 ns, 100 K x 384 .78
+  // us and 9.7 ns.
+  const double rows_a_visit =
+      60 + 17'000 / std::max(static_cast<double>(nodes_.frame().space().row_dim()), 32.0);
   const double share = share_of(scope, nodes_);
   const double passed = static_cast<double>(k) / std::max(share, 1e-9);
   const double never = Calibration::kNever;
   if (share < kLeastShare || passed > Calibration::kNearest.back()) return never;
   const double visits = nodes_.frame().calibration().around(passed, reach).rows;
-  return visits * kRowsAVisit + static_cast<double>(nodes_.frame().entries().size());
+  return visits * rows_a_visit + static_cast<double>(nodes_.frame().entries().size());
 }
 
 Status GraphIndex::search(PreparedQueries& queries, const Scope& scope,
@@ -80,6 +83,7 @@ Status GraphIndex::search(PreparedQueries& queries, const Scope& scope,
         gathered.wanted_reach() < 1
             ? nodes_.frame().calibration().around(passed, gathered.wanted_reach()).slack
             : kInfinity;
+    const float typical = nodes_.frame().typical_square(passed);
     TopK nearest(gathered.k());
     Offers offers(scope, gathered.candidates());
     float limit = kInfinity;
@@ -91,7 +95,7 @@ Status GraphIndex::search(PreparedQueries& queries, const Scope& scope,
       if (allowed(scope, visited.slot) && !std::isnan(visited.distance)) {
         offers.add(visited);
         nearest.offer(visited.distance, visited.slot);
-        limit = placed[q].limit(nearest.threshold(), slack);
+        limit = placed[q].limit(nearest.threshold(), slack, typical);
       }
       walk.expand(limit);
     }

@@ -15,7 +15,7 @@ class GraphIndex final : public PartIndex {
   uint32_t rows() const override { return nodes_.rows(); }
   bool sound() const override { return nodes_.sound(); }
   bool estimates() const override { return true; }
-  bool passes_over() const override { return true; }
+  double share_of_misses() const override { return 0.85; }
   double rows_looked_at(const Scope& scope, size_t k, double reach) const override;
   Status search(PreparedQueries& queries, const Scope& scope,
                 std::span<Gathered* const> out) const override;

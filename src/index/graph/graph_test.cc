@@ -250,7 +250,13 @@ TEST(GraphTraceTest, SaysWithWhichSlackEachNeighbourIsReached) {
   std::vector<uint32_t> nearest;
   for (size_t i = 0; i < 100; ++i) nearest.push_back(all[i].second);
   Walk walk(*nodes);
-  const Traces traces = trace(walk, query, self, nearest);
+  const TypicalSquares& typical = nodes->frame().typical_squares();
+  EXPECT_GT(typical[0], 0);
+  EXPECT_GT(typical[1], typical[0]);
+  EXPECT_GT(typical[2], typical[1]);
+  EXPECT_EQ(nodes->frame().typical_square(10), typical[1]);
+  EXPECT_EQ(nodes->frame().typical_square(1e9), typical[2]);
+  const Traces traces = trace(walk, query, self, nearest, typical);
   const Trace& ten = traces[1];
   ASSERT_EQ(ten.found.size(), 10U);
   EXPECT_TRUE(std::ranges::is_sorted(ten.slack_at));
@@ -264,7 +270,7 @@ TEST(GraphTraceTest, SaysWithWhichSlackEachNeighbourIsReached) {
     while (walk.visit(limit)) {
       seen = seen || walk.visited().node == wanted;
       top.offer(walk.visited().distance, walk.visited().node);
-      limit = query.limit(top.threshold(), slack);
+      limit = query.limit(top.threshold(), slack, typical[1]);
       walk.expand(limit);
     }
     return seen;
@@ -275,7 +281,7 @@ TEST(GraphTraceTest, SaysWithWhichSlackEachNeighbourIsReached) {
     ++reached;
     const float slack = ten.slack_at[ten.found[i]];
     EXPECT_TRUE(visits(slack + 1e-4F, nearest[i])) << i;
-    if (slack > -0.9F) {
+    if (slack > 0) {
       EXPECT_FALSE(visits(slack - 1e-3F, nearest[i])) << i;
     }
   }

@@ -1,6 +1,7 @@
 #include "index/graph/nodes.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace omendb::index::graph {
 
@@ -34,7 +35,19 @@ Frame::Frame(const partition::Space& space, const Parts& parts)
       entry_encoder_({.metric = Metric::kL2, .dim = space.dim(), .seed = parts.seed},
                      parts.origin.data()),
       row_encoder_({.metric = space.metric(), .element = space.element(), .dim = space.row_dim()}),
-      calibration_(parts.calibration) {}
+      calibration_(parts.calibration),
+      typical_squares_(parts.typical_squares) {}
+
+float Frame::typical_square(double k) const {
+  constexpr auto& marks = Calibration::kNearest;
+  size_t right = 1;
+  while (right + 1 < marks.size() && static_cast<double>(marks[right]) < k) ++right;
+  const double low = std::log(marks[right - 1]);
+  const double along =
+      std::clamp((std::log(std::max(k, 1.0)) - low) / (std::log(marks[right]) - low), 0.0, 1.0);
+  return static_cast<float>((1 - along) * double{typical_squares_[right - 1]} +
+                            along * double{typical_squares_[right]});
+}
 
 std::vector<std::byte> Frame::encode_entries(const float* points) const {
   std::vector<std::byte> codes(rabitq::coded_bytes(space_.dim(), entries_.size()));

@@ -13,6 +13,7 @@
 // (SymphonyQG: arXiv 2411.12229.) Nodes are numbered so that near rows lie near each other.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,6 +62,10 @@ class NodeView {
   const RecordLayout& layout_;
 };
 
+/// For each of Calibration::kNearest: the square of a row's distance to its k-th nearest, which is
+/// less for nine rows in ten.
+using TypicalSquares = std::array<float, Calibration::kNearest.size()>;
+
 /// What is the same for all searches. The arrays are borrowed.
 class Frame {
  public:
@@ -70,6 +75,7 @@ class Frame {
     const std::byte* entry_codes = nullptr;  ///< of encode_entries()
     uint64_t seed = 0;                       ///< of the rotation
     Calibration calibration;
+    TypicalSquares typical_squares = {};
   };
   Frame(const partition::Space& space, const Parts& parts);
 
@@ -85,6 +91,9 @@ class Frame {
   /// Of a row in its own record.
   const codec::sq8::Encoder& row_encoder() const { return row_encoder_; }
   const Calibration& calibration() const { return calibration_; }
+  const TypicalSquares& typical_squares() const { return typical_squares_; }
+  /// The same for any k; interpolated. 0 if it is not known.
+  float typical_square(double k) const;
 
   /// @param points  entries().size() x space().dim()
   std::vector<std::byte> encode_entries(const float* points) const;
@@ -99,6 +108,7 @@ class Frame {
   codec::rabitq::Encoder entry_encoder_;
   codec::sq8::Encoder row_encoder_;
   Calibration calibration_;
+  TypicalSquares typical_squares_;
 };
 
 /// Immutable and thread-safe.

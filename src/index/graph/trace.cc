@@ -9,7 +9,8 @@
 
 namespace omendb::index::graph {
 
-Traces trace(Walk& walk, GraphQuery& query, uint32_t self, std::span<const uint32_t> nearest) {
+Traces trace(Walk& walk, GraphQuery& query, uint32_t self, std::span<const uint32_t> nearest,
+             const TypicalSquares& typical) {
   constexpr size_t kMostVisits = 4'096;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Traces traces;
@@ -30,7 +31,7 @@ Traces trace(Walk& walk, GraphQuery& query, uint32_t self, std::span<const uint3
     if (found != place_of.end()) --left;
     for (size_t i = 0; i < traces.size(); ++i) {
       Trace& one = traces[i];
-      const float slack = query.slack(visited.estimate, tops[i].threshold());
+      const float slack = query.slack(visited.estimate, tops[i].threshold(), typical[i]);
       one.slack_at.push_back(visits == 0 ? slack : std::max(slack, one.slack_at.back()));
       one.rows_after.push_back(static_cast<float>(visits + 1));
       tops[i].offer(visited.distance, visited.node);

@@ -17,6 +17,7 @@ using Traces = std::array<Trace, Calibration::kNearest.size()>;
 /// @param self     the query's own node, which is left out.
 /// @param nearest  nodes of its true nearest rows, nearest first; Calibration::kNearest.back() of
 ///                 them, or all there are.
-Traces trace(Walk& walk, GraphQuery& query, uint32_t self, std::span<const uint32_t> nearest);
+Traces trace(Walk& walk, GraphQuery& query, uint32_t self, std::span<const uint32_t> nearest,
+             const TypicalSquares& typical);
 
 }  // namespace omendb::index::graph

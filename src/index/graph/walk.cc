@@ -39,14 +39,36 @@ GraphQuery::GraphQuery(const Frame& frame, const void* query)
   length = static_cast<float>(std::sqrt(squares));
 }
 
-float GraphQuery::slack(float estimate, float kth) const {
-  const float radius = to_edges.squared(kth);
-  return kth < kInfinity && radius > 0 ? to_edges.squared(estimate) / radius - 1 : -1;
+namespace {
+
+/// How a search goes on for a query from elsewhere: with the slack times `times`, and `more`.
+struct Stretch {
+  float times = 1;
+  float more = 0;
+};
+Stretch stretch(float square, float typical) {
+  constexpr float kMostRatio = 1.5F;
+  constexpr float kMore = 0.02F;
+  const float ratio = typical > 0 ? std::min(square / typical, kMostRatio) : 1;
+  if (!(ratio > 1)) return {};
+  return {ratio * ratio, kMore * (ratio * ratio - 1)};
 }
 
-float GraphQuery::limit(float kth, float slack) const {
+}  // namespace
+
+float GraphQuery::slack(float estimate, float kth, float typical) const {
+  const float radius = to_edges.squared(kth);
+  if (!(kth < kInfinity) || !(radius > 0)) return 0;
+  // Not below 0: of a query far from all rows, the distances are nearly equal.
+  const Stretch by = stretch(radius, typical);
+  return std::max(to_edges.squared(estimate) / radius - 1 - by.more, 0.0F) / by.times;
+}
+
+float GraphQuery::limit(float kth, float slack, float typical) const {
   if (!(kth < kInfinity)) return kInfinity;
-  return to_edges.estimate((1 + slack) * std::max(to_edges.squared(kth), 0.0F));
+  const float radius = std::max(to_edges.squared(kth), 0.0F);
+  const Stretch by = stretch(radius, typical);
+  return to_edges.estimate((1 + slack * by.times + by.more) * radius);
 }
 
 float GraphQuery::standard_error(const NodeView& node, float distance) const {

@@ -25,11 +25,14 @@ struct GraphQuery {
 
   GraphQuery(const Frame& frame, const void* query);
 
-  /// The slack with which a search gets to a node with this estimate. @param kth  infinity if there
-  /// are fewer than k rows yet.
-  float slack(float estimate, float kth) const;
+  /// The slack with which a search gets to a node with this estimate; see Calibration. A query
+  /// whose neighbours are farther than those of rows is from elsewhere, and edges lead to its
+  /// neighbours less directly: its searches go on in proportion.
+  /// @param kth      infinity if there are fewer than k rows yet
+  /// @param typical  Frame::typical_square() of k
+  float slack(float estimate, float kth, float typical) const;
   /// The estimate up to which a search goes on.
-  float limit(float kth, float slack) const;
+  float limit(float kth, float slack, float typical) const;
   /// One standard deviation of the error of a distance that was measured by the row in 8 bits.
   float standard_error(const NodeView& node, float distance) const;
 };

@@ -129,7 +129,10 @@ void Visitor::offer(const CellRows& rows, uint32_t first, uint32_t blocks, const
 
 double PartitionIndex::rows_looked_at(const Scope& scope, size_t k, double reach) const {
   // The center of a cell is looked at twice, and a cell that is visited costs as much as a block.
+  // A candidate that is measured costs as much as some sixty rows; it is a row far away.
   constexpr double kRowsACell = 32;
+  constexpr double kRowsACandidate = 60;
+  const double candidates = 100 + 5 * static_cast<double>(k);
   const Frame& frame = cells_.frame();
   const double share = static_cast<double>(scope.matches) / static_cast<double>(cells_.rows());
   const double passed = static_cast<double>(k) / std::max(share, 1e-9);
@@ -138,7 +141,8 @@ double PartitionIndex::rows_looked_at(const Scope& scope, size_t k, double reach
   const double all = static_cast<double>(cells_.lanes());
   const double rows = std::min(frame.calibration().at(passed, reach).rows * beyond, all);
   const double visits = rows / all * static_cast<double>(frame.cells());
-  return rows + 2 * static_cast<double>(frame.cells()) + visits * kRowsACell;
+  return rows + 2 * static_cast<double>(frame.cells()) + visits * kRowsACell +
+         candidates * kRowsACandidate;
 }
 
 Status PartitionIndex::search(PreparedQueries& queries, const Scope& scope,
