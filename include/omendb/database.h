@@ -178,7 +178,8 @@ class Collection {
   Result<CollectionInfo> info() const;
 
   /// Waits until the background work for this collection is done: no full memtable waits for its
-  /// seal, and no merge would pay. Points in a memtable that is not full stay there.
+  /// seal, no merge would pay, and no index is missing. Graphs are built as well, which otherwise
+  /// come once a segment was searched much. Points in a memtable that is not full stay there.
   /// CollectionInfo::jobs shows the progress. The work also goes on when nobody waits.
   /// @param timeout_ms  none = no limit; while others write, that may be for ever.
   /// @error kDeadlineExceeded; kNoSpace, kIoError, kCorruption and others if the work failed while

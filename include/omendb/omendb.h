@@ -543,9 +543,9 @@ OMENDB_API void omendb_collection_info_free(omendb_collection_info* info) OMENDB
 
 /*
  * Waits until the background work for the collection is done: no full memtable waits for its seal,
- * and no merge would pay. `timeout_ms` 0 is no limit; while others write, that may be for ever.
- * Fails with DEADLINE_EXCEEDED, with the error of the work if that fails while it waits, or with
- * CLOSED.
+ * no merge would pay, and no index is missing, graphs among them. `timeout_ms` 0 is no limit; while
+ * others write, that may be for ever. Fails with DEADLINE_EXCEEDED, with the error of the work if
+ * that fails while it waits, or with CLOSED.
  */
 OMENDB_API omendb_status omendb_collection_optimize(omendb_collection* collection,
                                                     uint64_t timeout_ms) OMENDB_NOEXCEPT;

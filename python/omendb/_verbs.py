@@ -463,8 +463,9 @@ class Verbs:
         return CollectionInfo(**info)
 
     def optimize(self, timeout: float | None = None) -> None:
-        """Waits until the background work is done: no file to write, no files to merge.
+        """Waits until the background work is done: no file to write or merge, no index missing.
 
+        Graphs are built as well, which otherwise come once a segment was searched much.
         ``info().jobs`` shows its progress; the work also goes on when nobody waits. ``compact()``
         does more: it merges all files into one.
 
