@@ -43,6 +43,12 @@ float at_least(double value) {
   return above <= double{kMaxFloat} ? static_cast<float>(above) : kInfinity;
 }
 
+/// @param x  |x| < 2^51
+double nearest_integer(double x) {
+  constexpr double kUnitsOnly = 0x1.8p52;  // doubles of this size have no fractions
+  return (x + kUnitsOnly) - kUnitsOnly;
+}
+
 /// Four sums side by side, so that additions need not wait for each other; always in this order.
 template <class Term>
 double sum_of(size_t n, Term term) {
@@ -229,20 +235,23 @@ PreparedQuery Encoder::prepare(const float* query) const {
   const float step =
       saturate(std::max(largest / kLargestWeight, reach / kLargestWeightSum) * (1 + 0x1p-22));
   const double inverse = step > 0 ? 1 / double{step} : 0;
-  // What one coordinate's rounding leaves is carried to the next, so that the k add up to 0.
+  // The k are the differences of rounded sums, so that they add up to 0.
   out.weight_lines.assign((dim + 63) / 64 * 2, PreparedQuery::Line{});
-  double carry = 0;
-  double squares = 0;
-  double error = 0;
+  std::vector<double> weights(dim);
+  double sum = 0;
+  double rounded = 0;
   for (size_t i = 0; i < dim; ++i) {
-    const double exact = (q[i] - mean) * inverse;
-    const double weight = std::nearbyint(exact + carry);
-    carry += exact - weight;
-    squares += weight * weight;
-    const double miss = q[i] - (double{out.mean} + double{step} * weight);
-    error += miss * miss;
-    out.weight_lines[i / 64 * 2 + i % 2].values[i % 64 / 2] = static_cast<int16_t>(weight);
+    sum += (q[i] - mean) * inverse;
+    const double up_to_here = nearest_integer(sum);
+    weights[i] = up_to_here - rounded;
+    rounded = up_to_here;
+    out.weight_lines[i / 64 * 2 + i % 2].values[i % 64 / 2] = static_cast<int16_t>(weights[i]);
   }
+  const double squares = sum_of(dim, [&](size_t i) { return weights[i] * weights[i]; });
+  const double error = sum_of(dim, [&](size_t i) {
+    const double miss = q[i] - (double{out.mean} + double{step} * weights[i]);
+    return miss * miss;
+  });
   const double share = square_scale(options_.metric);
   out.terms.mean_scale = saturate(out.inner_product ? -count * double{out.mean} : share * count);
   const double add = norm == 0 ? 0.5 : share * double{step} * double{step} * squares;
