@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/id_view.h"
 #include "base/status_macros.h"
 #include "collection/read/get.h"
 #include "collection/read/order.h"
@@ -335,7 +336,7 @@ Result<SearchResult> Collection::search_ids(const IdsView& ids,
   return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<SearchResult> {
     const Stop stop(options.cancel, options.timeout_ms, storage::steady_micros);
     bool index_failed = false;
-    core.note_queries(std::visit([](const auto& all) { return all.size(); }, ids));
+    core.note_queries(id_count(ids));
     auto result = collection::search_ids(*now, core.name(), ids, options, stop,
                                          &handle_->database->pool(), &index_failed);
     if (index_failed) core.note_failed_index();
