@@ -174,6 +174,17 @@ class Collection {
   ///        point that has no vector in the field.
   Result<SearchResult> search_ids(const IdsView& ids, const SearchOptions& options = {}) const;
 
+  /// Measures how much of the truth searches find, on the points as they are now: searches for
+  /// stored points, or for the caller's queries, as the options say, and compares the hits with
+  /// those of an exact search. All see one snapshot. A stored point is not its own neighbour. The
+  /// searches run one after the other; the exact answers, which take most of the time, run in
+  /// batches on all processors.
+  /// @param search  the searches to judge. With a sample, k is below kMaxK. The timeout and the
+  ///                flag hold for the whole call. where_each must be empty.
+  /// @error the errors of search(), kInvalidArgument and kLimitExceeded for the sample.
+  Result<RecallReport> measure_recall(const SearchOptions& search = {},
+                                      const RecallOptions& options = {}) const;
+
   /// @error kClosed; kNotFound while the collection is dropped, as for every call here.
   Result<CollectionInfo> info() const;
 

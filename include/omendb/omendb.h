@@ -562,6 +562,7 @@ OMENDB_API omendb_status omendb_collection_compact(omendb_collection* collection
 #endif
 
 #include "omendb/omendb_async.h"
+#include "omendb/omendb_recall.h"
 #include "omendb/omendb_results.h"
 #include "omendb/omendb_scan.h"
 #include "omendb/omendb_update.h"

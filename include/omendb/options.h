@@ -141,6 +141,16 @@ struct SearchOptions {
   std::vector<std::string> columns = {};
 };
 
+/// Whose neighbours Collection::measure_recall() looks for.
+struct RecallOptions {
+  /// How many stored points to search for, drawn at random from those with a vector in the field,
+  /// each at most once. More than there are: all of them.
+  uint64_t sample = 200;  ///< 1..kMaxBatchRows
+  uint64_t seed = 0;      ///< of the draw; the same points come again while nothing is written
+  /// The caller's own queries instead, as search() takes them. Borrowed.
+  std::optional<VectorsView> queries = {};
+};
+
 struct GetOptions {
   bool with_vectors = true;
   std::vector<std::string> vector_fields = {};  ///< fields that with_vectors returns; empty = all

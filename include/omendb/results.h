@@ -75,6 +75,19 @@ struct SearchResult {
   size_t dim = 0;               ///< of the vectors that were searched
 };
 
+/// How much of the truth searches find: Collection::measure_recall().
+struct RecallReport {
+  /// The mean share of a query's true neighbours that its search found; 1 if no query has any.
+  double recall = 1;
+  /// The range in which the mean of many such queries lies, with a probability of 95 %.
+  double low = 0;
+  double high = 1;
+  uint64_t queries = 0;           ///< that have a true neighbour, and so are in the mean
+  size_t k = 0;                   ///< neighbours asked for
+  double microseconds = 0;        ///< median time of one search
+  double exact_microseconds = 0;  ///< mean time of one exact answer in a batch of many
+};
+
 /// A filter names a column that no point has. That is allowed, but may be a typing mistake.
 struct FilterWarning {
   std::string column;   ///< as the filter names it

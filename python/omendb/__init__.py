@@ -11,6 +11,7 @@ from omendb import _core, errors
 from omendb._check import CheckReport, RepairReport, check, repair
 from omendb._database import Collection, Database, open
 from omendb._info import CollectionInfo, DatabaseStats, Job
+from omendb._recall import RecallReport
 from omendb._result import Hit, Point, Points, Result, Results, Scan
 from omendb.errors import (
     AlreadyExistsError,
@@ -70,6 +71,7 @@ __all__ = [
     "Point",
     "Points",
     "ReadOnlyError",
+    "RecallReport",
     "RepairReport",
     "Result",
     "Results",

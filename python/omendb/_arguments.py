@@ -153,10 +153,10 @@ def _wrong_order(one: Any) -> TypeMismatchError:
 
 def page_in(limit: Any, offset: Any) -> tuple[int | None, int]:
     """limit and offset as the engine takes them."""
-    return (None if limit is None else _whole(limit, "limit")), _whole(offset, "offset")
+    return (None if limit is None else whole(limit, "limit")), whole(offset, "offset")
 
 
-def _whole(value: Any, name: str) -> int:
+def whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise InvalidArgumentError(f"{name} is {shown(value)}; expected a whole number from 0")
     return min(int(value), 2**63)

@@ -227,6 +227,19 @@ class Collection:
         vector_fields: Sequence[str],
         timeout_ms: int,
     ) -> Rows: ...
+    def measure_recall(
+        self,
+        sample: int,
+        seed: int,
+        queries: object | None,
+        bits: int,
+        k: int,
+        where: Filter | None,
+        recall: float,
+        effort: int,
+        field: str,
+        timeout_ms: int,
+    ) -> dict[str, Any]: ...
     def info(self) -> dict[str, Any]: ...
     def optimize(self, timeout_ms: int) -> None: ...
     def compact(self) -> None: ...

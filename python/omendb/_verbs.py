@@ -17,10 +17,12 @@ from omendb._arguments import (
     order_in,
     page_in,
     wait_milliseconds,
+    whole,
 )
 from omendb._fields import wanted_vectors
 from omendb._ids import ids_in
 from omendb._info import CollectionInfo, Job
+from omendb._recall import RecallReport
 from omendb._result import Point, Points, Result, Results, Scan
 from omendb._search import (
     milliseconds,
@@ -454,6 +456,53 @@ class Verbs:
         except TypeError as error:
             raise wrong_option(error, exact, recall, radius, field) from None
         return Result(rows, 0, len(rows)) if single else Results(rows)
+
+    def measure_recall(
+        self,
+        sample: int = 200,
+        k: int = 10,
+        *,
+        recall: float | None = None,
+        effort: int | None = None,
+        where: Where = None,
+        queries: Any = None,
+        field: str | None = None,
+        seed: int = 0,
+        timeout: float | None = None,
+    ) -> RecallReport:
+        """Measures how much of the truth searches find, on the points as they are now.
+
+        Searches for ``sample`` stored points, drawn at random (``seed``), or for ``queries``, your
+        own vectors as :meth:`search` takes them, which tell more; compares the hits with those of
+        an exact search of the same snapshot. A point is not its own neighbour, and a hit as near
+        as the k-th true neighbour counts as found. ``k``, ``recall``, ``effort``, ``where`` and
+        ``field`` say which searches to judge; the points are drawn whether or not ``where``
+        matches them. The searches run one after the other, as a user's would; the exact answers,
+        which take most of the time, run in batches on all processors. ``timeout``: seconds after
+        which this raises :class:`DeadlineError`.
+        """
+        core = self._core_collection or self._open()
+        array, bits = None, 0
+        if queries is not None:
+            array, bits, _ = queries_in(queries, _element_of(core, field))
+        number, candidates = search_options(k, effort)
+        wanted = 0.95 if recall is None else recall
+        try:
+            report = core.measure_recall(
+                natural(sample, "sample"),
+                whole(seed, "seed"),
+                array,
+                bits,
+                number,
+                self._filter(core, where),
+                wanted,
+                candidates,
+                "" if field is None else field,
+                0 if timeout is None else milliseconds(timeout),
+            )
+        except TypeError as error:
+            raise wrong_option(error, False, wanted, None, field) from None
+        return RecallReport(**report)
 
     def info(self) -> CollectionInfo:
         """Returns the collection's dimension, metric, columns, points, bytes on disk and so on."""

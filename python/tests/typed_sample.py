@@ -29,5 +29,7 @@ def sample(folder: Path, vectors: NDArray[np.float32]) -> list[int | str]:
         except omendb.FilterError as error:
             column: int | None = error.column
             assert column
-        assert deleted and point and points and hit.distance == distances[0]
+        report: omendb.RecallReport = docs.measure_recall(sample=10, k=5, recall=0.9)
+        share: float = report.recall
+        assert deleted and point and points and share and hit.distance == distances[0]
         return [hit.id for hit in one]

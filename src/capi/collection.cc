@@ -397,6 +397,39 @@ omendb_status omendb_collection_search_ids(const omendb_collection* collection,
   });
 }
 
+omendb_status omendb_collection_measure_recall(const omendb_collection* collection, size_t k,
+                                               const omendb_search_options* search,
+                                               const omendb_recall_options* options,
+                                               omendb_recall_report* out) noexcept {
+  return fenced([&]() -> Status {
+    OMENDB_REQUIRE(out);
+    *out = {};
+    OMENDB_REQUIRE(collection);
+    auto searches = read_search_options(k, search);
+    if (!searches.ok()) return searches.status();
+    auto read = read_options(options, "omendb_recall_options");
+    if (!read.ok()) return read.status();
+    omendb::RecallOptions how;
+    if (read->sample != 0) how.sample = read->sample;
+    how.seed = read->seed;
+    if (read->queries != nullptr) {
+      auto queries = read_vectors(*read->queries);
+      if (!queries.ok()) return queries.status();
+      how.queries = *queries;
+    }
+    auto report = collection->collection.measure_recall(*searches, how);
+    if (!report.ok()) return report.status();
+    *out = {report->recall,
+            report->low,
+            report->high,
+            report->queries,
+            report->k,
+            report->microseconds,
+            report->exact_microseconds};
+    return {};
+  });
+}
+
 double omendb_score(int32_t metric, size_t dim, float distance) noexcept {
   return omendb::score(static_cast<omendb::Metric>(metric), dim, distance);
 }

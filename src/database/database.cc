@@ -10,6 +10,7 @@
 #include "base/id_view.h"
 #include "base/status_macros.h"
 #include "collection/read/get.h"
+#include "collection/read/measure_recall.h"
 #include "collection/read/order.h"
 #include "collection/read/scan_cursor.h"
 #include "collection/read/search.h"
@@ -341,6 +342,19 @@ Result<SearchResult> Collection::search_ids(const IdsView& ids,
                                          &handle_->database->pool(), &index_failed);
     if (index_failed) core.note_failed_index();
     return result;
+  });
+}
+
+Result<RecallReport> Collection::measure_recall(const SearchOptions& search,
+                                                const RecallOptions& options) const {
+  return read_call(*handle_, [&](const CollectionCore& core, auto now) -> Result<RecallReport> {
+    const Stop stop(search.cancel, search.timeout_ms, storage::steady_micros);
+    bool index_failed = false;
+    auto report =
+        collection::measure_recall(*now, core.name(), search, options, storage::steady_micros, stop,
+                                   &handle_->database->pool(), &index_failed);
+    if (index_failed) core.note_failed_index();
+    return report;
   });
 }
 

@@ -138,16 +138,6 @@ size_t affordable(const segment::VectorSpec& spec, size_t queries,
   return static_cast<size_t>(std::max(saved, 0.0) / cost.candidates(1));
 }
 
-/// Live rows that match and have a vector in the field; nothing if that is every row.
-Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowFilter& filter) {
-  OMEN_ASSIGN_OR_RETURN(auto mask, filter.mask(part));
-  const index::Rows& rows = part.rows->field(field);
-  if (rows.complete()) return mask;
-  if (!mask) mask.emplace(rows.rows(), true);
-  OMEN_RETURN_IF_ERROR(rows.clear_absent(mask->words()));
-  return mask;
-}
-
 /// Adds the legs of a part: `index`, which may be null, searches the rows that it covers; all
 /// others are measured.
 void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64_t matches,
@@ -168,6 +158,15 @@ void add_legs(SearchPlan& plan, uint32_t source, const index::Rows& rows, uint64
 }
 
 }  // namespace
+
+Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowFilter& filter) {
+  OMEN_ASSIGN_OR_RETURN(auto mask, filter.mask(part));
+  const index::Rows& rows = part.rows->field(field);
+  if (rows.complete()) return mask;
+  if (!mask) mask.emplace(rows.rows(), true);
+  OMEN_RETURN_IF_ERROR(rows.clear_absent(mask->words()));
+  return mask;
+}
 
 bool SearchPlan::estimates() const {
   return std::any_of(legs.begin(), legs.end(),

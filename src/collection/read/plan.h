@@ -56,6 +56,10 @@ struct SearchPlan {
   bool sound() const;
 };
 
+/// Live rows of a part that match and have a vector in the field; nothing if that is every row.
+/// @param field  its place.
+Result<std::optional<Bitmap>> mask_of(const Part& part, size_t field, const RowFilter& filter);
+
 /// @param field    the place of the vector field to search.
 /// @param queries  how many will be answered with the plan.
 /// @param stop     asked between parts, whose filters may take long.
