@@ -65,6 +65,11 @@ Result<std::unique_ptr<storage::FileLock>> take_lock(storage::Env& env, const st
   std::chrono::milliseconds pause{1};
   for (;;) {
     auto taken = env.lock(path, storage::describe_this_process(env.now_micros()));
+    if (taken.status().code() == StatusCode::kIoError) {
+      return Status(StatusCode::kIoError,
+                    taken.status().message() +
+                        "; what this process may not write it can read, opened with mode \"r\"");
+    }
     if (taken.status().code() != StatusCode::kLocked) return taken;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     if (left.count() <= 0) {
