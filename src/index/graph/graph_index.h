@@ -2,6 +2,7 @@
 #pragma once
 
 #include "index/graph/nodes.h"
+#include "index/graph/walk.h"
 #include "index/part_index.h"
 
 namespace omendb::index::graph {
@@ -23,6 +24,9 @@ class GraphIndex final : public PartIndex {
                          std::span<const Candidate> candidates, float* out) const override;
 
  private:
+  Status search_one(GraphQuery& query, const Scope& scope, const Stop& stop, Walk& walk,
+                    Gathered& out) const;
+
   const Nodes& nodes_;
 };
 

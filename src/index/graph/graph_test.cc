@@ -227,6 +227,30 @@ TEST(GraphBuildTest, FewRowsEqualRowsAndZerosHaveAGraph) {
   }
 }
 
+TEST(GraphBuildTest, EqualRowsByTheThousandAreSearchedInBoundedWork) {
+  std::mt19937 rng(kSeed);
+  constexpr size_t kDim = 16;
+  constexpr uint32_t kCount = 12'000;
+  std::vector<float> values = clustered(kCount, kDim, rng);
+  for (size_t r = 0; r < 10'000; ++r) std::copy_n(values.end() - kDim, kDim, &values[r * kDim]);
+  const ArrayRows rows(Element::kF32, kDim, to_element(Element::kF32, kDim, values));
+  const auto built = build_graph(rows, {Metric::kL2, Element::kF32, kDim});
+  std::vector<float> beside(values.end() - kDim, values.end());
+  beside[0] += 0.5F;
+  for (float* const query : {values.data(), beside.data()}) {
+    const Stop never;
+    PreparedQueries prepared(Metric::kL2, {query, 1, kDim}, never);
+    Gathered gathered(10, kInfinity);
+    gathered.open({.candidates = kCount, .reach = 0.8});
+    Gathered* const out[] = {&gathered};
+    ASSERT_TRUE(GraphIndex(*built).search(prepared, {0, 0, kCount, nullptr, kCount}, out).ok());
+    size_t equal = 0;
+    for (const Candidate& c : gathered.candidates().kept()) equal += c.slot < 10'000 ? 1 : 0;
+    EXPECT_GE(equal, 10U);
+    EXPECT_LE(gathered.candidates().kept().size(), 4'100U) << "of 12,000 rows";
+  }
+}
+
 TEST(GraphTraceTest, SaysWithWhichSlackEachNeighbourIsReached) {
   std::mt19937 rng(kSeed);
   constexpr size_t kDim = 24;
