@@ -32,6 +32,7 @@ uint16_t float_to_half(float value) {
 
 void to_f32(Element element, const void* row, size_t dim, float* out) {
   OMEN_CHECK(element != Element::kBinary);
+  if (dim == 0) return;  // memcpy takes no null
   const auto* bytes = static_cast<const std::byte*>(row);
   if (element == Element::kF32) {
     std::memcpy(out, bytes, dim * sizeof(float));
@@ -48,6 +49,7 @@ void to_f32(Element element, const void* row, size_t dim, float* out) {
 
 void from_f32(Element element, const float* values, size_t dim, std::byte* out) {
   OMEN_CHECK(element != Element::kBinary);
+  if (dim == 0) return;
   if (element == Element::kF32) {
     std::memcpy(out, values, dim * sizeof(float));
   } else if (element == Element::kF16) {
