@@ -129,7 +129,7 @@ bool read_field_header(ByteReader& in, uint32_t rows, PutField& field, FieldForm
 /// Reads the bits of a field that some points lack: neither none nor all are set.
 bool read_present(ByteReader& in, uint32_t rows, PutField& field) {
   std::span<const std::byte> bytes;
-  if (!in.bytes((uint64_t{rows} + 7) / 8, bytes)) return false;
+  if (rows == 0 || !in.bytes((uint64_t{rows} + 7) / 8, bytes)) return false;
   if (rows % 8 != 0 && (std::to_integer<uint8_t>(bytes.back()) >> (rows % 8)) != 0) return false;
   auto present = std::make_shared<Bitmap>(rows);
   std::memcpy(present->words().data(), bytes.data(), bytes.size());
