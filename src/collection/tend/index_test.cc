@@ -95,6 +95,21 @@ TEST_F(IndexTest, AnIndexThatIsLackingIsBuiltInTheBackgroundAndOptimizeWaitsForI
   EXPECT_TRUE(core_->optimize(soon).ok());
 }
 
+TEST_F(IndexTest, OptimizeSleepsWhileNothingChanges) {
+  add_segment(300);
+  ASSERT_TRUE(core_->drop_index(index_of(segment_name())).ok());
+  int wakes = 0;
+  host_.on_wake([&](Work work) {
+    ++wakes;
+    if (work == Work::kSeal) {
+      EXPECT_FALSE(core_->seal_next().value());
+    }
+  });
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  EXPECT_EQ(core_->optimize(soon).code(), StatusCode::kDeadlineExceeded);
+  EXPECT_LE(wakes, 3) << "each lane once";
+}
+
 class PartitionedTest : public TendTest {
  protected:
   static CoreOptions partitioned_from(uint64_t vectors) {

@@ -49,7 +49,8 @@ Result<bool> CollectionCore::seal_next() {
     room_.notify_all();
   }
   if (sealed.ok() && *sealed) host_.wake(Work::kMerge, name_);
-  jobs_.report(sealed.status());
+  // Nothing to seal is no change: optimize(), which woke this, would not sleep.
+  if (!sealed.ok() || *sealed) jobs_.report(sealed.status());
   return sealed;
 }
 

@@ -51,7 +51,12 @@ class FakeHost final : public Host {
   ThreadPool& pool() override { return pool_; }
   void when_durable(std::shared_ptr<CollectionCore>, Lsn) override {}
   void post(std::function<void()> task) override { task(); }
-  void wake(Work, const std::string&) override {}
+  void wake(Work work, const std::string&) override {
+    if (on_wake_) on_wake_(work);
+  }
+
+  /// Runs whenever a lane is woken.
+  void on_wake(std::function<void(Work)> run) { on_wake_ = std::move(run); }
 
   /// Runs once, in the middle of the next seal or merge.
   void meanwhile(std::function<void()> run) { meanwhile_ = std::move(run); }
@@ -84,6 +89,7 @@ class FakeHost final : public Host {
   Status publish_error_;
   Status log_error_;
   std::function<void()> meanwhile_;
+  std::function<void(Work)> on_wake_;
   std::function<void()> while_publishing_;
 };
 
